@@ -1,0 +1,21 @@
+"""What the host itself registers, through the same hooks as anyone: engines and exporters."""
+
+from __future__ import annotations
+
+from estibench.entries import EngineEntry, ExporterEntry
+from estibench.hookspecs import hookimpl
+
+
+@hookimpl
+def bench_engines() -> list[EngineEntry]:
+    return [EngineEntry("serial", "estibench.engines:SerialEngine", "one block after another, in this process")]
+
+
+@hookimpl
+def bench_exporters() -> list[ExporterEntry]:
+    return [
+        ExporterEntry("frame", "estibench.results.frame:export", "table.parquet and table.csv: one row per cell"),
+        ExporterEntry("tables", "estibench.results.tables:export", "tables/*.md and *.tex: the suite's comparisons"),
+        ExporterEntry("plots", "estibench.results.plots:export", "plots/*.svg: the suite's figures"),
+        ExporterEntry("report", "estibench.results.report:export", "report.html: one self-contained page"),
+    ]

@@ -1,0 +1,1 @@
+"""What a plugin author implements. Everything here is public through `estibench` itself."""

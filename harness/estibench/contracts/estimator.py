@@ -1,0 +1,62 @@
+"""The contract of an estimator: the one method that a plugin author must write."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from estibench.contracts.claims import Claim
+
+
+@dataclass(frozen=True)
+class Estimator(ABC):
+    """A method with its parameters. A frozen dataclass: its fields are its parameters in a suite.
+
+    Class attributes:
+        claims: properties that the estimator declares about itself and every run tests.
+        citation: the paper, with the equation or algorithm.
+    """
+
+    claims: ClassVar[tuple[Claim, ...]] = ()
+    citation: ClassVar[str] = ""
+
+    @abstractmethod
+    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
+        """One estimate, shaped like `problem.truth`, in the problem's dtype and on its device.
+
+        Take all randomness from `generator`, which lives on the problem's device. Raise `estibench.Unsupported`
+        with the reason when the method does not apply. This call is what gets timed.
+        """
+
+    def draws(self, problem: Any, n: int, generator: torch.Generator) -> Tensor:
+        """n independent estimates, (n, *truth.shape). Override only for more speed.
+
+        Default: one `torch.func.vmap` over `estimate`, each replicate with randomness of its own.
+        """
+        return vectorised(lambda: self.estimate(problem, generator), n)
+
+
+@dataclass(frozen=True)
+class ErrorBarEstimator(Estimator):
+    """An estimator that also reports a standard error; the harness measures the coverage of that error bar."""
+
+    @abstractmethod
+    def estimate_with_error(self, problem: Any, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """One estimate and its standard error, both shaped like `problem.truth`."""
+
+    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
+        """The estimate alone."""
+        return self.estimate_with_error(problem, generator)[0]
+
+    def draws_with_error(self, problem: Any, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """n independent estimates and their standard errors, each (n, *truth.shape)."""
+        return vectorised(lambda: self.estimate_with_error(problem, generator), n)
+
+
+def vectorised(call: Any, n: int) -> Any:
+    """`call()` n times in one `vmap`, factory functions drawing afresh for each replicate."""
+    return torch.func.vmap(lambda _: call(), randomness="different")(torch.arange(n))

@@ -1,0 +1,44 @@
+"""Objects that live on a device in a dtype: densities and problems."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """A frozen description whose data are made on demand: in float64, from `seed`, then cast.
+
+    The same data therefore underlie every device and dtype, up to rounding. `device` and `dtype` are set by the
+    harness from the suite's `devices` and `dtypes`; they are not parameters in a suite.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    dtype: str = "float64"
+
+    def at(self, device: str, dtype: str) -> Self:
+        """The same object on another device or in another dtype (`"float32"`, …)."""
+        if (device, dtype) == (self.device, self.dtype):
+            return self
+        return dataclasses.replace(self, device=device, dtype=dtype)
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """`dtype` as torch's object."""
+        found = getattr(torch, self.dtype)
+        assert isinstance(found, torch.dtype)
+        return found
+
+    def place(self, data: Tensor) -> Tensor:
+        """`data` (float64, on the CPU) on this object's device in its dtype."""
+        return data.to(device=self.device, dtype=self.torch_dtype)
+
+    def data_generator(self) -> torch.Generator:
+        """A fresh CPU generator seeded by `seed`, for making the object's data."""
+        return torch.Generator().manual_seed(self.seed)

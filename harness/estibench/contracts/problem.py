@@ -1,0 +1,41 @@
+"""The contract of a problem: one instance of a task, with its truth."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from estibench.contracts.placed import Placed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem(Placed, ABC):
+    """One instance of a task. A frozen dataclass: its fields are its parameters in a suite.
+
+    Make data lazily (`functools.cached_property`), so that planning a suite costs nothing. A task's own contract
+    subclasses this and adds the oracles that its estimators call; each oracle calls `estibench.count`.
+    """
+
+    citation: ClassVar[str] = ""
+
+    @property
+    @abstractmethod
+    def truth(self) -> Tensor:
+        """The exact estimand, float64 on the CPU. Every estimate has this shape."""
+
+    @property
+    @abstractmethod
+    def truth_source(self) -> str:
+        """Where `truth` comes from: `"closed form"`, or the float64 reference that was computed."""
+
+    @property
+    def magnitude(self) -> float:
+        """Size of the terms that cancel or add up to the truth, in the truth's units.
+
+        Rounding errors are judged relative to it: an exact method in float32 may be off by some eps · magnitude,
+        even where the truth itself is 0. Default: the Euclidean norm of the truth.
+        """
+        return float(self.truth.norm())

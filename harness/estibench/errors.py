@@ -1,0 +1,29 @@
+"""Errors that speak to the user: one clear line, exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake that the user can mend. The command line prints each of its lines and exits with 2."""
+
+    exit_code = 2
+
+
+class Unsupported(Exception):  # noqa: N818 - an outcome, not an error
+    """An estimator does not apply to a problem; the message says why and becomes the row's reason.
+
+    Raise it from `Estimator.estimate` (or `draws`): the cell becomes an `unsupported` row, not a failure.
+    """
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'probes'?"` when a known name is close to `found`, else the known names, else nothing."""
+    import difflib
+
+    names = sorted(known)
+    close = difflib.get_close_matches(found, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""

@@ -1,0 +1,112 @@
+"""Paired timing of the estimators of a block, interleaved so that drift of the machine hits all of them alike."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from estibench.measure.device import elapsed, quiet
+from estibench.measure.statistics import Interval
+
+MIN_EPOCH = 1e-3
+MIN_RESOLUTIONS = 1000
+
+
+@dataclass
+class Stopwatch:
+    """One timed call with its epochs.
+
+    Attributes:
+        loops: calls per epoch, calibrated to at least 1 ms and 1000 clock resolutions.
+        wall, cpu: seconds per call of each round, NaN where the call no longer took part.
+    """
+
+    call: Callable[[], Any]
+    loops: int = 1
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    @property
+    def spent(self) -> float:
+        """Wall seconds so far."""
+        return float(np.nansum(self.wall)) * self.loops
+
+
+def time_block(
+    calls: Sequence[Callable[[], Any]], device: str, rounds: int, seed: int, threads: int, time_limit: float
+) -> list[Stopwatch]:
+    """Wall and CPU seconds per call: `rounds` epochs of every call, in a random cyclic Latin-square order.
+
+    A call that has used up `time_limit` seconds takes no part in later rounds.
+    """
+    watches = [Stopwatch(call) for call in calls]
+    with quiet(threads):
+        for watch in watches:
+            watch.loops = _calibrate(watch.call, device)
+        for order in _latin_orders(len(watches), rounds, seed):
+            for index in order:
+                watch = watches[index]
+                if watch.spent > time_limit:
+                    watch.wall.append(math.nan)
+                    watch.cpu.append(math.nan)
+                    continue
+                wall, cpu = elapsed(device, watch.call, watch.loops)
+                watch.wall.append(wall / watch.loops)
+                watch.cpu.append(cpu / watch.loops)
+    return watches
+
+
+def median_interval(samples: Sequence[float], confidence: float) -> Interval:
+    """Median with its distribution-free interval of order statistics (the sign test's); NaNs are left out.
+
+    With too few samples for the confidence (5 or fewer at 95 %) the bounds are infinite.
+    """
+    ordered = np.sort([sample for sample in samples if not math.isnan(sample)])
+    n = len(ordered)
+    if n == 0:
+        return Interval(math.nan, math.nan, math.nan)
+    below = int(stats.binom.ppf((1 - confidence) / 2, n, 0.5))
+    if below == 0:
+        return Interval(float(np.median(ordered)), -math.inf, math.inf)
+    return Interval(float(np.median(ordered)), float(ordered[below - 1]), float(ordered[n - below]))
+
+
+def ratio_interval(watch: Stopwatch, baseline: Stopwatch, confidence: float) -> tuple[Interval, float]:
+    """Ratio of times per call, paired by round: median with CI, and the sign test's p-value for a ratio of 1."""
+    pairs = zip(watch.wall, baseline.wall, strict=True)
+    logs = [math.log(one / other) for one, other in pairs if not math.isnan(one + other)]
+    found = median_interval(logs, confidence)
+    ratio = Interval(*(math.exp(number) for number in (found.value, found.low, found.high)))
+    different = [log for log in logs if log != 0]
+    above = sum(log > 0 for log in different)
+    p_value = float(stats.binomtest(above, len(different)).pvalue) if different else 1.0
+    return ratio, p_value
+
+
+def _calibrate(call: Callable[[], Any], device: str) -> int:
+    """Calls per epoch. Also warms up: the calls made here are thrown away."""
+    goal = max(MIN_EPOCH, MIN_RESOLUTIONS * time.get_clock_info("perf_counter").resolution)
+    loops = 1
+    while True:
+        wall, _ = elapsed(device, call, loops)
+        if wall >= goal:
+            return loops
+        loops = max(loops + 1, min(10 * loops, math.ceil(1.2 * loops * goal / max(wall, 1e-9))))
+
+
+def _latin_orders(n: int, rounds: int, seed: int) -> list[list[int]]:
+    """An order of n calls for each round: cyclic shifts of a random permutation, a new one after n rounds."""
+    chooser = random.Random(seed)
+    orders: list[list[int]] = []
+    while len(orders) < rounds:
+        base = chooser.sample(range(n), n)
+        shifts = chooser.sample(range(n), n) or [0]
+        orders.extend(base[shift:] + base[:shift] for shift in shifts)
+    return orders[:rounds]

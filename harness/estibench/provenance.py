@@ -1,0 +1,82 @@
+"""What a run must say about itself to be reproduced: suite, machine, versions, commit, threads, seeds."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from estibench.host import Host
+from estibench.suite import Plan
+
+
+def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
+    """The content of `run.json`."""
+    from dataclasses import asdict
+
+    return {
+        "format": 1,
+        "suite": plan.name,
+        "title": plan.title,
+        "description": plan.description,
+        "suite_file": str(plan.path),
+        "suite_text": plan.text,
+        "settings": asdict(plan.settings),
+        "devices_auto": plan.devices_auto,
+        "scaling": list(plan.scaling),
+        "tables": list(plan.tables),
+        "plots": list(plan.plots),
+        "cells": plan.cells,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(Path(__file__).parent),
+        "machine": describe_machine(),
+        "plugins": [asdict(plugin) for plugin in host.plugins],
+        "distributions": {
+            distribution.name: distribution.version
+            for distribution in sorted(importlib.metadata.distributions(), key=lambda found: found.name.lower())
+        },
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, memory, operating system, Python and accelerators."""
+    import psutil
+    import torch
+
+    cuda = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "processor": _processor(),
+        "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": cuda,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _commit(folder: Path) -> str | None:
+    """The commit of the checkout that runs, with `+changes` when the tree is not clean; None outside one."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        head = git("rev-parse", "HEAD")
+        return head + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,91 @@
+"""The table of a run as a pandas DataFrame: one row per cell, failures included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from estibench.results.columns import IDENTITY, MEASURED, WITH_INTERVAL
+from estibench.results.verdicts import judge, judge_times
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from estibench.results.run_directory import Results
+
+
+def identity(cell: Any, suite: str) -> dict[str, Any]:
+    """The columns that say which cell a row is: labels, and each parameter in a column of its own."""
+    return {
+        "suite": suite,
+        "problem": cell.problem.label,
+        "estimator": cell.estimator.label,
+        "device": cell.device,
+        "dtype": cell.dtype,
+        "problem_name": cell.problem.name,
+        "estimator_name": cell.estimator.name,
+        "family": cell.estimator.family,
+        **_flat("problem", cell.problem.parameters),
+        **_flat("estimator", cell.estimator.parameters),
+    }
+
+
+def parameter_columns(kind: str, parameters: Mapping[str, Any]) -> list[str]:
+    """Names of the columns that a component's parameters fill."""
+    return list(_flat(kind, parameters))
+
+
+def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Rows of the store as a table, with verdicts and work-normalised errors added."""
+    import pandas as pd
+
+    rows = [dict(row) for row in rows]
+    judge(rows)
+    judge_times(rows)
+    for row in rows:
+        _normalise_by_work(row)
+    frame = pd.DataFrame(rows)
+    return frame[_ordered(list(frame.columns))]
+
+
+def export(results: Results) -> list[Path]:
+    """Writes `table.parquet` and `table.csv`; claims become JSON text."""
+    frame = results.frame.copy()
+    if "claims" in frame:
+        frame["claims"] = [json.dumps(claims) if isinstance(claims, list) else None for claims in frame["claims"]]
+    parquet, csv = results.directory / "table.parquet", results.directory / "table.csv"
+    frame.to_parquet(parquet, index=False)
+    frame.to_csv(csv, index=False)
+    return [parquet, csv]
+
+
+def _flat(kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            columns[f"{kind}_{name}"] = value["name"]
+        else:
+            columns[f"{kind}_{name}"] = json.dumps(value) if isinstance(value, list) else value
+    return columns
+
+
+def _normalise_by_work(row: dict[str, Any]) -> None:
+    """mse × time and mse × work. The product's interval treats the two factors' bounds as simultaneous."""
+    if row.get("mse") is None:
+        return
+    if row.get("time") is not None:
+        row["mse_time"] = row["mse"] * row["time"]
+        for side in ("low", "high"):
+            row[f"mse_time_{side}"] = row[f"mse_{side}"] * row[f"time_{side}"]
+    if row.get("work"):
+        for side in ("", "_low", "_high"):
+            row[f"mse_work{side}"] = row[f"mse{side}"] * row["work"]
+
+
+def _ordered(columns: list[str]) -> list[str]:
+    quantities = [name + side for name in WITH_INTERVAL for side in ("", "_low", "_high")]
+    wanted = [*list(IDENTITY)[:8], *quantities, "work", *MEASURED, *IDENTITY]
+    first = [column for column in dict.fromkeys(wanted) if column in columns]
+    return first + sorted(set(columns) - set(first))

@@ -1,0 +1,71 @@
+"""The directory of a run, and the results read back from it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from estibench.errors import UserError
+from estibench.results.frame import to_frame
+from estibench.results.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run's results.
+
+    Attributes:
+        directory: the run directory.
+        about: what `run.json` says: suite, machine, versions, commit, threads, seeds.
+        rows: one mapping per cell, as stored.
+    """
+
+    directory: Path
+    about: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row per cell; see `docs/results.md` for the columns."""
+        return to_frame(self.rows)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every cell is ok or declared unsupported; 1 when one failed; 2 for a problem without a truth.
+
+        A device that the suite names and the machine lacks is a failure, unless it says `devices: auto`.
+        """
+        statuses = {row["status"] for row in self.rows}
+        missing = any(row["status"] == "unsupported" and row.get("device_missing") for row in self.rows)
+        if "bad_problem" in statuses:
+            return 2
+        failed = bool(statuses - {"ok", "unsupported"})
+        return int(failed or (missing and not self.about["devices_auto"]))
+
+    @classmethod
+    def read(cls, directory: Path) -> Results:
+        """Results of a finished or unfinished run. Raises `UserError` where there is none."""
+        path = directory / RUN_FILE
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise UserError(f"{directory}: not a run directory: it has no {RUN_FILE}") from error
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: cannot read: {error}") from error
+        rows = Store(directory).rows()
+        if not rows:
+            raise UserError(f"{directory}: the run has no rows yet")
+        return cls(directory, about, rows)
+
+
+def load(directory: str | Path) -> pd.DataFrame:
+    """The table of a run as a DataFrame: `estibench.load("results/runs/…")`. Nothing is unpickled or executed."""
+    return Results.read(Path(directory)).frame

@@ -1,0 +1,77 @@
+"""The keys of a suite file, with their types, defaults and limits. Components are checked in `read`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Draws(_Strict):
+    """How many draws a cell gets: at least `min`, then until the precision is reached or `max`."""
+
+    min: Annotated[int, Field(ge=2)] = 128
+    max: Annotated[int, Field(ge=2, le=10_000_000)] = 4096
+
+
+class Timing(_Strict):
+    """Paired timing: `rounds` epochs of every estimator of a block, interleaved."""
+
+    rounds: Annotated[int, Field(ge=0, le=10_000)] = 11
+
+
+class Scaling(_Strict):
+    """A fit y ~ x^k over the rows that differ only in x. Both are columns of the table."""
+
+    y: str
+    x: str = "problem_dim"
+
+
+class Table(_Strict):
+    """A pivot of one column of the results."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    value: str
+    rows: str = "problem"
+    columns: str = "estimator"
+    title: str = ""
+
+
+class Plot(_Strict):
+    """A figure. `x` and `y` are columns; each kind has its own defaults."""
+
+    kind: Literal["error_cost", "scaling", "bias_variance"]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+    x: str | None = None
+    y: str | None = None
+    problems: list[str] | None = None
+    title: str = ""
+
+
+class SuiteFile(_Strict):
+    """A suite file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    title: str = ""
+    description: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    precision: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    draws: Draws = Draws()
+    time_limit: Annotated[float, Field(gt=0)] = 60.0
+    timing: Timing = Timing()
+    threads: Annotated[int, Field(ge=1)] | None = None
+    devices: Literal["auto"] | list[str] = ["cpu"]
+    dtypes: list[Literal["float64", "float32", "bfloat16", "float16"]] = ["float32"]
+    baseline: str | dict[str, Any] | None = None
+    problems: Annotated[list[Any], Field(min_length=1)]
+    estimators: Annotated[list[Any], Field(min_length=1)]
+    scaling: list[Scaling] = []
+    tables: list[Table] = []
+    plots: list[Plot] = []

@@ -1,0 +1,1 @@
+"""Densities with closed-form log-density, score and Laplacian: one family per file, registered in `hooks`."""

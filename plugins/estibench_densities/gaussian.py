@@ -1,0 +1,93 @@
+"""The normal distribution with a choice of covariances."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from estibench import LaplacianDensity, PositiveFloat, PositiveInt
+from estibench_densities.matrices import random_covariance, random_orthogonal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaussian(LaplacianDensity):
+    """N(μ, Σ), normalised. With the precision P = Σ⁻¹
+
+        log p = −½(x−μ)ᵀP(x−μ) − ½ log det 2πΣ,   ∇ log p = −P(x−μ),   Δ log p = −tr P.
+
+    Parameters:
+        covariance: Σ/scale².
+            `isotropic`: I, with μ = 0; for all others μ ~ N(0, I) from the seed.
+            `diagonal`: log-spaced from ¼ to 4 along the axes.
+            `full`: AAᵀ/dim + ½I with a Gaussian matrix A.
+            `low_rank`: FFᵀ + D, a Gaussian factor F of `rank` columns and a diagonal D, uniform on [½, 1½].
+            `ill_conditioned`: eigenvalues log-spaced from 1/`condition` to 1 in a random orthogonal basis.
+        scale: a common factor of the standard deviations.
+    """
+
+    covariance: Literal["isotropic", "diagonal", "full", "low_rank", "ill_conditioned"] = "isotropic"
+    scale: PositiveFloat = 1.0
+    rank: PositiveInt = 4
+    condition: PositiveFloat = 1e4
+
+    @cached_property
+    def _mean_and_spectrum(self) -> tuple[Tensor, Tensor, Tensor]:
+        """μ (dim,), eigenvalues λ (dim,) and eigenvectors Q (dim, dim) of Σ = Q diag(λ) Qᵀ; float64."""
+        m, generator = self.dim, self.data_generator()
+        mean = torch.randn(m, generator=generator, dtype=torch.float64)
+        Q = torch.eye(m, dtype=torch.float64)
+        match self.covariance:
+            case "isotropic":
+                mean, eigenvalues = torch.zeros_like(mean), torch.ones_like(mean)
+            case "diagonal":
+                eigenvalues = torch.logspace(math.log10(0.25), math.log10(4.0), m, dtype=torch.float64)
+            case "full":
+                eigenvalues, Q = torch.linalg.eigh(random_covariance(m, generator))
+            case "low_rank":
+                F = torch.randn(m, self.rank, generator=generator, dtype=torch.float64)
+                D = 0.5 + torch.rand(m, generator=generator, dtype=torch.float64)
+                eigenvalues, Q = torch.linalg.eigh(F @ F.T + D.diag())
+            case "ill_conditioned":
+                eigenvalues = torch.logspace(-math.log10(self.condition), 0.0, m, dtype=torch.float64)
+                Q = random_orthogonal(m, generator)
+        return mean, self.scale**2 * eigenvalues, Q
+
+    @cached_property
+    def _mean(self) -> Tensor:
+        return self.place(self._mean_and_spectrum[0])
+
+    @cached_property
+    def _precision(self) -> Tensor:
+        """P: (dim,) where it is diagonal, else (dim, dim)."""
+        _, eigenvalues, Q = self._mean_and_spectrum
+        diagonal = self.covariance in ("isotropic", "diagonal")
+        return self.place(1 / eigenvalues if diagonal else (Q / eigenvalues) @ Q.T)
+
+    @cached_property
+    def _trace_of_precision(self) -> float:
+        return float((1 / self._mean_and_spectrum[1]).sum())
+
+    @cached_property
+    def _log_det(self) -> float:
+        """log det 2πΣ."""
+        return float((2 * math.pi * self._mean_and_spectrum[1]).log().sum())
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return 0.5 * ((x - self._mean) * self.score(x)).sum(-1) - 0.5 * self._log_det
+
+    def score(self, x: Tensor) -> Tensor:
+        y = self._mean - x
+        return y * self._precision if self._precision.ndim == 1 else y @ self._precision
+
+    def laplacian(self, x: Tensor) -> Tensor:
+        return x.new_full(x.shape[:-1], -self._trace_of_precision)
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        mean, eigenvalues, Q = self._mean_and_spectrum
+        z = torch.randn(n, self.dim, generator=generator, dtype=torch.float64)
+        return mean + (z * eigenvalues.sqrt()) @ Q.T

@@ -1,0 +1,1 @@
+"""Trace and divergence: matrices and vector fields with known traces, and the estimators of a trace."""

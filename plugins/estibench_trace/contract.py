@@ -1,0 +1,100 @@
+"""The contract between trace problems and trace estimators."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from estibench import PositiveInt, Problem
+from estibench_trace.operators import Field, JacobianOperator, Operator
+
+ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What variance formulas need of each matrix A of a batch, with S = (A + Aᵀ)/2. Each (batch,), float64.
+
+    Attributes:
+        frobenius: ‖S‖²_F.
+        diagonal: Σ a_ii².
+        trace: tr A.
+    """
+
+    frobenius: Tensor
+    diagonal: Tensor
+    trace: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceProblem(Problem):
+    """The traces of a batch of square matrices known through products. The truth has shape (batch,)."""
+
+    dim: PositiveInt = 64
+
+    @abstractmethod
+    def operator(self) -> Operator:
+        """The matrices. Estimators call this once per estimate; for a field, products start from a fresh forward."""
+
+    @property
+    def psd(self) -> bool:
+        """Whether the matrices are known to be symmetric positive semidefinite."""
+        return False
+
+    @cached_property
+    def sums(self) -> Sums:
+        """Sums over the entries, from 2·dim products with unit vectors in float64: ‖S‖² = (‖A‖² + tr A²)/2."""
+        operator = self.at("cpu", "float64").operator()
+        frobenius, diagonal, trace = (torch.zeros(operator.batch, dtype=torch.float64) for _ in range(3))
+        for start, basis in unit_rows(operator, ROWS, torch.float64, "cpu"):
+            columns, rows = operator.matvec(basis), operator.rmatvec(basis)
+            entries = diagonal_entries(columns, start)
+            frobenius += 0.5 * (columns.square() + columns * rows).sum((0, 2))
+            diagonal += entries.square().sum(0)
+            trace += entries.sum(0)
+        return Sums(frobenius, diagonal, trace)
+
+    @property
+    def magnitude(self) -> float:
+        """√(dim · Σ_b ‖S_b‖²_F): by Cauchy–Schwarz no trace is larger, and rounding errors scale with it."""
+        return float((self.dim * self.sums.frobenius.sum()).sqrt())
+
+
+@dataclass(frozen=True, kw_only=True)
+class DivergenceProblem(TraceProblem):
+    """The divergence of a vector field at a batch of points: the traces of its Jacobians."""
+
+    batch: PositiveInt = 32
+
+    @property
+    @abstractmethod
+    def field(self) -> Field:
+        """The field: (..., dim) → (..., dim), each point by itself; composes with `torch.func`."""
+
+    @property
+    @abstractmethod
+    def points(self) -> Tensor:
+        """Where the divergence is wanted: (batch, dim)."""
+
+    def operator(self) -> Operator:
+        return JacobianOperator(self.field, self.points)
+
+
+def unit_rows(operator: Operator, rows: int, dtype: torch.dtype, device: str) -> Iterator[tuple[int, Tensor]]:
+    """The unit vectors e_start, e_start+1, … in chunks (k, batch, dim) of at most `rows` rows k · batch."""
+    step = max(1, min(operator.dim, rows // operator.batch))
+    for start in range(0, operator.dim, step):
+        stop = min(start + step, operator.dim)
+        basis = torch.zeros(stop - start, operator.batch, operator.dim, dtype=dtype, device=device)
+        basis.diagonal(offset=start, dim1=0, dim2=2).fill_(1)
+        yield start, basis
+
+
+def diagonal_entries(products: Tensor, start: int) -> Tensor:
+    """a_ii for i = start, start+1, …: (k, batch) from the products (k, batch, dim) with those unit vectors."""
+    return products.diagonal(offset=start, dim1=0, dim2=2).mT

@@ -1,0 +1,102 @@
+"""Linear operators: batches of square matrices that are known only through their products.
+
+Vectors travel as rows, (k, batch, dim): k products with each matrix of the batch. Each row is one `matvec`,
+whatever the batch; for fields it also counts as one VJP or one JVP.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from estibench import count
+
+Field = Callable[[Tensor], Tensor]
+
+
+class Operator(ABC):
+    """A batch of square matrices A_b."""
+
+    batch: int
+    dim: int
+
+    @abstractmethod
+    def matvec(self, v: Tensor) -> Tensor:
+        """A v for each row: (k, batch, dim) → (k, batch, dim). Counts k matvecs."""
+
+    @abstractmethod
+    def rmatvec(self, v: Tensor) -> Tensor:
+        """Aᵀ v for each row: (k, batch, dim) → (k, batch, dim). Counts k matvecs."""
+
+    def matmat(self, V: Tensor) -> Tensor:
+        """A V for columns: (batch, dim, k) → (batch, dim, k)."""
+        return self.matvec(V.movedim(-1, 0)).movedim(0, -1)
+
+    def rmatmat(self, V: Tensor) -> Tensor:
+        """Aᵀ V for columns: (batch, dim, k) → (batch, dim, k)."""
+        return self.rmatvec(V.movedim(-1, 0)).movedim(0, -1)
+
+
+class MatrixOperator(Operator):
+    """One dense matrix, (dim, dim); the batch is 1."""
+
+    def __init__(self, matrix: Tensor) -> None:
+        self.batch = 1
+        self.dim = matrix.shape[0]
+        self._matrix = matrix
+
+    def matvec(self, v: Tensor) -> Tensor:
+        count("matvec", v.shape[0])
+        return v @ self._matrix.mT
+
+    def rmatvec(self, v: Tensor) -> Tensor:
+        count("matvec", v.shape[0])
+        return v @ self._matrix
+
+
+class JacobianOperator(Operator):
+    """The Jacobians of a field at a batch of points, by automatic differentiation.
+
+    One forward pass serves all products of the transpose (VJPs); each set of forward products (JVPs) makes its own.
+
+    Args:
+        field: maps (batch, dim) to (batch, dim), each point by itself.
+        x: (batch, dim).
+    """
+
+    def __init__(self, field: Field, x: Tensor) -> None:
+        self.batch, self.dim = x.shape
+        self._field = field
+        self._x = x
+        self._pull_back: Callable[[Tensor], tuple[Tensor]] | None = None
+
+    def matvec(self, v: Tensor) -> Tensor:
+        count("matvec", v.shape[0])
+        count("jvp", v.shape[0])
+        count("evaluation")
+
+        def push_forward(tangent: Tensor) -> Tensor:
+            _, product = torch.func.jvp(self._field, (self._x,), (tangent,))
+            assert isinstance(product, Tensor)
+            return product
+
+        return _each_row(push_forward, v)
+
+    def rmatvec(self, v: Tensor) -> Tensor:
+        count("matvec", v.shape[0])
+        count("vjp", v.shape[0])
+        if self._pull_back is None:
+            count("evaluation")
+            _, self._pull_back = torch.func.vjp(self._field, self._x)
+        pull_back = self._pull_back
+        return _each_row(lambda cotangent: pull_back(cotangent)[0], v)
+
+
+def _each_row(product: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
+    """Map over the k rows in one vectorised call; a single row needs none."""
+    if v.shape[0] == 1:
+        return product(v[0])[None]
+    return torch.func.vmap(product)(v)

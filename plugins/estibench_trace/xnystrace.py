@@ -1,0 +1,79 @@
+"""XNysTrace: the exchangeable estimator built on Nyström approximation, for positive semidefinite matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+from estibench import Cost, ErrorBarEstimator, Unbiased, Unsupported
+from estibench_trace.contract import TraceProblem
+from estibench_trace.hutchinson import mean_with_error
+from estibench_trace.noise import IndependentNoise, draw_probes
+
+
+@dataclass(frozen=True)
+class XNysTrace(ErrorBarEstimator):
+    """Mean over i of t_i = tr A_i + ω_iᵀ (A − A_i) ω_i with the Nyström approximation A_i = A⟨Ω_{−i}⟩.
+
+    With Y = AΩ and H = ΩᵀY, A⟨Ω⟩ = Y H⁻¹ Yᵀ and A_i = A⟨Ω⟩ − z_i z_iᵀ, z_i = Y H⁻¹ e_i / √(H⁻¹)_ii; since A⟨Ω⟩ agrees
+    with A on Ω, the residual is ω_iᵀ(A − A_i)ω_i = (ω_iᵀz_i)² = 1/(H⁻¹)_ii. All k products go into the approximation.
+
+    A small multiple ν of the identity is added to A for stability and ν m subtracted from the trace: no bias.
+
+    Parameters:
+        matvecs: k, the number of test vectors.
+        noise: distribution of the test vectors.
+        resphere: rescale each residual by (m − k + 1)/‖(I − P)ω_i‖², P the projector on Ω_{−i}, on which A − A_i
+            vanishes; the squared length is 1/((ΩᵀΩ)⁻¹)_ii. Unbiased only for rotation-invariant noise.
+
+    Cost: k matvecs, and O(m k²) for the decomposition. Error bar: that of XTrace, with k terms.
+    """
+
+    matvecs: Annotated[int, Ge(2)] = 30
+    noise: IndependentNoise = "sphere"
+    resphere: bool = True
+
+    claims = (Unbiased(), Cost("matvec", lambda problem, estimator: estimator.matvecs, "k"))
+    citation = "Epperly, Tropp and Webber, XTrace, SIAM J. Matrix Anal. Appl. 45(1), 2024, section 2.2 and 2.3."
+
+    def __post_init__(self) -> None:
+        if self.resphere and self.noise == "rademacher":
+            raise ValueError("resphere needs rotation-invariant noise: gaussian or sphere")
+
+    def estimate_with_error(self, problem: TraceProblem, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The estimates and their standard errors, each (batch,)."""
+        if not problem.psd:
+            raise Unsupported("Nyström approximation needs a symmetric positive semidefinite matrix")
+        A = problem.operator()
+        k = self.matvecs
+        if k > A.dim:
+            raise Unsupported(f"{k} test vectors exceed dimension {A.dim}: the exact trace costs less")
+        Omega = draw_probes(self.noise, k, A.batch, A.dim, generator, problem.torch_dtype).movedim(0, -1)
+        Y = A.matmat(Omega)
+        eps = torch.finfo(Y.dtype).eps
+        shift = eps * k**0.5 * torch.linalg.matrix_norm(Y)  # (batch,)
+        Y = Y + shift[:, None, None] * Omega
+
+        H = Omega.mT @ Y
+        C = torch.linalg.cholesky((H + H.mT) / 2)  # H = C Cᵀ
+        C_inverse = _inverse_of_lower(C)
+        H_inverse = C_inverse.mT @ C_inverse
+        F = Y @ C_inverse.mT  # A⟨Ω⟩ = F Fᵀ
+        diagonal = H_inverse.diagonal(dim1=-2, dim2=-1)
+        squared_length_of_z = (F @ C_inverse).square().sum(-2) / diagonal
+        residual = 1 / diagonal
+        if self.resphere:
+            G_inverse = torch.cholesky_inverse(torch.linalg.cholesky(Omega.mT @ Omega))
+            residual = residual * (A.dim - k + 1) * G_inverse.diagonal(dim1=-2, dim2=-1)
+        traces = F.square().sum((-2, -1))[:, None] - squared_length_of_z + residual
+        mean, error = mean_with_error(traces.movedim(-1, 0))
+        return mean - shift * A.dim, error
+
+
+def _inverse_of_lower(C: Tensor) -> Tensor:
+    identity = torch.eye(C.shape[-1], dtype=C.dtype, device=C.device).expand_as(C)
+    return torch.linalg.solve_triangular(C, identity, upper=False)
