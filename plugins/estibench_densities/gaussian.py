@@ -25,9 +25,11 @@ class Gaussian(LaplacianDensity):
             `isotropic`: I, with μ = 0; for all others μ ~ N(0, I) from the seed.
             `diagonal`: log-spaced from ¼ to 4 along the axes.
             `full`: AAᵀ/dim + ½I with a Gaussian matrix A.
-            `low_rank`: FFᵀ + D, a Gaussian factor F of `rank` columns and a diagonal D, uniform on [½, 1½].
-            `ill_conditioned`: eigenvalues log-spaced from 1/`condition` to 1 in a random orthogonal basis.
+            `low_rank`: FFᵀ + D with a Gaussian F, (dim, rank), and a diagonal D, uniform on [½, 1½].
+            `ill_conditioned`: eigenvalues log-spaced from 1/condition to 1 in a random orthogonal basis.
         scale: a common factor of the standard deviations.
+        rank: columns of F; for `low_rank` only.
+        condition: ratio of the extreme eigenvalues; for `ill_conditioned` only.
     """
 
     covariance: Literal["isotropic", "diagonal", "full", "low_rank", "ill_conditioned"] = "isotropic"

@@ -83,7 +83,8 @@ class LogisticPosterior(LaplacianDensity):
         return None
 
     def log_prob(self, x: Tensor) -> Tensor:
-        log_likelihood = torch.nn.functional.logsigmoid(x @ self._B.T).sum(-1)
+        t = x @ self._B.T
+        log_likelihood = -torch.logaddexp(-t, torch.zeros_like(t)).sum(-1)
         return log_likelihood - 0.5 * (x / self.prior_scale).square().sum(-1)
 
     def score(self, x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from estibench import Cost, ErrorBarEstimator, Unbiased
+from estibench import Cost, ErrorBarEstimator, Unbiased, Unsupported
 from estibench_trace.contract import TraceProblem
 from estibench_trace.hutchinson import mean_with_error
 from estibench_trace.noise import IndependentNoise, draw_probes
@@ -40,6 +40,8 @@ class HutchPP(ErrorBarEstimator):
         A = problem.operator()
         sketch = self.matvecs // 3
         probes = self.matvecs - 2 * sketch
+        if sketch > A.dim:
+            raise Unsupported(f"{sketch} sketch vectors exceed dimension {A.dim}: the exact trace costs less")
         V = draw_probes(self.noise, sketch + probes, A.batch, A.dim, generator, problem.torch_dtype).movedim(0, -1)
         S, W = V[..., :sketch], V[..., sketch:]
         Q, _ = torch.linalg.qr(A.matmat(S))

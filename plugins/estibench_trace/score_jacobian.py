@@ -31,9 +31,11 @@ class ScoreJacobian(DivergenceProblem):
     def _density(self) -> LaplacianDensity:
         return self.density.at(self.device, self.dtype)
 
-    @property
+    @cached_property
     def field(self) -> Field:
-        return self._density.score
+        score = self._density.score
+        score(self.points)  # makes the density's cached parameters now, outside of any torch.func transform
+        return score
 
     @cached_property
     def points(self) -> Tensor:

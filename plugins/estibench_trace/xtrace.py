@@ -62,17 +62,13 @@ class XTrace(ErrorBarEstimator):
         W = Q.mT @ Omega
         X = W - S * (S * W).sum(-2, keepdim=True)  # (I − s_i s_iᵀ) Qᵀ ω_i
         low_rank = H.diagonal(dim1=-2, dim2=-1).sum(-1)[:, None] - (S * (H @ S)).sum(-2)
-        residual = (
-            (Omega * Y).sum(-2)
-            - ((Z.mT @ Omega) * X).sum(-2)
-            - (X * (Q.mT @ Y)).sum(-2)
-            + (X * (H @ X)).sum(-2)
-        )
+        U = Omega - Q @ X  # (I − P_i) ω_i
+        residual = (U * (Y - Z @ X)).sum(-2)
         if self.resphere:
             left = (A.dim - rank)[:, None] + (S * S).sum(-2)  # m − rank P_i
-            length = (Omega * Omega).sum(-2) - (X * X).sum(-2)
-            # Where P_i fills the space nothing is left to probe, and the length is rounding noise.
-            residual = torch.where(left > 0.5, residual * left / length, torch.zeros_like(residual))
+            length = U.square().sum(-2)
+            # Where P_i fills the space nothing is left to probe, and U is rounding noise.
+            residual = torch.where((left > 0.5) & (length > 0), residual * left / length, torch.zeros_like(residual))
         return mean_with_error((low_rank + residual).movedim(-1, 0))
 
 

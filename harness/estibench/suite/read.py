@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -57,19 +56,11 @@ class _Reader:
         suite = self.top_level(data)
         problems = self.components("problem", data.get("problems"), ("problems",))
         estimators = self.components("estimator", data.get("estimators"), ("estimators",))
-        devices = AUTO_DEVICES if "auto" in (device, suite and suite.devices) else None
-        devices = (device,) if device not in (None, "auto") else devices or tuple(suite.devices if suite else ())
-        if device not in (None, "auto") and not DEVICE.match(device):
-            raise UserError(f"--device {device}: expected auto, cpu, cuda or cuda:N")
-        if suite:
-            for index, name in enumerate(suite.devices if isinstance(suite.devices, list) else ()):
-                if not DEVICE.match(name):
-                    self.complain(("devices", index), f"expected cpu, cuda or cuda:N, got {name!r}")
-            for key in ("devices", "dtypes"):
-                if not getattr(suite, key):
-                    self.complain((key,), "an empty list: nothing to measure")
-            if suite.draws.min > suite.draws.max:
-                self.complain(("draws", "min"), f"min {suite.draws.min} is larger than max {suite.draws.max}")
+        devices = self.devices(device, suite)
+        if suite and not suite.dtypes:
+            self.complain(("dtypes",), "an empty list: nothing to measure")
+        if suite and suite.draws.min > suite.draws.max:
+            self.complain(("draws", "min"), f"min {suite.draws.min} is larger than max {suite.draws.max}")
         wanted = self.baseline(data.get("baseline"), estimators)
         self.finish()
         assert suite is not None
@@ -90,7 +81,7 @@ class _Reader:
                 max_draws=suite.draws.max,
                 time_limit=suite.time_limit,
                 rounds=suite.timing.rounds,
-                threads=suite.threads or _physical_cores(),
+                threads=suite.threads,
             ),
             devices_auto=device == "auto" or (device is None and suite.devices == "auto"),
             scaling=tuple(entry.model_dump() for entry in suite.scaling),
@@ -110,6 +101,21 @@ class _Reader:
             for found in error.errors():
                 self.complain(*_explain(found, SuiteFile, data))
         return None
+
+    def devices(self, override: str | None, suite: Any) -> tuple[str, ...]:
+        """The devices to measure on. `auto` is all that there are names for; absent ones become unsupported rows."""
+        if override not in (None, "auto"):
+            if not DEVICE.match(override):
+                raise UserError(f"--device {override}: expected auto, cpu, cuda or cuda:N")
+            return (override,)
+        if suite is None or override == "auto" or suite.devices == "auto":
+            return AUTO_DEVICES
+        if not suite.devices:
+            self.complain(("devices",), "an empty list: nothing to measure")
+        for index, name in enumerate(suite.devices):
+            if not DEVICE.match(name):
+                self.complain(("devices", index), f"expected cpu, cuda or cuda:N, got {name!r}")
+        return tuple(suite.devices)
 
     def components(self, kind: str, items: Any, trail: Trail) -> list[tuple[Trail, Component]]:
         """Every component that the entries of a list expand to, with the trail of its entry."""
@@ -273,9 +279,3 @@ def _keys_at(model: Any, trail: Trail) -> list[str]:
 def _line_and_column(message: str) -> tuple[int, int]:
     found = re.search(r":(\d+):(\d+):", message)
     return (int(found[1]), int(found[2])) if found else (0, 0)
-
-
-def _physical_cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or os.cpu_count() or 1

@@ -66,7 +66,7 @@ class SuiteFile(_Strict):
     draws: Draws = Draws()
     time_limit: Annotated[float, Field(gt=0)] = 60.0
     timing: Timing = Timing()
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[int, Field(ge=1)] = 1
     devices: Literal["auto"] | list[str] = ["cpu"]
     dtypes: list[Literal["float64", "float32", "bfloat16", "float16"]] = ["float32"]
     baseline: str | dict[str, Any] | None = None
