@@ -29,7 +29,7 @@ class Component:
     Attributes:
         kind: `"problem"`, `"estimator"` or `"density"`.
         parameters: every parameter's value; a nested density is a mapping with the key `name`.
-        label: the name with the parameters that differ from their defaults, `"hutchinson(probes=1)"`.
+        label: the name with the parameters that the suite gives, `"hutchinson(noise=gaussian, probes=1)"`.
         family: `label` without its numbers: `"hutchinson(noise=gaussian)"`. Points of one curve share it.
     """
 
@@ -135,9 +135,8 @@ def make(host: Host, kind: str, name: str, given: Mapping[str, Any]) -> Componen
     parameters = {key: _plain(given.get(key, parameter.default)) for key, parameter in known.items()}
     for key in (key for key, value in parameters.items() if isinstance(value, Mapping)):
         parameters[key] = _with_dimension_of(host, parameters, key)
-    changed = {key: value for key, value in given.items() if _plain(value) != _plain(known[key].default)}
-    words = [f"{key}={_short(value)}" for key, value in changed.items()]
-    kinds = [f"{key}={_short(value)}" for key, value in changed.items() if not _is_number(value)]
+    words = [f"{key}={_short(value)}" for key, value in given.items()]
+    kinds = [f"{key}={_short(value)}" for key, value in given.items() if not _is_number(value)]
     component = Component(kind, name, parameters, _called(name, words), _called(name, kinds))
     try:
         component.build(host)

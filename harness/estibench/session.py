@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from estibench import host as plugin_host
+from estibench.errors import UserError
 from estibench.host import Host
 from estibench.provenance import describe_run
 from estibench.results.frame import identity
@@ -40,7 +41,7 @@ def run(
     """
     host = plugin_host.current()
     plan = read_suite(find_suite(str(suite)), host, device)
-    place = new_directory(plan.name) if directory is None else Path(directory)
+    place = claim_directory(new_directory(plan.name) if directory is None else Path(directory))
     for _ in execute(host, plan, place, engine):
         pass
     return finish(host, place)[0]
@@ -57,11 +58,21 @@ def new_directory(suite: str) -> Path:
     return path
 
 
+def claim_directory(path: Path) -> Path:
+    """Make a run directory. Raises `UserError` for one that already holds a run, or cannot be made."""
+    if (path / RUN_FILE).exists():
+        raise UserError(f"{path}: already holds a run; choose another directory")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot make the run's directory: {error.strerror}") from error
+    return path
+
+
 def execute(
     host: Host, plan: Plan, directory: Path, engine: str, warn: Callable[[str], None] = lambda line: None
 ) -> Iterator[Measurement]:
     """Measure every cell of a plan. Each row is in the store before it is yielded."""
-    directory.mkdir(parents=True, exist_ok=True)
     (directory / RUN_FILE).write_text(json.dumps(describe_run(plan, host), indent=2) + "\n", encoding="utf-8")
     store = Store(directory)
     for line in host.run_started(plan.name, directory, plan.cells):

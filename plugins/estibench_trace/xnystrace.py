@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge
@@ -12,7 +12,7 @@ from torch import Tensor
 from estibench import Cost, ErrorBarEstimator, Unbiased, Unsupported
 from estibench_trace.contract import TraceProblem
 from estibench_trace.hutchinson import mean_with_error
-from estibench_trace.noise import IndependentNoise, draw_probes
+from estibench_trace.noise import draw_probes
 
 
 @dataclass(frozen=True)
@@ -22,27 +22,24 @@ class XNysTrace(ErrorBarEstimator):
     With Y = AΩ and H = ΩᵀY, A⟨Ω⟩ = Y H⁻¹ Yᵀ and A_i = A⟨Ω⟩ − z_i z_iᵀ, z_i = Y H⁻¹ e_i / √(H⁻¹)_ii; since A⟨Ω⟩ agrees
     with A on Ω, the residual is ω_iᵀ(A − A_i)ω_i = (ω_iᵀz_i)² = 1/(H⁻¹)_ii. All k products go into the approximation.
 
-    A small multiple ν of the identity is added to A for stability and ν m subtracted from the trace: no bias.
+    A small multiple ν of the identity is added to A for stability and ν m subtracted from the trace: no bias. It
+    does limit the accuracy on matrices of low numerical rank, to about 1e-3 in float32 and 1e-11 in float64.
 
     Parameters:
         matvecs: k, the number of test vectors.
-        noise: distribution of the test vectors.
+        noise: distribution of the test vectors. Continuous, so that Ω has full rank; sign vectors may coincide.
         resphere: rescale each residual by (m − k + 1)/‖(I − P)ω_i‖², P the projector on Ω_{−i}, on which A − A_i
-            vanishes; the squared length is 1/((ΩᵀΩ)⁻¹)_ii. Unbiased only for rotation-invariant noise.
+            vanishes; the squared length is 1/((ΩᵀΩ)⁻¹)_ii.
 
     Cost: k matvecs, and O(m k²) for the decomposition. Error bar: that of XTrace, with k terms.
     """
 
     matvecs: Annotated[int, Ge(2)] = 30
-    noise: IndependentNoise = "sphere"
+    noise: Literal["sphere", "gaussian"] = "sphere"
     resphere: bool = True
 
     claims = (Unbiased(), Cost("matvec", lambda problem, estimator: estimator.matvecs, "k"))
     citation = "Epperly, Tropp and Webber, XTrace, SIAM J. Matrix Anal. Appl. 45(1), 2024, section 2.2 and 2.3."
-
-    def __post_init__(self) -> None:
-        if self.resphere and self.noise == "rademacher":
-            raise ValueError("resphere needs rotation-invariant noise: gaussian or sphere")
 
     def estimate_with_error(self, problem: TraceProblem, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The estimates and their standard errors, each (batch,)."""

@@ -72,7 +72,7 @@ def test_the_integral_over_the_plane(classes, name, parameters, reach):
 
 
 def test_many_well_has_the_published_normalizer(classes):
-    """Midgley et al. 2023 integrate exp(−a⁴ + 6a² + a/2) to 11784.50927 and report log Z for dim 32."""
+    """The code of Midgley et al. 2023 has ∫ exp(−a⁴ + 6a² + a/2) = 11784.50927."""
     log_z = 16 * (math.log(11784.50927) + 0.5 * math.log(2 * math.pi))
     assert classes["many_well"](dim=32).log_normalizer == pytest.approx(log_z, abs=1e-7)
 
@@ -91,17 +91,6 @@ def test_gaussian_agrees_with_scipy_in_many_dimensions(classes, covariance):
 
 def test_linear_posterior_is_the_normal_that_its_score_says(classes):
     _assert_normal(classes["linear_posterior"](data="diabetes", dim=10))
-
-
-def test_linear_posterior_solves_the_regression(classes):
-    """With a flat prior its mean is the least-squares solution."""
-    from sklearn.datasets import load_diabetes
-
-    A, y = load_diabetes(return_X_y=True)
-    A, y = stats.zscore(A), stats.zscore(y)
-    density = classes["linear_posterior"](data="diabetes", dim=10, prior_scale=1e6)
-    least_squares = torch.as_tensor(np.linalg.lstsq(A, y, rcond=None)[0])
-    assert density.score(least_squares).abs().max() < 1e-9
 
 
 def test_student_t_agrees_with_scipy_in_many_dimensions(classes):

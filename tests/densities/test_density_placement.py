@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 from torch.func import vmap
+from torch.overrides import TorchFunctionMode
 
 from estibench import LaplacianDensity, Placed
 
@@ -53,12 +54,33 @@ def test_float32_agrees_with_float64_to_its_precision(density, points, function)
     assert getattr(single, function)(points.float()).isfinite().all()
 
 
+class _NoMixing(TorchFunctionMode):
+    """Refuses operations between tensors on different devices, which `meta` lets pass in matrix products."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        devices = {value.device for value in args if isinstance(value, torch.Tensor)}
+        assert len(devices) < 2, f"{func} mixes {devices}"
+        return func(*args, **(kwargs or {}))
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_all_data_are_placed_on_the_device(density, points, function):
-    """The device `meta` computes shapes only, and refuses to mix with the CPU: any machine has it."""
-    found = getattr(density.at("meta", "float32"), function)(points.float().to("meta"))
+    """On `meta`, a device that any machine has; it computes shapes only."""
+    with _NoMixing():
+        found = getattr(density.at("meta", "float32"), function)(points.float().to("meta"))
     assert found.device.type == "meta"
     assert found.dtype == torch.float32
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_agrees_with_the_cpu(classes, cases):
+    for name, parameters in cases:
+        density = classes[name](**parameters)
+        x = density.sample(8, torch.Generator().manual_seed(3))
+        for function in FUNCTIONS:
+            found = getattr(density.at("cuda", "float64"), function)(x.cuda()).cpu()
+            torch.testing.assert_close(found, getattr(density, function)(x), rtol=1e-9, atol=1e-9)
 
 
 def test_samples_do_not_depend_on_the_placement(density):

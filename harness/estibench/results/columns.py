@@ -9,8 +9,8 @@ from estibench.errors import did_you_mean
 IDENTITY = {
     "suite": "name of the suite",
     "task": "kind of estimand",
-    "problem": "problem with the parameters that differ from their defaults",
-    "estimator": "estimator with the parameters that differ from their defaults",
+    "problem": "problem with the parameters that the suite gives",
+    "estimator": "estimator with the parameters that the suite gives",
     "device": "device of the cell",
     "dtype": "floating-point type of the cell",
     "status": "ok, failed, not_finite, out_of_memory, bad_problem or unsupported",

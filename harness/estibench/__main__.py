@@ -1,0 +1,21 @@
+"""`bench`, `estibench` and `python -m estibench`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line. A user's mistake is one line per mistake on stderr and exit code 2, never a traceback."""
+    from estibench.cli import bench
+    from estibench.errors import UserError
+
+    try:
+        bench(prog_name="bench")
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

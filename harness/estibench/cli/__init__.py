@@ -1,0 +1,67 @@
+"""The command line. Command modules are light: whatever is heavy loads inside the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from estibench import host as plugin_host
+from estibench.cli.describe import list_command, plugins_command, show_command
+from estibench.cli.plan import plan_command
+from estibench.cli.run import run_command
+
+__all__ = ["bench"]
+
+
+class PluginGroup(click.Group):
+    """Starts the plugin host from `-p` before any command is looked up, so that plugins can add commands."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
+        host = plugin_host.start(_plugin_options(args))
+        for line in [*host.warnings, *host.add_commands(self)]:
+            click.echo(f"warning: {line}", err=True)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+def _plugin_options(args: Sequence[str]) -> list[str]:
+    """Values of the `-p` options that stand before the command."""
+    values = []
+    rest = iter(args)
+    for argument in rest:
+        if argument in ("-p", "--plugin"):
+            values.append(next(rest, ""))
+        elif argument.startswith("--plugin="):
+            values.append(argument.removeprefix("--plugin="))
+        elif argument.startswith("-p") and len(argument) > 2:
+            values.append(argument[2:])
+        elif not argument.startswith("-"):
+            break
+    return [value for value in values if value]
+
+
+@click.group(cls=PluginGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-p",
+    "--plugin",
+    multiple=True,
+    metavar="FILE.py|no:NAME",
+    help="Load a plugin from a Python file, or block an installed one.",
+)
+@click.version_option(package_name="estibench")
+def bench(plugin: tuple[str, ...]) -> None:
+    """Measure stochastic estimators against exact truths: bias, variance and cost, with confidence intervals.
+
+    \b
+    Examples:
+      bench run suites/trace.yaml      measure, and write tables, plots and a report
+      bench plan trace                 what would be measured
+      bench list estimators            what there is
+      bench show hutchinson            formula, parameters, claims, citation
+    """
+
+
+for command in (run_command, plan_command, list_command, show_command, plugins_command):
+    bench.add_command(command)

@@ -1,0 +1,113 @@
+"""`bench run`: measure a suite and write everything about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from estibench import host as plugin_host
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from estibench.results import Results
+    from estibench.suite import Measurement, Plan
+
+
+@click.command("run")
+@click.argument("suite")
+@click.option("--device", metavar="auto|cpu|cuda[:N]", help="Override the suite's devices.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory of the run; default results/runs/….")
+@click.option("--engine", default="serial", show_default=True, help="How blocks are executed; see `bench list engines`.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the directory of the run, errors, and nothing else.")
+def run_command(suite: str, device: str | None, output: Path | None, engine: str, quiet: bool) -> None:
+    """Measure SUITE, a YAML file or a known suite's name, and write tables, plots and a report.
+
+    Exit code 0 when every cell was measured or is declared unsupported, 1 when one failed, 2 for a user's mistake.
+    """
+    from rich.console import Console
+
+    from estibench import session
+    from estibench.suite import read_suite
+    from estibench.suite.lookup import find_suite
+
+    host = plugin_host.current()
+    plan = read_suite(find_suite(suite), host, device)
+    host.engines.get(engine)
+    directory = session.claim_directory(output or session.new_directory(plan.name))
+
+    def warn(line: str) -> None:
+        click.echo(f"warning: {line}", err=True)
+
+    screen = Console(stderr=True)
+    try:
+        with _progress(plan, screen, quiet) as progress:
+            for measured in session.execute(host, plan, directory, engine, warn):
+                progress.advance(measured)
+    except KeyboardInterrupt:
+        click.echo(f"\nstopped; what was measured is kept in {directory}", err=True)
+        raise SystemExit(130) from None
+    results, files, complaints = session.finish(host, directory)
+    for line in complaints:
+        warn(line)
+    if quiet:
+        click.echo(str(directory))
+    else:
+        _print_results(results, files, Console())
+    for row in results.rows:
+        if row["status"] == "bad_problem":
+            click.echo(f"{row['problem']}: {row['reason']}", err=True)
+            break
+    raise SystemExit(results.exit_code)
+
+
+def _print_results(results: Results, files: list[Path], console: Console) -> None:
+    from estibench.results.summary import print_summary
+
+    print_summary(results, console)
+    console.print(f"\n{len(files)} files in {results.directory}", highlight=False)
+    for name in ("report.html", "table.parquet", "tables", "plots"):
+        if (results.directory / name).exists():
+            console.print(f"  {results.directory / name}", highlight=False)
+
+
+class _Display(Protocol):
+    def advance(self, measured: Measurement) -> None: ...
+
+
+class _Silent:
+    def advance(self, measured: Measurement) -> None:
+        pass
+
+
+@contextmanager
+def _progress(plan: Plan, console: Console, quiet: bool) -> Iterator[_Display]:
+    """Blocks, cells and time left on a terminal; nothing elsewhere."""
+    if quiet or not console.is_terminal:
+        yield _Silent()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = [
+        TextColumn("block {task.fields[block]}/{task.fields[blocks]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("cells,"),
+        TimeRemainingColumn(),
+        TextColumn("left  {task.description}"),
+    ]
+    with Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task("", total=plan.cells, block=0, blocks=len(plan.blocks))
+        order = {cell.key: number for number, block in enumerate(plan.blocks, start=1) for cell in block.cells}
+
+        class Bars:
+            def advance(self, measured: Measurement) -> None:
+                cell = measured.cell
+                text = f"{cell.problem.label}: {cell.estimator.label}"
+                bars.update(task, advance=int(measured.final), description=text, block=order[cell.key])
+
+        yield Bars()
