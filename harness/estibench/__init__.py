@@ -9,26 +9,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from estibench.contracts.claims import Claim, Cost, Exact, Unbiased, Variance
-    from estibench.contracts.counting import count, counting
-    from estibench.contracts.density import Density, LaplacianDensity
-    from estibench.contracts.estimator import ErrorBarEstimator, Estimator
-    from estibench.contracts.parameters import NonNegativeInt, PositiveFloat, PositiveInt
-    from estibench.contracts.placed import Placed
-    from estibench.contracts.problem import Problem
-    from estibench.contracts.task import Task
-    from estibench.entries import (
-        DensityEntry,
-        EngineEntry,
-        EstimatorEntry,
-        ExporterEntry,
-        ProblemEntry,
-        TaskEntry,
-    )
-    from estibench.errors import Unsupported, UserError
-    from estibench.hookspecs import hookimpl
-    from estibench.results import Results, load
-    from estibench.session import run
+    from estibench.contracts.claims import Claim as Claim
+    from estibench.contracts.claims import Cost as Cost
+    from estibench.contracts.claims import Exact as Exact
+    from estibench.contracts.claims import Unbiased as Unbiased
+    from estibench.contracts.claims import Variance as Variance
+    from estibench.contracts.counting import count as count
+    from estibench.contracts.counting import counting as counting
+    from estibench.contracts.density import Density as Density
+    from estibench.contracts.density import LaplacianDensity as LaplacianDensity
+    from estibench.contracts.estimator import ErrorBarEstimator as ErrorBarEstimator
+    from estibench.contracts.estimator import Estimator as Estimator
+    from estibench.contracts.parameters import NonNegativeInt as NonNegativeInt
+    from estibench.contracts.parameters import PositiveFloat as PositiveFloat
+    from estibench.contracts.parameters import PositiveInt as PositiveInt
+    from estibench.contracts.placed import Placed as Placed
+    from estibench.contracts.problem import Problem as Problem
+    from estibench.contracts.task import Task as Task
+    from estibench.entries import DensityEntry as DensityEntry
+    from estibench.entries import EngineEntry as EngineEntry
+    from estibench.entries import EstimatorEntry as EstimatorEntry
+    from estibench.entries import ExporterEntry as ExporterEntry
+    from estibench.entries import ProblemEntry as ProblemEntry
+    from estibench.entries import TaskEntry as TaskEntry
+    from estibench.errors import Unsupported as Unsupported
+    from estibench.errors import UserError as UserError
+    from estibench.hookspecs import hookimpl as hookimpl
+    from estibench.results import Results as Results
+    from estibench.results import load as load
+    from estibench.session import run as run
 
 _HOME = {
     "estibench.contracts.claims": ("Claim", "Cost", "Exact", "Unbiased", "Variance"),

@@ -11,7 +11,7 @@ import json
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from estibench.errors import UserError, did_you_mean
@@ -90,7 +90,7 @@ class ParameterError(Exception):
         self.message = message
 
 
-@lru_cache(maxsize=None)
+@cache
 def parameters_of(cls: type) -> dict[str, Parameter]:
     """The parameters of a component's class by name: its dataclass fields but those that the harness sets."""
     try:

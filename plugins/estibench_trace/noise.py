@@ -12,9 +12,7 @@ Noise = Literal["rademacher", "gaussian", "sphere", "orthogonal"]
 IndependentNoise = Literal["rademacher", "gaussian", "sphere"]
 
 
-def draw_probes(
-    noise: Noise, k: int, batch: int, dim: int, generator: torch.Generator, dtype: torch.dtype
-) -> Tensor:
+def draw_probes(noise: Noise, k: int, batch: int, dim: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
     """k probes for each matrix of a batch, (k, batch, dim), on the generator's device.
 
     rademacher: independent signs. gaussian: standard normal. sphere: uniform on the sphere of radius √dim.

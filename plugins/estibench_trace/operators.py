@@ -79,9 +79,7 @@ class JacobianOperator(Operator):
         count("evaluation")
 
         def push_forward(tangent: Tensor) -> Tensor:
-            _, product = torch.func.jvp(self._field, (self._x,), (tangent,))
-            assert isinstance(product, Tensor)
-            return product
+            return torch.func.jvp(self._field, (self._x,), (tangent,))[1]
 
         return _each_row(push_forward, v)
 
@@ -90,7 +88,7 @@ class JacobianOperator(Operator):
         count("vjp", v.shape[0])
         if self._pull_back is None:
             count("evaluation")
-            _, self._pull_back = torch.func.vjp(self._field, self._x)
+            self._pull_back = torch.func.vjp(self._field, self._x)[1]
         pull_back = self._pull_back
         return _each_row(lambda cotangent: pull_back(cotangent)[0], v)
 

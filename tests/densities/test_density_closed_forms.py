@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.func import grad, hessian, jacrev, jvp, vjp, vmap
 
 
+@pytest.fixture(scope="module")
+def gradients(density, points):
+    """∇ log p by automatic differentiation: (8, dim)."""
+    return vmap(grad(density.log_prob))(points)
+
+
+@pytest.fixture(scope="module")
+def hessians(density, points):
+    """∇² log p by automatic differentiation: (8, dim, dim)."""
+    return vmap(hessian(density.log_prob))(points)
+
+
+@pytest.fixture(scope="module")
+def size(gradients, hessians):
+    """‖∇² log p‖ + ‖s‖², the size of the terms that second derivatives add up: (8,)."""
+    return torch.linalg.matrix_norm(hessians) + gradients.square().sum(-1)
+
+
 def _assert_close(found, expected, size):
-    """Within 1e-10 of `size`, the size of the terms that were added up."""
     assert found.shape == expected.shape
     assert ((found - expected).abs() <= 1e-10 * (1 + size)).all(), (found, expected)
 
 
-def _sizes(density, points):
-    """Per point: ‖s‖ (8, 1) and ‖∇²log p‖ + ‖s‖² (8,)."""
-    score = vmap(grad(density.log_prob))(points).norm(dim=-1)
-    curvature = torch.linalg.matrix_norm(vmap(hessian(density.log_prob))(points))
-    return score[:, None], curvature + score.square()
+def test_the_score_is_the_gradient_of_log_prob(density, points, gradients):
+    _assert_close(density.score(points), gradients, gradients.norm(dim=-1, keepdim=True))
 
 
-def test_the_score_is_the_gradient_of_log_prob(density, points):
-    size, _ = _sizes(density, points)
-    _assert_close(density.score(points), vmap(grad(density.log_prob))(points), size)
+def test_the_laplacian_is_the_trace_of_the_hessian_of_log_prob(density, points, hessians, size):
+    _assert_close(density.laplacian(points), torch.einsum("nii->n", hessians), size)
 
 
-def test_the_laplacian_is_the_trace_of_the_hessian_of_log_prob(density, points):
-    _, size = _sizes(density, points)
-    traces = torch.einsum("nii->n", vmap(hessian(density.log_prob))(points))
-    _assert_close(density.laplacian(points), traces, size)
-
-
-def test_the_jacobian_of_the_score_is_symmetric_with_the_laplacian_as_its_trace(density, points):
-    _, size = _sizes(density, points)
+def test_the_jacobian_of_the_score_is_the_hessian_and_symmetric(density, points, hessians, size):
     jacobians = vmap(jacrev(density.score))(points)
+    _assert_close(jacobians, hessians, size[:, None, None])
     _assert_close(jacobians, jacobians.mT, size[:, None, None])
-    _assert_close(torch.einsum("nii->n", jacobians), density.laplacian(points), size)
 
 
-def test_vjp_and_jvp_of_the_score_agree(density, points):
-    _, size = _sizes(density, points)
+def test_vjp_and_jvp_of_the_score_agree(density, points, size):
     v = torch.randn(points.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     _, pull = vjp(density.score, points)
     _, pushed = jvp(density.score, (points,), (v,))

@@ -45,8 +45,6 @@ def test_every_density_is_among_the_tested_cases(cases):
 
 def test_hooks_import_neither_torch_nor_numpy():
     code = "import sys, estibench_densities.hooks as h; h.bench_densities(); print(*sys.modules)"
-    modules = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    ).stdout.split()
+    modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert "estibench_densities.hooks" in modules
     assert not {"torch", "numpy", "scipy", "sklearn"} & set(modules)

@@ -62,7 +62,7 @@ def test_the_integral_over_the_line(classes, name, parameters):
 def test_the_integral_over_the_plane(classes, name, parameters, reach):
     """A trapezoidal sum in t with x = sinh t, |t| ≤ reach: fine near the origin, wide for heavy tails."""
     density = classes[name](dim=2, **parameters)
-    t = torch.linspace(-reach, reach, 1001, dtype=torch.float64)
+    t = torch.linspace(-reach, reach, 701, dtype=torch.float64)
     x = torch.cartesian_prod(t.sinh(), t.sinh())
     log_p = torch.cat([density.log_prob(chunk) for chunk in x.split(2**17)])
     log_area = (torch.cartesian_prod(t.cosh(), t.cosh()).prod(-1)).log() + 2 * (t[1] - t[0]).log()
@@ -101,9 +101,7 @@ def test_student_t_agrees_with_scipy_in_many_dimensions(classes):
     torch.testing.assert_close(density.log_prob(x), torch.as_tensor(expected))
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters"), [("phi4", {}), ("logistic_posterior", {"data": "wine", "dim": 13})]
-)
+@pytest.mark.parametrize(("name", "parameters"), [("phi4", {}), ("logistic_posterior", {"data": "wine", "dim": 13})])
 def test_unnormalised_densities_say_so(classes, name, parameters):
     assert classes[name](**parameters).log_normalizer is None
 

@@ -31,9 +31,7 @@ def test_linear_posterior_with_a_flat_prior_has_its_mode_at_least_squares(classe
     assert density.score(least_squares).abs().max() < 1e-9
 
 
-@pytest.mark.parametrize(
-    ("data", "dim", "positive"), [("wine", 13, 0), ("breast_cancer", 30, 1), ("digits", 64, 0)]
-)
+@pytest.mark.parametrize(("data", "dim", "positive"), [("wine", 13, 0), ("breast_cancer", 30, 1), ("digits", 64, 0)])
 def test_logistic_posterior_is_likelihood_times_prior(classes, data, dim, positive):
     density = classes["logistic_posterior"](data=data, dim=dim, prior_scale=3.0)
     A, target = load(data)

@@ -102,9 +102,7 @@ def test_rademacher_is_exact_on_diagonal_and_every_noise_on_skew(build):
     diagonal = build("problem", "structured_matrix", structure="diagonal", dim=16)
     skew = build("problem", "structured_matrix", structure="skew", dim=16)
     generator = torch.Generator().manual_seed(0)
-    torch.testing.assert_close(
-        build("estimator", "hutchinson", probes=1).estimate(diagonal, generator), diagonal.truth
-    )
+    torch.testing.assert_close(build("estimator", "hutchinson", probes=1).estimate(diagonal, generator), diagonal.truth)
     for noise in NOISES:
         estimate = build("estimator", "hutchinson", probes=2, noise=noise).estimate(skew, generator)
         assert estimate.abs() < 1e-12

@@ -46,9 +46,7 @@ def test_matrix_truth_and_sums(build, name, parameters):
 def test_matrix_has_its_spectrum_in_a_generic_basis(build, spectrum):
     problem = build("problem", "matrix", dim=60, spectrum=spectrum)
     A = dense(problem)[0]
-    torch.testing.assert_close(
-        torch.linalg.eigvalsh(A), problem.eigenvalues.sort().values, rtol=1e-9, atol=1e-12
-    )
+    torch.testing.assert_close(torch.linalg.eigvalsh(A), problem.eigenvalues.sort().values, rtol=1e-9, atol=1e-12)
     assert (A - torch.diag(A.diagonal())).abs().max() > 1e-4
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("suite")
 @click.option("--device", metavar="auto|cpu|cuda[:N]", help="Override the suite's devices.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory of the run; default results/runs/….")
-@click.option("--engine", default="serial", show_default=True, help="How blocks are executed; see `bench list engines`.")
+@click.option("--engine", default="serial", show_default=True, help="See `bench list engines`.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the directory of the run, errors, and nothing else.")
 def run_command(suite: str, device: str | None, output: Path | None, engine: str, quiet: bool) -> None:
     """Measure SUITE, a YAML file or a known suite's name, and write tables, plots and a report.

@@ -32,7 +32,7 @@ Row = dict[str, Any]
 SINGLE_CALLS = -1  # chunk number of the randomness for the untimed and timed single calls
 
 
-class BadProblem(Exception):
+class BadProblemError(Exception):
     """A problem that cannot be measured against, whatever the estimator."""
 
 
@@ -52,7 +52,7 @@ def measure_block(block: Block, settings: Settings) -> Iterator[Measurement]:
     try:
         problem = block.problem.build(host).at(block.device, block.dtype)
         facts = _problem_facts(problem)
-    except (BadProblem, UserError) as error:
+    except (BadProblemError, UserError) as error:
         for cell in block.cells:
             yield Measurement(cell, {"status": "bad_problem", "reason": str(error)}, final=True)
         return
@@ -84,13 +84,13 @@ def measure_block(block: Block, settings: Settings) -> Iterator[Measurement]:
 
 
 def _problem_facts(problem: Any) -> Row:
-    """Truth and its source. Raises `BadProblem` for a truth that is not finite."""
+    """Truth and its source. Raises `BadProblemError` for a truth that is not finite."""
     truth = problem.truth
     if not isinstance(truth, Tensor) or truth.dtype != torch.float64 or truth.device.type != "cpu":
-        raise BadProblem("the problem's truth must be a float64 tensor on the CPU")
+        raise BadProblemError("the problem's truth must be a float64 tensor on the CPU")
     if not bool(torch.isfinite(truth).all()):
         bad = int((~torch.isfinite(truth)).sum())
-        raise BadProblem(f"the problem's truth is not finite in {bad} of {truth.numel()} components")
+        raise BadProblemError(f"the problem's truth is not finite in {bad} of {truth.numel()} components")
     return {
         "truth_source": problem.truth_source,
         "truth_norm": float(truth.norm()),

@@ -78,7 +78,7 @@ def _unbiased(claim: declared.Claim, m: Moments, tolerance: float, confidence: f
 
 def _variance(claim: declared.Claim, m: Moments, claimed: float, tolerance: float, confidence: float) -> Evidence:
     found = variance_interval(m, confidence)
-    if claimed <= tolerance**2 or found.value <= tolerance**2:  # rounding noise on one side: nothing to compare but size
+    if min(claimed, found.value) <= tolerance**2:  # rounding noise on one side: nothing to compare but size
         holds = found.value <= tolerance**2 and claimed <= tolerance**2
         return _certain(claim.title, found.value, claimed, holds)
     error = float(m.squared_deviations.std()) / math.sqrt(m.n) / found.value

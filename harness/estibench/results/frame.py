@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from estibench.results.columns import IDENTITY, MEASURED, WITH_INTERVAL
+from estibench.columns import IDENTITY, MEASURED, WITH_INTERVAL, parameter_columns
 from estibench.results.verdicts import judge, judge_times
 
 if TYPE_CHECKING:
@@ -27,14 +27,9 @@ def identity(cell: Any, suite: str) -> dict[str, Any]:
         "problem_name": cell.problem.name,
         "estimator_name": cell.estimator.name,
         "family": cell.estimator.family,
-        **_flat("problem", cell.problem.parameters),
-        **_flat("estimator", cell.estimator.parameters),
+        **parameter_columns("problem", cell.problem.parameters),
+        **parameter_columns("estimator", cell.estimator.parameters),
     }
-
-
-def parameter_columns(kind: str, parameters: Mapping[str, Any]) -> list[str]:
-    """Names of the columns that a component's parameters fill."""
-    return list(_flat(kind, parameters))
 
 
 def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -59,16 +54,6 @@ def export(results: Results) -> list[Path]:
     frame.to_parquet(parquet, index=False)
     frame.to_csv(csv, index=False)
     return [parquet, csv]
-
-
-def _flat(kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for name, value in parameters.items():
-        if isinstance(value, Mapping):
-            columns[f"{kind}_{name}"] = value["name"]
-        else:
-            columns[f"{kind}_{name}"] = json.dumps(value) if isinstance(value, list) else value
-    return columns
 
 
 def _normalise_by_work(row: dict[str, Any]) -> None:

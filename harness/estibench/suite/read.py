@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from estibench.columns import known_columns, parameter_columns, why_unknown
 from estibench.components import Component, Parameter, ParameterError, check_value, make, parameters_of
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
@@ -62,6 +63,8 @@ class _Reader:
         if suite and suite.draws.min > suite.draws.max:
             self.complain(("draws", "min"), f"min {suite.draws.min} is larger than max {suite.draws.max}")
         wanted = self.baseline(data.get("baseline"), estimators)
+        if suite and not self.mistakes:
+            self.columns(suite, [component for _, component in problems + estimators])
         self.finish()
         assert suite is not None
         blocks = self.blocks(problems, estimators, devices, tuple(suite.dtypes), wanted)
@@ -204,6 +207,18 @@ class _Reader:
             self.complain(("baseline",), f"no estimator of this suite fits{hint}")
         return fitting
 
+    def columns(self, suite: Any, components: list[Component]) -> None:
+        """Check that the columns named by scaling, tables and plots exist."""
+        parameters = (name for one in components for name in parameter_columns(one.kind, one.parameters))
+        known = known_columns(parameters)
+        for section, keys in (("scaling", "xy"), ("tables", ("value", "rows", "columns")), ("plots", "xy")):
+            for index, entry in enumerate(getattr(suite, section)):
+                for key in keys:
+                    column = getattr(entry, key)
+                    message = None if column is None else why_unknown(column, known)
+                    if message:
+                        self.complain((section, index, key), message)
+
     def blocks(
         self,
         problems: list[tuple[Trail, Component]],
@@ -224,7 +239,8 @@ class _Reader:
             if not fitting:
                 self.complain((*trail, "name"), f"no estimator of this suite is for the task {task!r}")
                 continue
-            default = [estimator for estimator in fitting if estimator.name == self.host.tasks.get(task).load().baseline]
+            usual = self.host.tasks.get(task).load().baseline
+            default = [estimator for estimator in fitting if estimator.name == usual]
             candidates = default if wanted is None else [estimator for estimator in fitting if estimator in wanted]
             baseline = fitting.index(candidates[0]) if candidates else None
             expanded.append((problem, task, tuple(fitting), baseline))
@@ -232,9 +248,9 @@ class _Reader:
             if index not in used:
                 tasks = ", ".join(self.host.estimators.get(estimator.name).tasks)
                 self.complain((*trail, "name"), f"is for the task {tasks}, and no problem of this suite is")
-        for problem, task, fitting, baseline in expanded:
+        for problem, task, chosen, baseline in expanded:
             for device, dtype in itertools.product(devices, dtypes):
-                yield Block(problem, task, device, dtype, fitting, baseline)
+                yield Block(problem, task, device, dtype, chosen, baseline)
 
 
 def _fits(component: Component, wanted: Mapping[str, Any]) -> bool:

@@ -1,0 +1,118 @@
+"""The columns of the table: the one home of their names, meanings and units."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from estibench.errors import did_you_mean
+
+IDENTITY = {
+    "suite": "name of the suite",
+    "task": "kind of estimand",
+    "problem": "problem with the parameters that the suite gives",
+    "estimator": "estimator with the parameters that the suite gives",
+    "device": "device of the cell",
+    "dtype": "floating-point type of the cell",
+    "status": "ok, failed, not_finite, out_of_memory, bad_problem or unsupported",
+    "reason": "why the status is not ok",
+    "problem_name": "registered name of the problem",
+    "estimator_name": "registered name of the estimator",
+    "family": "estimator without its numbers: the points of one curve",
+    "key": "identity of the cell",
+}
+
+MEASURED = {
+    "truth_norm": "Euclidean norm of the truth",
+    "truth_source": "where the truth comes from",
+    "components": "number of components of the estimand",
+    "magnitude": "size of the terms that add up to the truth",
+    "draws": "independent estimates drawn",
+    "draw_path": "draws (the estimator's own), vmap or loop",
+    "draw_fallback": "why vmap was given up",
+    "draw_time": "seconds spent drawing",
+    "stopped": "why drawing stopped: precision, max_draws, time_limit, rounding or deterministic",
+    "finite_fraction": "fraction of draws with finite components only",
+    "zeros_fraction": "fraction of exact zeros among all components of all draws",
+    "component_rmse_max": "largest RMSE of a component",
+    "component_bias_max": "largest |mean − truth| of a component",
+    "flops": "floating-point operations of matrix products in one estimate",
+    "peak_bytes": "peak memory of one estimate beyond the problem's data, bytes",
+    "time_first": "seconds of the very first call",
+    "time_cpu": "CPU seconds per estimate, median",
+    "time_rounds": "timed rounds",
+    "time_loops": "calls per timed round",
+    "time_ratio_p_value": "sign test of equal time with the baseline",
+    "time_ratio_differs": "whether the time differs from the baseline's, Holm-corrected over the block",
+    "baseline": "estimator that times are compared with",
+    "threads": "torch's intra-op threads",
+    "work": "amount of the task's cost unit in one estimate",
+    "claims": "evidence for each claim, with its verdict",
+    "claims_supported": "number of claims supported",
+    "claims_refuted": "number of claims refuted",
+    "claims_undecided": "number of claims undecided",
+}
+
+WITH_INTERVAL = {
+    "mse": "mean squared error E‖estimate − truth‖²",
+    "rmse": "root of the mean squared error",
+    "relative_rmse": "RMSE over the norm of the truth",
+    "variance": "total variance tr Cov(estimate)",
+    "bias_squared": "squared norm of the bias, debiased (can be negative)",
+    "bias": "norm of the bias",
+    "relative_bias": "norm of the bias over the norm of the truth",
+    "mean_error": "mean over components of E(estimate) − truth, signed",
+    "cosine": "mean cosine between an estimate and the truth",
+    "coverage": "how often the estimator's own error bar covers the truth (nominal: the suite's confidence)",
+    "time": "wall seconds per estimate, median over rounds",
+    "time_ratio": "time over the baseline's, paired by round",
+    "mse_time": "mse × time: work-normalised error by the clock",
+    "mse_work": "mse × work: work-normalised error by counted cost",
+}
+
+LABELS = {
+    "relative_rmse": "relative RMSE",
+    "rmse": "RMSE",
+    "mse": "MSE",
+    "time": "time per estimate [s]",
+    "time_ratio": "time relative to baseline",
+    "peak_bytes": "peak memory [bytes]",
+    "relative_bias": "relative bias",
+    "mse_time": "MSE × time [s]",
+    "mse_work": "MSE × work",
+    "problem_dim": "dimension",
+    "coverage": "coverage of the error bar",
+}
+
+
+def label(column: str) -> str:
+    """How a column is called on an axis or in a header."""
+    if column in LABELS:
+        return LABELS[column]
+    for prefix in ("cost_", "problem_", "estimator_"):
+        if column.startswith(prefix):
+            return column.removeprefix(prefix).replace("_", " ") + ("s" if prefix == "cost_" else "")
+    return column.replace("_", " ")
+
+
+def parameter_columns(kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A component's parameters as columns `problem_…` or `estimator_…`; a density by its name, a list as JSON."""
+    columns: dict[str, Any] = {}
+    for name, value in parameters.items():
+        plain = value["name"] if isinstance(value, Mapping) else value
+        columns[f"{kind}_{name}"] = json.dumps(plain) if isinstance(plain, list) else plain
+    return columns
+
+
+def known_columns(parameters: Iterable[str]) -> set[str]:
+    """Every column that a table may have, given the `problem_…` and `estimator_…` columns of its components."""
+    bounds = {f"{name}_{side}" for name in WITH_INTERVAL for side in ("low", "high")}
+    return {*IDENTITY, *MEASURED, *WITH_INTERVAL, *bounds, *parameters}
+
+
+def why_unknown(column: str, known: set[str]) -> str | None:
+    """What is wrong with a column's name, or None. `cost_<unit>` exists for every unit that a problem counts."""
+    if column in known or column.startswith("cost_"):
+        return None
+    return f"unknown column {column!r}{did_you_mean(column, known)}"
