@@ -227,7 +227,7 @@ def _accuracy(sample: _Sample, problem: Any, work: Work, settings: Settings, est
         row["relative_bias"] = bias.scaled(1 / norm)
         if m.components > 1:
             row["cosine"] = statistics.cosine_interval(draws, truth, confidence)
-    if sample.errors is not None:
+    if sample.errors is not None and not bool(sample.errors.isnan().all()):
         row["coverage"] = statistics.coverage_interval(draws, sample.errors, truth, confidence)
     return {
         **{name: value for quantity, interval in row.items() for name, value in _three(quantity, interval)},

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from estibench.results.columns import MEASURED, WITH_INTERVAL, label
+from estibench.columns import MEASURED, WITH_INTERVAL, label
 from estibench.results.scaling import scaling_table
 
 if TYPE_CHECKING:

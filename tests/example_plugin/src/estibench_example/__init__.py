@@ -1,0 +1,1 @@
+"""An estibench plugin: the unit-vector estimator of a trace."""

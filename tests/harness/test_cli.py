@@ -1,0 +1,239 @@
+"""The command line as a user meets it: output, exit codes, and no traceback for a user's mistake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import estibench
+
+PLUGINS = Path(__file__).parent / "plugins"
+SUITE = """
+name: small
+title: A small suite
+draws: {max: 128}
+problems:
+  - {name: matrix, dim: [8, 16, 32], spectrum: flat}
+estimators:
+  - exact
+  - {name: hutchinson, probes: [1, 4]}
+scaling: [{y: cost_matvec}]
+tables: [{name: error, value: relative_rmse}]
+plots: [{kind: error_cost}]
+"""
+
+
+def bench(*arguments, cwd=None, **environment):
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-m", "estibench", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "120", **environment},
+        check=False,
+    )
+
+
+@pytest.fixture
+def suite(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(SUITE, encoding="utf-8")
+    return path
+
+
+def test_a_run_from_end_to_end(suite, tmp_path):
+    done = bench("run", suite, "-o", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "quiet when stderr is no terminal"
+    assert "hutchinson" in done.stdout
+    names = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert {
+        "run.json",
+        "cells.jsonl",
+        "table.parquet",
+        "table.csv",
+        "report.html",
+        "tables/error.md",
+        "tables/error.tex",
+        "plots/error_cost.svg",
+    } <= names
+    frame = estibench.load(tmp_path / "run")
+    assert len(frame) == 9
+    assert set(frame["status"]) == {"ok"}
+    assert (frame["claims_refuted"] == 0).all()
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert about["suite"] == "small"
+    assert about["machine"]["cores"] >= 1
+    assert "torch" in about["distributions"]
+
+    again = bench("run", suite, "-o", tmp_path / "run")
+    assert again.returncode == 2
+    assert again.stderr.strip().endswith("already holds a run; choose another directory")
+
+
+def test_the_default_directory_and_quiet(suite, tmp_path):
+    done = bench("run", suite, "--quiet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("results/runs/small-")
+    assert (tmp_path / line / "table.parquet").is_file()
+
+
+def test_accuracy_is_equal_bit_for_bit_in_two_runs(suite, tmp_path):
+    frames = []
+    for name in ("one", "two"):
+        assert bench("run", suite, "-q", "-o", tmp_path / name).returncode == 0
+        frames.append(estibench.load(tmp_path / name))
+    columns = [name for name in frames[0] if "time" not in name and name != "claims"]
+    assert "rmse" in columns
+    assert frames[0][columns].equals(frames[1][columns])
+
+
+def test_the_python_interface_is_the_same(suite, tmp_path):
+    results = estibench.run(suite, directory=tmp_path / "run")
+    assert results.exit_code == 0
+    assert results.frame["relative_rmse"].notna().all()
+    assert estibench.load(tmp_path / "run").equals(results.frame)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: [", "not valid YAML"),
+        ("name: x\nproblems: [matrx]\nestimators: [exact]\n", "2:12: problems[0].name: unknown problem 'matrx'"),
+        ("name: x\nproblems: [!!python/name:os.system matrix]\nestimators: [exact]\n", "is not allowed"),
+        ("name: x\nproblems:\n - {name: matrix, dim: []}\nestimators: [exact]\n", "3:18: problems[0].dim: an empty grid"),
+        ("name: x\nproblems:\n - {name: matrix, dim: -8}\nestimators: [exact]\n", "greater than or equal to 1, got -8"),
+        ("name: x\nproblems: [matrix]\nestimators: [exact]\nseed: -1\n", "4:1: seed: "),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_bad_suites(tmp_path, command, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    done = bench(command, path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "results").exists(), "nothing was started"
+
+
+def test_missing_and_unreadable_suites(tmp_path):
+    for argument in ("nothing.yaml", tmp_path):
+        done = bench("run", argument, cwd=tmp_path)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_failures_have_rows_and_exit_codes(suite, tmp_path):
+    text = SUITE.replace("- exact", "- exact\n  - raises\n  - never")
+    suite.write_text(text.replace("dim: [8, 16, 32]", "dim: 8"))
+    done = bench("-p", PLUGINS / "faulty.py", "run", suite, "-o", tmp_path / "run")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    frame = estibench.load(tmp_path / "run").set_index("estimator")
+    assert frame.loc["raises", ["status", "reason"]].tolist() == ["failed", "RuntimeError: it broke"]
+    assert frame.loc["never", "status"] == "unsupported"
+    assert frame.loc["exact", "status"] == "ok"
+
+    suite.write_text(text.replace("  - raises\n", ""))
+    assert bench("-p", PLUGINS / "faulty.py", "run", suite, "-q", "-o", tmp_path / "two").returncode == 0
+
+
+def test_a_truth_that_is_not_finite(suite, tmp_path):
+    suite.write_text(SUITE.replace("{name: matrix, dim: [8, 16, 32], spectrum: flat}", "{name: endless, dim: 8}"))
+    done = bench("-p", PLUGINS / "faulty_problem.py", "run", suite, "-q", "-o", tmp_path / "run")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["endless(dim=8): the problem's truth is not finite in 1 of 1 components"]
+
+
+@pytest.mark.parametrize(("device", "code"), [("cuda:99", 1), ("auto", 0)])
+def test_a_device_that_is_not_there(suite, tmp_path, device, code):
+    done = bench("run", suite, "-q", "--device", device, "-o", tmp_path / "run", CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == code, done.stderr
+    frame = estibench.load(tmp_path / "run")
+    missing = frame[frame["device"] != "cpu"]
+    assert set(missing["status"]) == {"unsupported"}
+    assert missing["reason"].str.contains("no CUDA device on this machine").all()
+    if device == "auto":
+        assert set(frame[frame["device"] == "cpu"]["status"]) == {"ok"}
+
+
+def test_plan_does_not_run(suite, tmp_path):
+    done = bench("plan", suite, "--cells", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "3 blocks, 9 cells" in done.stdout
+    assert "hutchinson(probes=4)" in done.stdout
+    assert f"{(8 + 1 + 4) * 128:.2g} matvecs" in done.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_show_says_everything_about_an_estimator():
+    done = bench("show", "hutchinson")
+    for text in ("tr A ≈", "noise: rademacher | gaussian", "default 10", "unbiased", "Hutchinson 1990", "estibench 0."):
+        assert text in done.stdout
+    assert "sum of the eigenvalues" not in done.stdout
+    assert bench("show", "gaussian").returncode == 0
+    assert bench("show", "divergence").returncode == 0
+    missing = bench("show", "hutchinsn")
+    assert missing.returncode == 2
+    assert missing.stderr == "nothing is registered as 'hutchinsn'; did you mean 'hutchinson'?\n"
+
+
+def test_list_and_plugins(tmp_path):
+    done = bench("list", "estimators")
+    assert "xtrace" in done.stdout
+    assert "funnel" not in done.stdout
+    everything = bench("list").stdout
+    assert all(word in everything for word in ("funnel", "matrix", "serial", "report", "trace.yaml", "divergence"))
+    plugins = bench("plugins")
+    assert plugins.returncode == 0
+    assert "bench_estimators" in plugins.stdout
+    blocked = bench("-p", "no:trace", "list", "estimators")
+    assert "xtrace" not in blocked.stdout
+    assert "blocked" in bench("-pno:trace", "plugins").stdout
+
+
+def test_a_plugin_can_add_a_command(tmp_path):
+    path = tmp_path / "greeting.py"
+    path.write_text(
+        "import click\nfrom estibench import hookimpl\n"
+        "@hookimpl\ndef bench_add_commands(group):\n"
+        "    group.add_command(click.Command('greet', callback=lambda: click.echo('hello'), help='Greets.'))\n"
+    )
+    assert bench("-p", path, "greet").stdout == "hello\n"
+    assert "Greets." in bench("-p", path, "--help").stdout
+    assert bench("greet").returncode == 2
+
+
+def test_life_cycle_hooks_see_the_run(suite, tmp_path):
+    path = tmp_path / "watcher.py"
+    log = tmp_path / "log"
+    path.write_text(
+        f"from pathlib import Path\nfrom estibench import hookimpl\nlog = Path({str(log)!r}).open('a')\n"
+        "@hookimpl\ndef bench_run_started(suite, cells):\n    print('started', suite, cells, file=log)\n"
+        "@hookimpl\ndef bench_cell_measured(row):\n    print('cell', row['estimator'], 'time' in row, file=log)\n"
+        "@hookimpl\ndef bench_run_finished(results):\n    print('finished', len(results.frame), file=log)\n"
+        "@hookimpl\ndef bench_report_sections(results):\n    return [('My section', '<b>not markup</b>')]\n"
+    )
+    assert bench("-p", path, "run", suite, "-q", "-o", tmp_path / "run").returncode == 0
+    lines = log.read_text().splitlines()
+    assert lines[0] == "started small 9"
+    assert lines[-1] == "finished 9"
+    assert lines[1:-1].count("cell exact True") == 3
+    assert len(lines) == 11
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "My section" in report
+    assert "&lt;b&gt;not markup" in report
+
+
+def test_the_same_program_by_its_other_names():
+    for command in (["bench"], ["estibench"]):
+        script = Path(sys.executable).parent / command[0]
+        done = subprocess.run([str(script), "--version"], capture_output=True, text=True, check=True)
+        assert "0.1.0" in done.stdout

@@ -1,0 +1,106 @@
+"""Statistics against closed forms and by coverage."""
+
+import math
+
+import pytest
+import torch
+from scipy import stats
+
+from estibench.measure import statistics as s
+
+
+def normal(n, d, seed, mean=0.0, scale=1.0):
+    g = torch.Generator().manual_seed(seed)
+    return mean + scale * torch.randn(n, d, generator=g, dtype=torch.float64)
+
+
+def test_moments_by_definition():
+    draws, truth = normal(50, 3, 0, mean=1.0), torch.tensor([0.5, 1.0, 1.5], dtype=torch.float64)
+    m = s.moments(draws, truth)
+    covariance = torch.cov(draws.T)
+    assert m.trace == pytest.approx(float(covariance.trace()))
+    torch.testing.assert_close(m.squared_errors, (draws - truth).square().sum(1))
+    mse = s.mse_interval(m, 0.95)
+    naive_bias = float((draws.mean(0) - truth).square().sum())
+    assert mse.value == pytest.approx(naive_bias + m.trace * 49 / 50)
+    assert s.squared_bias_interval(m, 0.95).value == pytest.approx(naive_bias - m.trace / 50)
+
+
+def test_squared_bias_is_unbiased_where_the_naive_form_has_a_floor():
+    """Mean over 400 samples within 4 standard errors of the truth: rate below 1e-4."""
+    truth = torch.zeros(20, dtype=torch.float64)
+    for shift in (0.0, 0.3):
+        values = [s.squared_bias_interval(s.moments(normal(50, 20, i, shift), truth), 0.95).value for i in range(400)]
+        sample = torch.tensor(values)
+        assert abs(sample.mean() - 20 * shift**2) < 4 * sample.std() / 20
+        assert sample.mean() + 20 / 50 > 20 * shift**2 + 5 * sample.std() / 20, "the naive form is off by tr S/n"
+
+
+@pytest.mark.parametrize("d", [1, 8])
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_intervals_cover(d, shift):
+    """400 repetitions at nominal 95 %: fewer than 89 % covered has probability below 1e-6 (exact binomial)."""
+    truth = torch.zeros(d, dtype=torch.float64)
+    expected = {"mse": d * (1 + shift**2), "variance": d, "bias": d**0.5 * shift, "squared_bias": d * shift**2}
+    covered = dict.fromkeys(expected, 0)
+    for seed in range(400):
+        m = s.moments(normal(200, d, seed, shift), truth)
+        for name, value in expected.items():
+            interval = getattr(s, f"{name}_interval")(m, 0.95)
+            covered[name] += interval.low <= value <= interval.high
+    assert stats.binom.cdf(0.89 * 400, 400, 0.95) < 1e-5
+    assert all(count >= 0.89 * 400 for count in covered.values()), covered
+
+
+def test_unbiasedness_is_the_t_test_for_scalars():
+    draws = normal(30, 1, 0, mean=0.3)
+    expected = stats.ttest_1samp(draws[:, 0].numpy(), 0.0).pvalue
+    m = s.moments(draws, torch.zeros(1, dtype=torch.float64))
+    assert s.unbiasedness_p_value(m, 0.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("d", [2, 16, 200])
+def test_unbiasedness_has_its_level_and_power(d):
+    """Rejections at 5 % among 300: between 1 % and 10 % (exact binomial, rate below 1e-3); a shift is found."""
+    truth = torch.zeros(d, dtype=torch.float64)
+    mixing = torch.linspace(0.1, 2, d, dtype=torch.float64)
+    level = [s.unbiasedness_p_value(s.moments(normal(100, d, i) * mixing, truth), 0.0) < 0.05 for i in range(300)]
+    assert 3 <= sum(level) <= 30
+    moved = [s.unbiasedness_p_value(s.moments(normal(100, d, i, 0.5) * mixing, truth), 0.0) for i in range(20)]
+    assert max(moved) < 0.05
+
+
+def test_a_bias_below_rounding_is_not_evidence():
+    draws = torch.full((10, 1), 1.0 + 1e-9, dtype=torch.float64)
+    m = s.moments(draws, torch.ones(1, dtype=torch.float64))
+    assert s.unbiasedness_p_value(m, 1e-8) == 1.0
+    assert s.unbiasedness_p_value(m, 1e-10) == 0.0
+
+
+def test_wilson_interval():
+    found = s.proportion_interval(0.9, 100, 0.95)
+    expected = stats.binomtest(90, 100).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    certain = s.proportion_interval(1.0, 100, 0.95)
+    assert certain.high == 1.0
+    assert certain.low < 1.0
+
+
+def test_coverage_counts_draws_within_z_errors():
+    draws = torch.tensor([[0.0], [1.9], [2.1], [-3.0]], dtype=torch.float64)
+    found = s.coverage_interval(draws, torch.ones(4, 1), torch.zeros(1, dtype=torch.float64), 0.95)
+    assert found.value == 0.5
+
+
+def test_constant_draws_have_degenerate_intervals():
+    m = s.moments(torch.full((5, 2), 3.0, dtype=torch.float64), torch.full((2,), 3.0, dtype=torch.float64))
+    for interval in (s.mse_interval(m, 0.95), s.variance_interval(m, 0.95), s.bias_interval(m, 0.95)):
+        assert (interval.value, interval.low, interval.high) == (0, 0, 0)
+        assert interval.relative_half_width == 0
+
+
+def test_interval_arithmetic():
+    assert s.Interval(4, 1, 9).root() == s.Interval(2, 1, 3)
+    assert s.Interval(-1, -2, 4).root() == s.Interval(0, 0, 2)
+    assert s.Interval(2, 1, 3).relative_half_width == 0.5
+    assert math.isinf(s.Interval(0, 0, 3).relative_half_width)

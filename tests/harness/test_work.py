@@ -1,0 +1,60 @@
+"""Peak memory and counted work against what theory says."""
+
+import torch
+
+from estibench.contracts.counting import count, counting
+from estibench.measure.work import measure_work
+
+A = torch.ones(1000, 1000)
+MB = 4 * 1000 * 1000
+
+
+def test_peak_bytes_of_a_chain_is_two_tensors():
+    """x → x+1 → … keeps one result alive while the next is made."""
+
+    def chain():
+        x = A + 1
+        for _ in range(5):
+            x = x + 1
+        return x
+
+    assert measure_work(chain, "cpu").peak_bytes == 2 * MB
+    assert measure_work(chain, "cpu").peak_bytes == 2 * MB, "repeatable to the byte"
+
+
+def test_views_inputs_and_in_place_operations_cost_nothing():
+    def views():
+        x = A.T[:10].reshape(-1)[:5]
+        return A.expand(3, 1000, 1000)[0, 0] + 0 * x[0]
+
+    assert measure_work(views, "cpu").peak_bytes < 100_000
+    assert measure_work(lambda: (A + 1).add_(1).mul_(2), "cpu").peak_bytes == MB
+
+
+def test_memory_is_seen_below_vmap_and_vjp():
+    def batched():
+        return torch.func.vmap(lambda v: torch.tanh(v) * 2)(A)
+
+    assert measure_work(batched, "cpu").peak_bytes == 2 * MB
+
+    def pulled_back():
+        value, pull_back = torch.func.vjp(torch.tanh, A)
+        return pull_back(torch.ones_like(value))
+
+    assert measure_work(pulled_back, "cpu").peak_bytes >= 3 * MB
+
+
+def test_flops_of_a_matrix_product():
+    assert measure_work(lambda: A @ A, "cpu").flops == 2 * 1000**3
+
+
+def test_counts_are_collected_only_inside():
+    count("matvec", 5)
+    with counting() as outer:
+        count("matvec")
+        with counting() as inner:
+            count("vjp", 3)
+        count("matvec", 2)
+    assert dict(outer) == {"matvec": 3}
+    assert dict(inner) == {"vjp": 3}
+    assert measure_work(lambda: count("matvec", 7), "cpu").counts == {"matvec": 7}
