@@ -81,8 +81,13 @@ class DivergenceProblem(TraceProblem):
     def points(self) -> Tensor:
         """Where the divergence is wanted: (batch, dim)."""
 
+    @cached_property
+    def _leaf(self) -> Tensor:
+        """The points, made to require a gradient here because under `vmap` they no longer can be."""
+        return self.points.detach().requires_grad_()
+
     def operator(self) -> Operator:
-        return JacobianOperator(self.field, self.points)
+        return JacobianOperator(self.field, self._leaf)
 
 
 def unit_rows(operator: Operator, rows: int, dtype: torch.dtype, device: str) -> Iterator[tuple[int, Tensor]]:

@@ -63,15 +63,23 @@ class Hutchinson(ErrorBarEstimator):
     )
     citation = "Girard 1989; Hutchinson 1990, Communications in Statistics 19(2), 433–450."
 
+    def estimate(self, problem: TraceProblem, generator: torch.Generator) -> Tensor:
+        """The estimates, (batch,), without the work of the error bar."""
+        return self._quadratic_forms(problem, generator).mean(0)
+
     def estimate_with_error(self, problem: TraceProblem, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The estimates and their standard errors, each (batch,); the errors are NaN for one probe."""
+        return mean_with_error(self._quadratic_forms(problem, generator))
+
+    def _quadratic_forms(self, problem: TraceProblem, generator: torch.Generator) -> Tensor:
+        """v_jᵀ A v_j for each probe and each matrix, (probes, batch)."""
         operator = problem.operator()
         k = self.probes
         if self.noise == "orthogonal" and k > operator.dim:
             raise Unsupported(f"{k} orthogonal probes do not fit into dimension {operator.dim}")
         v = draw_probes(self.noise, k, operator.batch, operator.dim, generator, problem.torch_dtype)
         products = operator.rmatvec(v) if self.product == "vjp" else operator.matvec(v)
-        return mean_with_error((v * products).sum(-1))
+        return (v * products).sum(-1)
 
 
 def mean_with_error(samples: Tensor) -> tuple[Tensor, Tensor]:

@@ -41,7 +41,10 @@ class Operator(ABC):
 
 
 class MatrixOperator(Operator):
-    """One dense matrix, (dim, dim); the batch is 1."""
+    """One dense matrix, (dim, dim); the batch is 1.
+
+    Products drop the batch axis: BLAS multiplies a strided matrix at no cost, a batched product would copy.
+    """
 
     def __init__(self, matrix: Tensor) -> None:
         self.batch = 1
@@ -50,11 +53,11 @@ class MatrixOperator(Operator):
 
     def matvec(self, v: Tensor) -> Tensor:
         count("matvec", v.shape[0])
-        return v @ self._matrix.mT
+        return (v[:, 0] @ self._matrix.mT)[:, None]
 
     def rmatvec(self, v: Tensor) -> Tensor:
         count("matvec", v.shape[0])
-        return v @ self._matrix
+        return (v[:, 0] @ self._matrix)[:, None]
 
 
 class JacobianOperator(Operator):
@@ -64,22 +67,24 @@ class JacobianOperator(Operator):
 
     Args:
         field: maps (batch, dim) to (batch, dim), each point by itself.
-        x: (batch, dim).
+        x: (batch, dim). A leaf that requires its gradient, unless the operator is never made under `vmap`.
     """
 
     def __init__(self, field: Field, x: Tensor) -> None:
         self.batch, self.dim = x.shape
         self._field = field
-        self._x = x
-        self._pull_back: Callable[[Tensor], tuple[Tensor]] | None = None
+        self._x = x if x.requires_grad else x.detach().requires_grad_()
+        self._pull_back: Callable[[Tensor], Tensor] | None = None
 
     def matvec(self, v: Tensor) -> Tensor:
         count("matvec", v.shape[0])
         count("jvp", v.shape[0])
         count("evaluation")
 
+        x = self._x.detach()
+
         def push_forward(tangent: Tensor) -> Tensor:
-            return torch.func.jvp(self._field, (self._x,), (tangent,))[1]
+            return torch.func.jvp(self._field, (x,), (tangent,))[1]
 
         return _each_row(push_forward, v)
 
@@ -87,10 +92,24 @@ class JacobianOperator(Operator):
         count("matvec", v.shape[0])
         count("vjp", v.shape[0])
         if self._pull_back is None:
-            count("evaluation")
-            self._pull_back = torch.func.vjp(self._field, self._x)[1]
-        pull_back = self._pull_back
-        return _each_row(lambda cotangent: pull_back(cotangent)[0], v)
+            self._pull_back = self._forward()
+        return _each_row(self._pull_back, v)
+
+    def _forward(self) -> Callable[[Tensor], Tensor]:
+        """One evaluation of the field; returns cotangent → VJP.
+
+        The graph is autograd's own, whose cotangents may be batched by `vmap`; `torch.func.vjp` does the same and
+        costs as much as a small network.
+        """
+        count("evaluation")
+        x = self._x
+        with torch.enable_grad():
+            y = self._field(x)
+
+        def pull_back(cotangent: Tensor) -> Tensor:  # holds x and y, not self: a cycle would keep the graph alive
+            return torch.autograd.grad(y, x, cotangent, retain_graph=True)[0]
+
+        return pull_back
 
 
 def _each_row(product: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The suite's figures: `plots/<name>.svg` and `.png`. One picture per plot, and per device and dtype where there are more.
+"""The suite's figures: `plots/<name>.svg` and `.png`; one for each device and dtype where there are several.
 
 Figures are made object by object, never through pyplot, so that drawing leaves the caller's matplotlib as it was.
 """
@@ -12,11 +12,12 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from estibench.columns import label
-from estibench.results.scaling import curves, fit
+from estibench.results.scaling import Curve, curves, fit
 from estibench.results.tables import at_rounding, blocks, exponent_text, is_reference
 
 if TYPE_CHECKING:
@@ -31,9 +32,13 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "P", "X", "*", "<", ">", "h", "p")
 LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 GREY = "0.45"
-PANEL = (2.75, 2.35)  # inches
-ACROSS = 4
 
+FOLDER = "plots"
+AXES = {
+    "error_cost": ("work", "relative_rmse"),
+    "scaling": ("problem_dim", "time"),
+    "bias_variance": ("relative_std", "relative_bias"),
+}
 ROUNDING = " Errors at the level of rounding, however small, are drawn as ▽ on the floor of their panel."
 CAPTIONS = {
     "error_cost": (
@@ -42,8 +47,8 @@ CAPTIONS = {
     )
     + ROUNDING,
     "scaling": (
-        "One panel per family of problems, one line per estimator: the power law y ~ x^k fitted to the measured points, "
-        "with k and its {level:g} % Student-t interval where there are more than two points. Flatter scales better."
+        "One panel per family of problems, one line per estimator: the power law y ~ x^k fitted to the points, with "
+        "k and its {level:g} % Student-t interval where there are more than two points. Flatter scales better."
     ),
     "bias_variance": (
         "Systematic against random error of one estimate, both relative to the truth, with {level:g} % confidence "
@@ -64,51 +69,79 @@ class Look:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its words.
+    """A figure to be drawn, with its words.
 
     Attributes:
         name: stem of its files.
-        caption: how to read it.
+        caption: how to read it, and which problems it lacks.
+        draw: makes the figure, which takes a while.
     """
 
     name: str
     title: str
     caption: str
-    figure: Figure
+    draw: Callable[[], Figure]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Sizes in inches: a panel's axes, the gaps between panels, the columns, and the room at the right."""
+
+    width: float
+    height: float
+    gap: float
+    across: int
+    right: float
 
 
 def export(results: Results) -> list[Path]:
     """Writes every picture as SVG and as PNG (150 dpi)."""
-    folder = results.directory / "plots"
+    folder = results.directory / FOLDER
     written = []
     for picture in pictures(results):
         folder.mkdir(exist_ok=True)
         written += [folder / f"{picture.name}.svg", folder / f"{picture.name}.png"]
-        written[-2].write_text(to_svg(picture), encoding="utf-8")
+        figure = picture.draw()
+        written[-2].write_text(_svg(figure, picture.name), encoding="utf-8")
         with _style():
-            picture.figure.savefig(written[-1], dpi=150)
+            figure.savefig(written[-1], dpi=150)
     return written
+
+
+def to_svg(picture: Picture) -> str:
+    """The picture as SVG text; the same picture gives the same text."""
+    return _svg(picture.draw(), picture.name)
 
 
 def pictures(results: Results) -> Iterator[Picture]:
     """The figures that the suite asks for and that have something to draw."""
-    frame = results.frame
-    looks = looks_of(frame)
+    looks = looks_of(results.frame)
     level = float(results.about.get("settings", {}).get("confidence", 0.95))
-    parts = list(blocks(frame))
+    parts = list(blocks(results.frame))
     for plot in results.about.get("plots") or []:
         kind = plot["kind"]
+        x, y = (plot.get(axis) or default for axis, default in zip("xy", AXES[kind], strict=True))
         for device, dtype, cells in parts:
-            rows = _wanted(cells, plot.get("problems"))
+            rows = _with_relative_std(_wanted(cells, plot.get("problems")))
             name, title = plot.get("name") or kind, plot.get("title") or kind.replace("_", " ")
             if len(parts) > 1:
                 name = re.sub(r"[^\w-]+", "-", f"{name}-{device}-{dtype}")
                 title = f"{title} ({device}, {dtype})"
-            with _style():
-                figure = DRAWINGS[kind](rows, plot, looks, level)
-            if figure is not None:
-                figure.suptitle(_literal(title), fontsize=11)
-                yield Picture(name, title, CAPTIONS[kind].format(level=100 * level), figure)
+            caption = CAPTIONS[kind].format(level=100 * level)
+            draw: Callable[[], Figure]
+            if kind == "scaling":
+                laws: dict[str, list[Curve]] = {}
+                for curve in curves(rows, y, x):
+                    laws.setdefault(curve.problem, []).append(curve)
+                drawn, draw = {*laws}, partial(_scaling, laws, looks, level)
+            else:
+                panels = panels_of(rows, x, y)
+                drawn, draw = {*panels}, partial(_small_multiples, kind, panels, looks)
+                missing = [problem for problem in dict.fromkeys(rows["problem"]) if problem not in drawn]
+                caption += f" Without both quantities, and not drawn: {'; '.join(missing)}." if missing else ""
+            if drawn:
+                words = (title, axis_label(rows, x), axis_label(rows, y))
+                yield Picture(name, title, caption, partial(_finished, draw, *words))
 
 
 def looks_of(frame: pd.DataFrame) -> dict[str, Look]:
@@ -120,103 +153,24 @@ def looks_of(frame: pd.DataFrame) -> dict[str, Look]:
     }
 
 
-def to_svg(picture: Picture) -> str:
-    """The picture as SVG text; the same picture gives the same text."""
-    text = io.StringIO()
-    with _style(**{"svg.hashsalt": picture.name}):
-        picture.figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
+def panels_of(rows: pd.DataFrame, x: str, y: str) -> dict[str, pd.DataFrame]:
+    """What can be drawn on log–log axes, by problem: `x`, `y`, their bounds, `family`, and `flat` (mere rounding)."""
+    import pandas as pd
 
-
-def _error_cost(rows: pd.DataFrame, plot: dict[str, Any], looks: dict[str, Look], level: float) -> Figure | None:
-    """Small multiples: y against x on log–log axes, a curve per family."""
-    x, y = plot.get("x") or "work", plot.get("y") or "relative_rmse"
-    panels = _panels(rows, x, y)
-    if not panels:
-        return None
-    figure, axes = _grid(len(panels), PANEL, ACROSS)
-    drawn, clipped = set(), False
-    for axis, (problem, points) in zip(axes, panels, strict=True):
-        floor = floor_of(points["y"], points["flat"])
-        hidden = points["y"] < floor
-        for family, curve in points[~hidden].groupby("family", sort=False):
-            _draw_curve(axis, curve.sort_values("x"), looks[str(family)], floor)
-        _draw_floor(axis, points[hidden], looks, floor)
-        _finish(axis, problem)
-        drawn |= {*points["family"]}
-        clipped |= bool(hidden.any())
-    signs = [_sign("v", "at rounding level")] if clipped else []
-    _legend(figure, {family: look for family, look in looks.items() if family in drawn}, signs)
-    figure.supxlabel(_literal(_axis_label(rows, x)), fontsize=9)
-    figure.supylabel(_literal(_axis_label(rows, y)), fontsize=9)
-    return figure
-
-
-def _bias_variance(rows: pd.DataFrame, plot: dict[str, Any], looks: dict[str, Look], level: float) -> Figure | None:
-    """Small multiples: bias against standard deviation; upper bounds where the bias may be 0."""
-    x, y = plot.get("x") or "relative_std", plot.get("y") or "relative_bias"
-    panels = _panels(_with_relative_std(rows), x, y)
-    if not panels:
-        return None
-    figure, axes = _grid(len(panels), PANEL, ACROSS)
-    drawn, clipped = set(), False
-    for axis, (problem, points) in zip(axes, panels, strict=True):
-        bounded = points["y_low"] <= 0
-        points["y"] = points["y"].where(~bounded, points["y_high"])
-        left, floor = (floor_of(points[name], points["flat"]) for name in ("x", "y"))
-        points["x"] = points["x"].clip(lower=left)
-        hidden = points["y"] < floor
-        for index, point in points[~hidden].iterrows():
-            _draw_bias(axis, point, looks[str(point["family"])], bool(bounded[index]), left)
-        _draw_floor(axis, points[hidden], looks, floor)
-        _draw_diagonal(axis)
-        _finish(axis, problem)
-        drawn |= {*points["family"]}
-        clipped |= bool(hidden.any())
-    signs = [_sign("o", "upper bound: bias may be 0"), *([_sign("v", "at rounding level")] if clipped else [])]
-    _legend(figure, {family: look for family, look in looks.items() if family in drawn}, signs)
-    figure.supxlabel("standard deviation / ‖truth‖" if x == "relative_std" else _literal(label(x)), fontsize=9)
-    figure.supylabel("|bias| / ‖truth‖" if y == "relative_bias" else _literal(label(y)), fontsize=9)
-    return figure
-
-
-def _scaling(rows: pd.DataFrame, plot: dict[str, Any], looks: dict[str, Look], level: float) -> Figure | None:
-    """One panel per set of problems that vary in x, with its own legend: every line has its own exponent."""
-    import numpy as np
-
-    x, y = plot.get("x") or "problem_dim", plot.get("y") or "time"
-    panels: dict[str, list[Any]] = {}
-    for curve in curves(rows, y, x):
-        panels.setdefault(curve.problem, []).append(curve)
-    if not panels:
-        return None
-    tallest = max(len(found) for found in panels.values())
-    figure, axes = _grid(len(panels), (6.4, max(3.2, 0.5 + 0.165 * tallest)), 2)
-    for axis, (problem, found) in zip(axes, panels.items(), strict=True):
-        members: dict[str, int] = {}
-        for curve in found:
-            look, law, points = looks[curve.family], fit(curve, level), curve.points
-            dashes = LINES[members.setdefault(curve.family, 0) % len(LINES)]
-            members[curve.family] += 1
-            bars = np.abs(points[["low", "high"]].to_numpy().T - points["y"].to_numpy())
-            axis.errorbar(points["x"], points["y"], yerr=bars, fmt=look.marker, color=look.colour, ms=4, lw=0.8)
-            ends = np.array([points["x"].min(), points["x"].max()])
-            text = f"{curve.estimator}: k = {exponent_text(law.exponent, law.low, law.high)}"
-            line = axis.plot(ends, law.scale * ends**law.exponent, color=look.colour, ls=dashes, lw=1.1)[0]
-            line.set(label=_literal(text), marker=look.marker, markersize=0)
-        _finish(axis, problem)
-        handles = axis.get_legend_handles_labels()[0]
-        axis.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1.02), fontsize=6.5, frameon=False)
-    figure.supxlabel(_literal(_axis_label(rows, x)), fontsize=9)
-    figure.supylabel(_literal(_axis_label(rows, y)), fontsize=9)
-    return figure
-
-
-DRAWINGS: dict[str, Callable[[pd.DataFrame, dict[str, Any], dict[str, Look], float], Figure | None]] = {
-    "error_cost": _error_cost,
-    "scaling": _scaling,
-    "bias_variance": _bias_variance,
-}
+    if x not in rows or y not in rows:
+        return {}
+    columns = {"problem": rows["problem"], "family": rows["family"], "flat": at_rounding(rows) | is_reference(rows)}
+    for axis, column in (("x", x), ("y", y)):
+        value = pd.to_numeric(rows[column], errors="coerce").astype(float)
+        columns[axis] = value
+        for side in ("low", "high"):
+            bound = rows.get(f"{column}_{side}", value)
+            columns[f"{axis}_{side}"] = pd.to_numeric(bound, errors="coerce").astype(float).fillna(value)
+    points = pd.DataFrame(columns)
+    drawable = points[["x", "y"]].map(math.isfinite).all(axis=1) & (points["x"] >= 0) & (points["y_high"] >= 0)
+    points = points[drawable & ((points["x"] > 0) | points["flat"])]
+    found = {str(problem): some.copy() for problem, some in points.groupby("problem", sort=False)}
+    return {problem: some for problem, some in found.items() if bool((some[["x", "y_high"]] > 0).any().all())}
 
 
 def floor_of(values: pd.Series[float], flat: pd.Series[bool]) -> float:
@@ -233,67 +187,127 @@ def floor_of(values: pd.Series[float], flat: pd.Series[bool]) -> float:
     return least / 4 if bool((values < least / 10).any()) else 0.0
 
 
-def _draw_curve(axis: Axes, curve: pd.DataFrame, look: Look, floor: float) -> None:
-    """A family's points by x, with a band; a bar where there is one point."""
-    low = curve["y_low"].clip(lower=max(floor, 0.0)).where(curve["y_low"] > 0, curve["y"])
-    if len(curve) > 1:
-        axis.fill_between(curve["x"], low, curve["y_high"], color=look.colour, alpha=0.2, lw=0)
-        axis.plot(curve["x"], curve["y"], color=look.colour, marker=look.marker, ms=4, lw=1.2, mew=0)
-    else:
-        bars = [curve["y"] - low, curve["y_high"] - curve["y"]]
-        axis.errorbar(curve["x"], curve["y"], yerr=bars, color=look.colour, fmt=look.marker, ms=4.5, lw=1, mew=0)
+def axis_label(rows: pd.DataFrame, column: str) -> str:
+    """A column's label; work says what it counts where all rows agree."""
+    if column == "relative_std":
+        return "standard deviation / ‖truth‖"
+    costs = [str(name) for name in rows if str(name).startswith("cost_")]
+    units = [name for name in costs if column == "work" and rows[name].equals(rows["work"])]
+    return f"work [{label(units[0])}]" if units else label(column)
 
 
-def _draw_floor(axis: Axes, points: pd.DataFrame, looks: dict[str, Look], floor: float) -> None:
-    """Triangles on a dotted line for what lies below the axis; those of many families nest."""
-    if points.empty:
-        return
-    axis.axhline(floor, color=GREY, lw=0.8, ls=":")
-    for depth, (family, some) in enumerate(points.groupby("family", sort=False)):
-        size, colour = max(3.0, 8.5 - 1.6 * depth), looks[str(family)].colour
-        axis.plot(some["x"], [floor] * len(some), ls="", marker="v", ms=size, mfc="none", mec=colour, mew=1.1)
+def wrapped(text: str, width: int) -> str:
+    """A component's label on short lines: its name, then its parameters."""
+    name, _, parameters = text.partition("(")
+    return "\n".join([name, *textwrap.wrap(parameters.removesuffix(")"), width)])
 
 
-def _draw_bias(axis: Axes, point: pd.Series[Any], look: Look, bounded: bool, left: float) -> None:
-    """One cell: bias and standard deviation with their intervals, or an upper bound of the bias with an arrow."""
-    style: dict[str, Any] = {"color": look.colour, "fmt": look.marker, "ms": 4.5, "lw": 0.9, "mew": 1}
-    low = point["x_low"] if point["x_low"] > 0 else point["x"]
-    across = [[max(point["x"] - max(low, left), 0)], [max(point["x_high"] - point["x"], 0)]]
-    if bounded:
-        down = point["y"] * 0.4
-        axis.errorbar(point["x"], point["y"], xerr=across, yerr=down, uplims=True, mfc="white", capsize=1.5, **style)
-    else:
-        bars = [[point["y"] - point["y_low"]], [point["y_high"] - point["y"]]]
-        axis.errorbar(point["x"], point["y"], xerr=across, yerr=bars, **style)
+def _small_multiples(kind: str, panels: dict[str, pd.DataFrame], looks: dict[str, Look]) -> Figure:
+    """One panel per problem, and one legend for all."""
+    draw_panel = {"error_cost": _draw_errors, "bias_variance": _draw_biases}[kind]
+    figure, axes = _grid(len(panels), Layout(2.25, 1.75, 0.55, 4, 2.15))
+    clipped = False
+    for axis, (problem, points) in zip(axes, panels.items(), strict=True):
+        clipped |= draw_panel(axis, points, looks)
+        _finish(axis, problem)
+    signs = [_sign("o", "upper bound: bias may be 0")] if kind == "bias_variance" else []
+    signs += [_sign("v", "at rounding level")] if clipped else []
+    drawn = {family for points in panels.values() for family in points["family"]}
+    handles = [_key(family, look) for family, look in looks.items() if family in drawn]
+    legend = figure.legend(handles=[*handles, *signs], loc="upper left", fontsize=7.5, frameon=False, borderaxespad=1.2)
+    legend.set_bbox_to_anchor((max(axis.get_position().x1 for axis in axes), 1))
+    return figure
 
 
-def _draw_diagonal(axis: Axes) -> None:
-    """Where bias and standard deviation are equal; the axes keep their limits."""
+def _draw_errors(axis: Axes, points: pd.DataFrame, looks: dict[str, Look]) -> bool:
+    """Curves of y against x, one per family. Returns whether something lies below the axis."""
+    floor = floor_of(points["y"], points["flat"])
+    hidden = points["y"] < floor
+    for family, curve in points[~hidden].groupby("family", sort=False):
+        _draw_curve(axis, curve.sort_values("x"), looks[str(family)])
+    return _draw_floor(axis, points[hidden], looks, floor)
+
+
+def _draw_biases(axis: Axes, points: pd.DataFrame, looks: dict[str, Look]) -> bool:
+    """Bias against standard deviation, one mark per cell. Returns whether something lies below the axis."""
+    bounded = points["y_low"] <= 0
+    points = points.assign(y=points["y"].where(~bounded, points["y_high"]), bounded=bounded)
+    left, floor = (floor_of(points[name], points["flat"]) for name in ("x", "y"))
+    points["x"] = points["x"].clip(lower=left)
+    hidden = points["y"] < floor
+    for point in points[~hidden].to_dict("records"):
+        _draw_bias(axis, {str(name): value for name, value in point.items()}, looks[point["family"]])
     axis.set(xscale="log", yscale="log")
+    clipped = _draw_floor(axis, points[hidden], looks, floor)
     x, y = axis.get_xlim(), axis.get_ylim()
     ends = [min(x[0], y[0]), max(x[1], y[1])]
     axis.plot(ends, ends, color=GREY, lw=0.8, ls="--", zorder=0)
     axis.set(xlim=x, ylim=y)
+    return clipped
 
 
-def _panels(rows: pd.DataFrame, x: str, y: str) -> list[tuple[str, pd.DataFrame]]:
-    """Problems with what can be drawn of them: `x`, `y`, their bounds, `family`, and `flat` (error of rounding)."""
-    import pandas as pd
+def _draw_curve(axis: Axes, curve: pd.DataFrame, look: Look) -> None:
+    """A family's points by x with their intervals, as a band; as a bar where there is one point."""
+    low = curve["y_low"].where(curve["y_low"] > 0, curve["y"])
+    across = [curve["x"] - curve["x_low"].where(curve["x_low"] > 0, curve["x"]), curve["x_high"] - curve["x"]]
+    upwards = [curve["y"] - low, curve["y_high"] - curve["y"]] if len(curve) == 1 else None
+    if len(curve) > 1:
+        axis.fill_between(curve["x"], low, curve["y_high"], color=look.colour, alpha=0.2, lw=0)
+        axis.plot(curve["x"], curve["y"], color=look.colour, lw=1.2)
+    style: dict[str, Any] = {"color": look.colour, "fmt": look.marker, "ms": 4.5, "mew": 0, "elinewidth": 0.7}
+    axis.errorbar(curve["x"], curve["y"], xerr=across, yerr=upwards, **style)
 
-    if x not in rows or y not in rows:
-        return []
-    columns = {"problem": rows["problem"], "family": rows["family"]}
-    for axis, column in (("x", x), ("y", y)):
-        value = pd.to_numeric(rows[column], errors="coerce").astype(float)
-        columns[axis] = value
-        for side in ("low", "high"):
-            bound = rows[f"{column}_{side}"] if f"{column}_{side}" in rows else value
-            columns[f"{axis}_{side}"] = pd.to_numeric(bound, errors="coerce").astype(float).fillna(value)
-    points = pd.DataFrame({**columns, "flat": at_rounding(rows) | is_reference(rows)})
-    drawable = points[["x", "y"]].map(math.isfinite).all(axis=1) & (points["x"] >= 0) & (points["y_high"] >= 0)
-    points = points[drawable & ((points["x"] > 0) | points["flat"])]
-    found = [(str(problem), some.copy()) for problem, some in points.groupby("problem", sort=False)]
-    return [(problem, some) for problem, some in found if (some[["x", "y"]] > 0).any().all()]
+
+def _draw_floor(axis: Axes, points: pd.DataFrame, looks: dict[str, Look], floor: float) -> bool:
+    """Triangles on a dotted line for what lies below the axis; those of several families nest."""
+    if points.empty:
+        return False
+    axis.axhline(floor, color=GREY, lw=0.8, ls=":")
+    for depth, (family, some) in enumerate(points.groupby("family", sort=False)):
+        size, colour = max(3.0, 8.0 - 1.6 * depth), looks[str(family)].colour
+        axis.plot(some["x"], [floor] * len(some), ls="", marker="v", ms=size, mfc="none", mec=colour, mew=1.1)
+    return True
+
+
+def _draw_bias(axis: Axes, point: dict[str, Any], look: Look) -> None:
+    """One cell with its intervals, or the upper bound of its bias with an arrow."""
+    style: dict[str, Any] = {"color": look.colour, "fmt": look.marker, "ms": 4.5, "lw": 0.9, "mew": 1}
+    low = point["x_low"] if 0 < point["x_low"] < point["x"] else point["x"]
+    across = [[point["x"] - low], [max(point["x_high"] - point["x"], 0.0)]]
+    if point["bounded"]:
+        style |= {"yerr": 0.4 * point["y"], "uplims": True, "mfc": "white", "capsize": 1.5}
+    else:
+        style |= {"yerr": [[point["y"] - point["y_low"]], [point["y_high"] - point["y"]]]}
+    axis.errorbar(point["x"], point["y"], xerr=across, **style)
+
+
+def _scaling(panels: dict[str, list[Curve]], looks: dict[str, Look], level: float) -> Figure:
+    """One panel per set of problems that vary in x, each with its own legend: every line has its own exponent."""
+    tallest = max(map(len, panels.values()))
+    figure, axes = _grid(len(panels), Layout(3.6, max(2.6, 0.152 * tallest), 3.9, 2, 3.4))
+    for axis, (problem, members) in zip(axes, panels.items(), strict=True):
+        seen: list[str] = []
+        for curve in members:
+            _draw_law(axis, curve, looks[curve.family], seen.count(curve.family), level)
+            seen.append(curve.family)
+        _finish(axis, problem, sorted({x for curve in members for x in curve.points["x"]}))
+        handles = axis.get_legend_handles_labels()[0]
+        legend = axis.legend(handles=handles, loc="upper left", fontsize=6.5, frameon=False, handlelength=2.8)
+        legend.set_bbox_to_anchor((1.0, 1.03), transform=axis.transAxes)
+    return figure
+
+
+def _draw_law(axis: Axes, curve: Curve, look: Look, number: int, level: float) -> None:
+    """Points with their intervals and the fitted line; `number` tells the curves of a family apart."""
+    import numpy as np
+
+    law, points = fit(curve, level), curve.points
+    bars = np.abs(points[["low", "high"]].to_numpy().T - points["y"].to_numpy())
+    axis.errorbar(points["x"], points["y"], yerr=bars, fmt=look.marker, color=look.colour, ms=4, lw=0.8)
+    ends = np.array([points["x"].min(), points["x"].max()])
+    text = f"{curve.estimator}: k = {exponent_text(law.exponent, law.low, law.high)}"
+    dashes: Any = LINES[number % len(LINES)]
+    axis.plot(ends, law.scale * ends**law.exponent, color=look.colour, ls=dashes, lw=1.1, label=_literal(text))
 
 
 def _with_relative_std(rows: pd.DataFrame) -> pd.DataFrame:
@@ -313,40 +327,80 @@ def _wanted(cells: pd.DataFrame, problems: Sequence[str] | None) -> pd.DataFrame
     return cells[ok]
 
 
-def _axis_label(rows: pd.DataFrame, column: str) -> str:
-    """A column's label; work says what it counts where all rows agree."""
-    units = [name for name in rows if name.startswith("cost_") and column == "work" and rows[name].equals(rows["work"])]
-    return f"work [{label(units[0])}]" if units else label(column)
-
-
-def _grid(panels: int, size: tuple[float, float], across: int) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels, `size` inches each, and room for a legend at the right."""
+def _grid(panels: int, layout: Layout) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels. Placed by hand: fitting a layout to many log axes takes most of the drawing."""
     from matplotlib.figure import Figure
 
-    columns = min(across, panels)
+    columns = min(layout.across, panels)
     lines = math.ceil(panels / columns)
-    figure = Figure(figsize=(size[0] * columns + 1.6, size[1] * lines + 0.5), layout="constrained")
-    return figure, [figure.add_subplot(lines, columns, index + 1) for index in range(panels)]
+    left, top, bottom, between = 0.75, 0.8, 0.55, 0.72
+    width = left + columns * layout.width + (columns - 1) * layout.gap + layout.right
+    height = top + lines * layout.height + (lines - 1) * between + bottom
+    figure = Figure(figsize=(width, height))
+    axes = []
+    for index in range(panels):
+        line, column = divmod(index, columns)
+        x = left + column * (layout.width + layout.gap)
+        y = height - top - layout.height - line * (layout.height + between)
+        axes.append(figure.add_axes((x / width, y / height, layout.width / width, layout.height / height)))
+    return figure, axes
 
 
-def _finish(axis: Axes, problem: str) -> None:
+def _finish(axis: Axes, problem: str, ticks: Sequence[float] = ()) -> None:
+    """Log axes with few, readable ticks, a title at the left, no box. `ticks` are x to show, if they are few."""
     import seaborn as sns
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
     axis.set(xscale="log", yscale="log")
-    axis.set_title(_literal(wrapped(problem)), fontsize=7.5, loc="left", pad=3)
-    axis.tick_params(labelsize=7, which="both")
-    axis.grid(visible=True, which="major", lw=0.4, color="0.88")
+    axis.set_title(_literal(wrapped(problem, 42)), fontsize=7.5, loc="left", pad=4)
+    for side, (low, high) in ((axis.xaxis, axis.get_xlim()), (axis.yaxis, axis.get_ylim())):
+        decades = math.log10(high / low)
+        steps = (1.0,) if decades > 1.7 else (1.0, 3.0) if decades > 1.1 else (1.0, 2.0, 5.0)
+        side.set_major_locator(LogLocator(subs=steps if decades > 0.6 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)))
+        side.set_minor_locator(NullLocator())
+        in_words = low >= 0.009 and high < 2e4
+        side.set_major_formatter(FuncFormatter(lambda value, _, plain=in_words: tick(value, plain)))
+    if 0 < len(ticks) <= 8:
+        axis.xaxis.set_major_locator(FixedLocator(list(ticks)))
+    axis.tick_params(labelsize=7)
+    axis.grid(visible=True, lw=0.4, color="0.88")
     sns.despine(ax=axis)
 
 
-def _legend(figure: Figure, looks: dict[str, Look], signs: Sequence[Any]) -> None:
+def tick(value: float, plain: bool) -> str:
+    """A tick's label: `0.05`, or `5·10⁻⁴` in matplotlib's mathematics."""
+    if plain:
+        return f"{value:g}"
+    power = math.floor(math.log10(value) + 1e-9)
+    leading = round(value / 10.0**power, 6)
+    return f"$10^{{{power}}}$" if leading == 1 else rf"${leading:g}\!\cdot\!10^{{{power}}}$"
+
+
+def _finished(draw: Callable[[], Figure], title: str, x: str, y: str) -> Figure:
+    """The figure with the words around its panels."""
+    with _style():
+        figure = draw()
+        width, height = figure.get_size_inches()
+        places = [axis.get_position() for axis in figure.axes]
+        middle = 0.5 * (places[0].x0 + max(place.x1 for place in places))
+        figure.suptitle(_literal(title), fontsize=11, weight="bold", x=0.2 / width, y=1 - 0.12 / height, ha="left")
+        figure.supxlabel(_literal(x), fontsize=9, x=middle, y=0.1 / height)
+        figure.supylabel(_literal(y), fontsize=9, x=0.1 / width)
+    return figure
+
+
+def _svg(figure: Figure, salt: str) -> str:
+    text = io.StringIO()
+    with _style({"svg.hashsalt": salt}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()
+
+
+def _key(family: str, look: Look) -> Any:
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D([], [], color=look.colour, marker=look.marker, ms=5, lw=1.2, label=_literal(wrapped(family, 26)))
-        for family, look in looks.items()
-    ]
-    figure.legend(handles=[*handles, *signs], loc="outside right upper", fontsize=7.5, frameon=False)
+    text = textwrap.fill(family, 32, subsequent_indent="  ")
+    return Line2D([], [], color=look.colour, marker=look.marker, ms=5, lw=1.2, mew=0, label=_literal(text))
 
 
 def _sign(marker: str, text: str) -> Any:
@@ -355,24 +409,16 @@ def _sign(marker: str, text: str) -> Any:
     return Line2D([], [], color=GREY, ls="", marker=marker, mfc="white", ms=6, label=text)
 
 
-def wrapped(text: str, width: int = 40) -> str:
-    """A component's label on short lines: its name, then its parameters."""
-    if len(text) <= width:
-        return text
-    name, _, parameters = text.partition("(")
-    return "\n".join([name, *textwrap.wrap(parameters.removesuffix(")"), width)])
-
-
 def _literal(text: str) -> str:
     """Text that matplotlib shows as it is, not as mathematics."""
     return text.replace("$", r"\$")
 
 
-def _style(**more: Any) -> AbstractContextManager[None]:
+def _style(more: dict[str, Any] | None = None) -> AbstractContextManager[None]:
     """The look of all figures, for as long as the context lasts."""
     import matplotlib as mpl
     import seaborn as sns
 
-    settings = {"svg.fonttype": "none", "font.family": ["DejaVu Sans", "sans-serif"], "axes.linewidth": 0.8}
-    context: AbstractContextManager[None] = mpl.rc_context({**sns.axes_style("ticks"), **settings, **more})
-    return context
+    fonts = {"svg.fonttype": "none", "font.family": ["DejaVu Sans", "sans-serif"]}
+    settings: dict[Any, Any] = {**sns.axes_style("ticks"), **fonts, "axes.linewidth": 0.8, **(more or {})}
+    return mpl.rc_context(settings)

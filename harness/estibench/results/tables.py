@@ -267,21 +267,21 @@ def plain(entry: Entry) -> str:
 
 def to_markdown(comparison: Comparison) -> str:
     """The comparison as GitHub-flavoured Markdown."""
-    lines = [f"## {_md(comparison.title)}", "", _md(comparison.caption), ""]
+    lines = [f"## {md(comparison.title)}", "", md(comparison.caption), ""]
     for section in comparison.sections:
-        lines += [f"### {_md(section.heading)}", ""] if section.heading else []
+        lines += [f"### {md(section.heading)}", ""] if section.heading else []
         for part in section.parts(MARKDOWN_COLUMNS):
             header = [section.corner, *part.columns]
-            body = [[_md(name), *map(_md_entry, entries)] for name, entries in part.rows]
-            lines += [*markdown_table([_md(name) for name in header], body), ""]
+            body = [[md(name), *map(_markdown_entry, entries)] for name, entries in part.rows]
+            lines += [*markdown_table([md(name) for name in header], body), ""]
     if not any(section.grid.rows for section in comparison.sections):
         lines += ["The run has no cells for this table.", ""]
-    return "\n".join([*lines, *(f"{_md(note)}  " for note in comparison.notes)]).rstrip() + "\n"
+    return "\n".join([*lines, *(f"{md(note)}  " for note in comparison.notes)]).rstrip() + "\n"
 
 
-def markdown_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table: the first column to the left, the others to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+def markdown_table(header: Sequence[str], body: Sequence[Sequence[str]], align: str = "--:") -> list[str]:
+    """Lines of a Markdown table: the first column to the left, the others to the right unless `align` says else."""
+    lines = [header, [":--", *[align] * (len(header) - 1)], *body]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
@@ -376,30 +376,46 @@ def _digits(entry: Entry) -> tuple[str, str, tuple[str, ...], int]:
     return shown(value), "", (shown(low), shown(high)), exponent
 
 
-def _md(text: str) -> str:
+def md(text: str) -> str:
     """Text that Markdown shows as it is."""
     return "".join(f"\\{sign}" if sign in "\\|*<`[" else sign for sign in text.replace("\n", " "))
 
 
-def _md_entry(entry: Entry) -> str:
-    text = _md(plain(entry))
+def _markdown_entry(entry: Entry) -> str:
+    text = md(plain(entry))
     return {"best": f"**{text}**", "reference": f"*{text}*", "tie": f"{text} †"}.get(entry.mark, text)
 
 
-def _scaling_markdown(exponents: pd.DataFrame) -> str:
-    """One line per curve, one column per quantity."""
+@dataclass(frozen=True)
+class Grid:
+    """Exponents against one x, as text: a line per curve, a column per quantity."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def scaling_grids(exponents: pd.DataFrame) -> list[Grid]:
+    """Lay out a `scaling_table`."""
     several = len(exponents[["device", "dtype"]].drop_duplicates()) > 1
     who = ["problem", "estimator", *(["device", "dtype"] if several else [])]
-    lines = ["## Scaling exponents", "", SCALING_CAPTION, ""]
-    for x, rows in exponents.groupby("x", sort=False):
-        quantities = list(dict.fromkeys(rows["y"]))
-        body = []
-        for key, group in rows.groupby(who, sort=False):
+    grids = []
+    for x, fits in exponents.groupby("x", sort=False):
+        quantities = list(dict.fromkeys(fits["y"]))
+        rows = []
+        for key, group in fits.groupby(who, sort=False):
             numbers = group[["exponent", "exponent_low", "exponent_high"]].to_numpy(dtype=float).tolist()
             found = {y: exponent_text(*bounds) for y, bounds in zip(group["y"], numbers, strict=True)}
-            body.append([*map(_md, map(str, key)), *(_md(found.get(y, "")) for y in quantities)])
-        lines += [f"### Against {label(str(x))}", ""]
-        lines += [*markdown_table([*who, *map(label, quantities)], body), ""]
+            rows.append((*map(str, key), *(found.get(y, "") for y in quantities)))
+        grids.append(Grid(f"Against {label(str(x))}", (*who, *map(label, quantities)), tuple(rows)))
+    return grids
+
+
+def _scaling_markdown(exponents: pd.DataFrame) -> str:
+    lines = ["## Scaling exponents", "", SCALING_CAPTION, ""]
+    for grid in scaling_grids(exponents):
+        body = [[*map(md, row)] for row in grid.rows]
+        lines += [f"### {md(grid.title)}", "", *markdown_table([*map(md, grid.header)], body), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
