@@ -36,7 +36,7 @@ MEASURED = {
     "finite_fraction": "fraction of draws with finite components only",
     "zeros_fraction": "fraction of exact zeros among all components of all draws",
     "component_rmse_max": "largest RMSE of a component",
-    "component_bias_max": "largest |mean − truth| of a component",
+    "component_bias_max": "largest absolute deviation of a component's mean from its truth",
     "flops": "floating-point operations of matrix products in one estimate",
     "peak_bytes": "peak memory of one estimate beyond the problem's data, bytes",
     "time_first": "seconds of the very first call",

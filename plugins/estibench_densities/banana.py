@@ -29,8 +29,7 @@ class Banana(LaplacianDensity):
     b: PositiveFloat = 0.5
 
     citation: ClassVar[str] = (
-        "Haario, Saksman and Tamminen 1999, "
-        "Adaptive proposal distribution for random walk Metropolis algorithm"
+        "Haario, Saksman and Tamminen 1999, Adaptive proposal distribution for random walk Metropolis algorithm"
     )
 
     def __post_init__(self) -> None:
@@ -42,9 +41,7 @@ class Banana(LaplacianDensity):
         return x[..., 1] - self.b * (x[..., 0].square() - self.a**2)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return -0.5 * ((x[..., 0] / self.a).square() + self._height(x).square()) - math.log(
-            2 * math.pi * self.a
-        )
+        return -0.5 * ((x[..., 0] / self.a).square() + self._height(x).square()) - math.log(2 * math.pi * self.a)
 
     def score(self, x: Tensor) -> Tensor:
         y = self._height(x)

@@ -46,9 +46,7 @@ class GaussianMixture(LaplacianDensity):
 
     def __post_init__(self) -> None:
         if self.layout in ("ring", "grid") and self.dim < 2:
-            raise ValueError(
-                f"gaussian_mixture with layout {self.layout!r} needs dim of at least 2, got {self.dim}"
-            )
+            raise ValueError(f"gaussian_mixture with layout {self.layout!r} needs dim of at least 2, got {self.dim}")
 
     @cached_property
     def _components(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -100,11 +98,7 @@ class GaussianMixture(LaplacianDensity):
 
     def _log_joint(self, x: Tensor) -> Tensor:
         """log w_k N(x; μ_k, I/τ_k), the square expanded into a matrix product: (..., dim) → (..., K)."""
-        return (
-            self._offsets
-            + x @ self._precise_means.T
-            - 0.5 * x.square().sum(-1, keepdim=True) * self._precisions
-        )
+        return self._offsets + x @ self._precise_means.T - 0.5 * x.square().sum(-1, keepdim=True) * self._precisions
 
     def log_prob(self, x: Tensor) -> Tensor:
         return self._log_joint(x).logsumexp(-1)

@@ -9,9 +9,7 @@ from estibench import DensityEntry, hookimpl
 def bench_densities() -> list[DensityEntry]:
     return [
         DensityEntry("banana", "estibench_densities.banana:Banana", "2-D Gaussian bent along a parabola"),
-        DensityEntry(
-            "double_well", "estibench_densities.double_well:DoubleWell", "two wells, other axes Gaussian"
-        ),
+        DensityEntry("double_well", "estibench_densities.double_well:DoubleWell", "two wells, other axes Gaussian"),
         DensityEntry("funnel", "estibench_densities.funnel:Funnel", "Neal's funnel: scales differ by orders"),
         DensityEntry("gaussian", "estibench_densities.gaussian:Gaussian", "normal, five kinds of covariance"),
         DensityEntry(
@@ -20,9 +18,7 @@ def bench_densities() -> list[DensityEntry]:
             "two modes, a ring of 8, a grid of 25 or 40 random modes",
         ),
         DensityEntry("ica", "estibench_densities.ica:ICA", "linear mixture of independent sech sources"),
-        DensityEntry(
-            "laplace", "estibench_densities.laplace:Laplace", "product Laplace: the non-smooth control"
-        ),
+        DensityEntry("laplace", "estibench_densities.laplace:Laplace", "product Laplace: the non-smooth control"),
         DensityEntry(
             "linear_posterior",
             "estibench_densities.linear_posterior:LinearPosterior",

@@ -26,9 +26,7 @@ class ICA(LaplacianDensity):
     W = U diag(d) V with random orthogonal U and V from the seed and d log-spaced from ½ to 2.
     """
 
-    citation: ClassVar[str] = (
-        "Hyvärinen 2005, Estimation of non-normalized statistical models by score matching"
-    )
+    citation: ClassVar[str] = "Hyvärinen 2005, Estimation of non-normalized statistical models by score matching"
 
     @cached_property
     def _unmixing(self) -> Tensor:

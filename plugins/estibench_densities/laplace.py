@@ -30,9 +30,7 @@ class Laplace(LaplacianDensity):
 
     b: PositiveFloat = 1.0
 
-    citation: ClassVar[str] = (
-        "Hyvärinen 2005, Estimation of non-normalized statistical models by score matching"
-    )
+    citation: ClassVar[str] = "Hyvärinen 2005, Estimation of non-normalized statistical models by score matching"
 
     def log_prob(self, x: Tensor) -> Tensor:
         return -x.abs().sum(-1) / self.b - self.dim * math.log(2 * self.b)

@@ -61,9 +61,9 @@ class LinearPosterior(LaplacianDensity):
     @cached_property
     def _log_constant(self) -> float:
         """½ log det P − (m/2) log 2π."""
-        return 0.5 * float(
-            torch.linalg.slogdet(self._mean_and_precision[1]).logabsdet
-        ) - self.dim / 2 * math.log(2 * math.pi)
+        return 0.5 * float(torch.linalg.slogdet(self._mean_and_precision[1]).logabsdet) - self.dim / 2 * math.log(
+            2 * math.pi
+        )
 
     def log_prob(self, x: Tensor) -> Tensor:
         return self._log_constant + 0.5 * ((x - self._mean) * self.score(x)).sum(-1)

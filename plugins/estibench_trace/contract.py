@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from estibench import PositiveInt, Problem
+from estibench import PositiveInt, Problem, Unsupported
 from estibench_trace.operators import Field, JacobianOperator, Operator
 
 ROWS = 4096
@@ -103,3 +103,9 @@ def unit_rows(operator: Operator, rows: int, dtype: torch.dtype, device: str) ->
 def diagonal_entries(products: Tensor, start: int) -> Tensor:
     """a_ii for i = start, start+1, …: (k, batch) from the products (k, batch, dim) with those unit vectors."""
     return products.diagonal(offset=start, dim1=0, dim2=2).mT
+
+
+def require_decompositions(problem: TraceProblem) -> None:
+    """Raises `Unsupported` in half precision, for which there is neither QR nor Cholesky."""
+    if problem.torch_dtype not in (torch.float32, torch.float64):
+        raise Unsupported(f"matrix decompositions need float32 or float64, not {problem.dtype}")

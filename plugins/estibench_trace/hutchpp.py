@@ -10,7 +10,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from estibench import Cost, ErrorBarEstimator, Unbiased, Unsupported
-from estibench_trace.contract import TraceProblem
+from estibench_trace.contract import TraceProblem, require_decompositions
 from estibench_trace.hutchinson import mean_with_error
 from estibench_trace.noise import IndependentNoise, draw_probes
 
@@ -37,6 +37,7 @@ class HutchPP(ErrorBarEstimator):
 
     def estimate_with_error(self, problem: TraceProblem, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The estimates and their standard errors, each (batch,)."""
+        require_decompositions(problem)
         A = problem.operator()
         sketch = self.matvecs // 3
         probes = self.matvecs - 2 * sketch

@@ -10,7 +10,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from estibench import Cost, ErrorBarEstimator, Unbiased
-from estibench_trace.contract import TraceProblem
+from estibench_trace.contract import TraceProblem, require_decompositions
 from estibench_trace.hutchinson import mean_with_error
 from estibench_trace.noise import IndependentNoise, draw_probes
 
@@ -37,6 +37,7 @@ class NAHutchPP(ErrorBarEstimator):
 
     def estimate_with_error(self, problem: TraceProblem, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The estimates and their standard errors, each (batch,)."""
+        require_decompositions(problem)
         A = problem.operator()
         k, quarter = self.matvecs, self.matvecs // 4
         V = draw_probes(self.noise, k, A.batch, A.dim, generator, problem.torch_dtype).movedim(0, -1)

@@ -10,7 +10,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from estibench import Cost, ErrorBarEstimator, Unbiased, Unsupported
-from estibench_trace.contract import TraceProblem
+from estibench_trace.contract import TraceProblem, require_decompositions
 from estibench_trace.hutchinson import mean_with_error
 from estibench_trace.noise import draw_probes
 
@@ -45,6 +45,7 @@ class XNysTrace(ErrorBarEstimator):
         """The estimates and their standard errors, each (batch,)."""
         if not problem.psd:
             raise Unsupported("Nyström approximation needs a symmetric positive semidefinite matrix")
+        require_decompositions(problem)
         A = problem.operator()
         k = self.matvecs
         if k > A.dim:

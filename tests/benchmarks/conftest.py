@@ -42,7 +42,10 @@ def compare(benchmark, request, report) -> Callable[..., None]:
     """
 
     def run(
-        calls: Mapping[str, Callable[[], Any]], ratio: Callable[[dict[str, float]], float], goal: float, rounds: int = 31
+        calls: Mapping[str, Callable[[], Any]],
+        ratio: Callable[[dict[str, float]], float],
+        goal: float,
+        rounds: int = 31,
     ) -> None:
         torch.set_num_threads(1)
         watches: list[Stopwatch] = []

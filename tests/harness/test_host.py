@@ -7,8 +7,8 @@ import pytest
 from estibench import host as plugin_host
 from estibench.entries import EstimatorEntry
 from estibench.errors import UserError
-from estibench.host import Host, Plugin
 from estibench.hookspecs import hookimpl
+from estibench.host import Host, Plugin
 
 
 def module(name, **hooks):

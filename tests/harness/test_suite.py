@@ -165,9 +165,7 @@ def test_a_density_without_what_the_problem_needs(host, suite_file, monkeypatch)
     monkeypatch.setitem(host.densities._entries, "rough", DensityEntry("rough", "x:Rough", "no Laplacian"))
     text = "name: x\nproblems:\n  - name: score_jacobian\n    density: rough\nestimators: [exact]\n"
     (line,) = complaints(host, suite_file, text)
-    assert line == (
-        "4:5: problems[0].density: density 'rough' does not provide what this problem needs: laplacian"
-    )
+    assert line == ("4:5: problems[0].density: density 'rough' does not provide what this problem needs: laplacian")
 
 
 def test_devices(host, suite_file):

@@ -197,3 +197,15 @@ def test_a_sketch_of_the_whole_space_is_exact(build, name, count):
     problem = build("problem", "matrix", spectrum="poly", rate=0.5, dim=8)
     estimate = build("estimator", name, matvecs=count).estimate(problem, torch.Generator().manual_seed(0))
     torch.testing.assert_close(estimate, problem.truth, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_runs_or_says_why_not(build, dtype):
+    problem = build("problem", "field_jacobian", family="sylvester", dim=8, batch=2).at("cpu", dtype)
+    for name, parameters in (("exact", {}), ("hutchinson", {}), ("hutchinson", {"noise": "orthogonal", "probes": 8})):
+        estimate = build("estimator", name, **parameters).estimate(problem, torch.Generator().manual_seed(0))
+        assert estimate.dtype == problem.torch_dtype
+        assert torch.isfinite(estimate).all()
+    for name in ("hutchpp", "na_hutchpp", "xtrace"):
+        with pytest.raises(Unsupported, match=f"not {dtype}"):
+            build("estimator", name).estimate(problem, torch.Generator().manual_seed(0))

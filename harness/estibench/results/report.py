@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from estibench.results.run_directory import Results
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
-COLUMNS = 8
+COLUMNS = 6
 LARGEST = 4_500_000  # characters of the pictures together; what comes after is left to the plots folder
 NAMED_VERSIONS = ("estibench", "torch", "numpy", "scipy", "torchdiffeq")
 
@@ -36,13 +36,14 @@ def render(results: Results) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["plain"] = tables.plain
+    environment.filters |= {"plain": tables.plain, "breakable": breakable}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     sections, complaints = plugin_host.current().report_sections(results)
     tested = findings(results)
     about = results.about
     return template.render(
-        about=about,
+        description=about.get("description"),
+        suite_text=about.get("suite_text"),
         title=about.get("title") or about.get("suite") or "A run of estibench",
         headline=headline(results),
         facts=facts(results),
@@ -100,6 +101,13 @@ def facts(results: Results) -> list[tuple[str, str]]:
         "rounds of timing": settings.get("rounds"),
     }
     return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
+
+
+def breakable(text: str) -> Markup:
+    """A component's label, escaped, that a narrow column may break at its punctuation."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([(=_])", r"\1<wbr>", str(escape(text))))
 
 
 def inline_svg(text: str, title: str) -> Markup:

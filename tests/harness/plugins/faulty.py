@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 import torch
 
-from estibench import Cost, ErrorBarEstimator, Estimator, EstimatorEntry, Exact, Unbiased, Unsupported, Variance, hookimpl
+from estibench import (
+    Cost,
+    ErrorBarEstimator,
+    Estimator,
+    EstimatorEntry,
+    Exact,
+    Unbiased,
+    Unsupported,
+    Variance,
+    hookimpl,
+)
 
 
 @hookimpl
