@@ -108,7 +108,7 @@ def test_the_python_interface_is_the_same(suite, tmp_path):
         ("name: x\nproblems: [!!python/name:os.system matrix]\nestimators: [exact]\n", "is not allowed"),
         (
             "name: x\nproblems:\n - {name: matrix, dim: []}\nestimators: [exact]\n",
-            "3:18: problems[0].dim: an empty grid",
+            "3:19: problems[0].dim: an empty grid",
         ),
         ("name: x\nproblems:\n - {name: matrix, dim: -8}\nestimators: [exact]\n", "greater than or equal to 1, got -8"),
         ("name: x\nproblems: [matrix]\nestimators: [exact]\nseed: -1\n", "4:1: seed: "),

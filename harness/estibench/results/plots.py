@@ -146,7 +146,7 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 def looks_of(frame: pd.DataFrame) -> dict[str, Look]:
     """Colour and marker of every family of the run, in order of first appearance: the same in all its plots."""
-    families = dict.fromkeys(map(str, frame["family"]))
+    families = dict.fromkeys(map(str, frame.get("family", ())))
     return {
         family: Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
         for index, family in enumerate(families)

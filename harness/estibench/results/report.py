@@ -75,10 +75,8 @@ def facts(results: Results) -> list[tuple[str, str]]:
         "suite": about.get("suite"),
         "measured": about.get("started"),
         "commit": about.get("commit"),
-        "problems": frame["problem"].nunique(),
-        "estimators": frame["estimator"].nunique(),
-        "devices": _listed(frame["device"]),
-        "dtypes": _listed(frame["dtype"]),
+        **{f"{name}s": len(set(frame.get(name, ()))) for name in ("problem", "estimator")},
+        **{f"{name}s": _listed(frame.get(name, ())) for name in ("device", "dtype")},
         "processor": _with(machine, "processor", "cores", "{processor}, {cores} cores"),
         "memory": f"{machine['memory_bytes'] / 2**30:.0f} GiB" if machine.get("memory_bytes") else None,
         "accelerators": _listed(machine.get("cuda") or []),
@@ -107,7 +105,7 @@ def breakable(text: str) -> Markup:
     """A component's label, escaped, that a narrow column may break at its punctuation."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub(r"([(=_])", r"\1<wbr>", str(escape(text))))
+    return Markup(re.sub(r"([(_])", r"\1<wbr>", str(escape(text))))
 
 
 def inline_svg(text: str, title: str) -> Markup:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SAME_WORK = 1.5  # budgets within this factor count as the same
 MOST_CLASSES = 5
 NAME_WIDTH = 31
+MOST_LINES = 20
+CONTESTED = ("mse", "mse_low", "mse_high", "work", "time", "mse_work", "mse_time")
 VERDICTS = ("supported", "refuted", "undecided")
 EFFICIENCIES = {"mse_work": "MSE × work", "mse_time": "MSE × time"}
 
@@ -108,6 +110,8 @@ def _folded(name: str) -> str:
 def headline(results: Results) -> str:
     """One sentence or two: how much was measured, and how the claims fared."""
     frame = results.frame
+    if frame.empty:
+        return "The run has no cells."
     states = Counter(map(str, frame["status"]))
     ok = states.pop("ok", 0)
     others = "".join(f", {number} {status.replace('_', ' ')}" for status, number in sorted(states.items()))
@@ -121,13 +125,16 @@ def headline(results: Results) -> str:
 
 def summary_tables(results: Results) -> list[SummaryTable]:
     """The tables of the summary; those for which the run has nothing are left out."""
-    cells = _measured(results.frame)
-    if cells.empty:
+    if results.frame.empty or not (results.frame["status"] == "ok").any():
         return []
+    cells = _measured(results.frame)
     tables = [_at_equal_work(rows, str(task)) for task, rows in cells.groupby("task", sort=False)]
-    tables[1:] = [replace(table, explanation="") for table in tables[1:]]  # said once
-    tables += [_most_efficient(cells), _ranking(cells)]
-    return [table for table in tables if table.rows]
+    tables = [table for table in [*tables, _most_efficient(cells), _ranking(cells)] if table.rows]
+    said = [table.explanation for table in tables]
+    return [
+        replace(table, explanation="") if table.explanation in said[:index] else table
+        for index, table in enumerate(tables)
+    ]
 
 
 def findings(results: Results) -> list[Finding]:
@@ -150,6 +157,8 @@ def findings(results: Results) -> list[Finding]:
 
 def misses(results: Results) -> list[tuple[str, str, int, str]]:
     """Cells without a result, by status and reason: status, reason, how many, and whose."""
+    if results.frame.empty:
+        return []
     missing = results.frame[results.frame["status"] != "ok"]
     found = []
     for (status, reason), rows in missing.groupby(["status", "reason"], sort=False, dropna=False):
@@ -162,7 +171,9 @@ def misses(results: Results) -> list[tuple[str, str, int, str]]:
 def notes(results: Results) -> list[str]:
     """Refuted claims with their evidence, then failures and unsupported cells with their reasons."""
     refuted = [found for found in findings(results) if found.verdict == "refuted"]
-    lines = [f"Refuted: {found.where}: “{found.claim}”: {found.evidence}." for found in refuted]
+    lines = [f"Refuted: {found.where}: “{found.claim}”: {found.evidence}." for found in refuted[:MOST_LINES]]
+    if len(refuted) > MOST_LINES:
+        lines.append(f"Refuted: {len(refuted) - MOST_LINES} more, which the report lists.")
     return lines + [
         f"{status.capitalize()}: {_count(number, 'cell')} ({whose}): {reason}"
         for status, reason, number, whose in misses(results)
@@ -171,8 +182,11 @@ def notes(results: Results) -> list[str]:
 
 def _measured(frame: pd.DataFrame) -> pd.DataFrame:
     """Ok cells with their block in words, and what the contests must know of them."""
+    import pandas as pd
+
     several = _several_places(frame)
-    marked = frame.assign(reference=is_reference(frame), rounding=at_rounding(frame))
+    numbers = {name: pd.to_numeric(frame[name]) for name in CONTESTED if name in frame}
+    marked = frame.assign(reference=is_reference(frame), rounding=at_rounding(frame), **numbers)
     ok = marked[frame["status"] == "ok"]
     return ok.assign(block=[_block(row, several) for row in ok[["problem", "device", "dtype"]].to_dict("records")])
 

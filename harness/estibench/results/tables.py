@@ -122,6 +122,8 @@ def comparisons(results: Results) -> list[Comparison]:
 
 def blocks(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Device, dtype and rows of each part of the table that may be compared."""
+    if frame.empty:
+        return
     for (device, dtype), rows in frame.groupby(["device", "dtype"], sort=False):
         yield str(device), str(dtype), rows
 
@@ -329,7 +331,7 @@ def _latex_rows(corner: str, part: Part) -> Iterator[str]:
     yield " & ".join([latex(corner), *heads]) + r" \\"
     yield r"\midrule"
     for name, entries in part.rows:
-        head = rf"\parbox[t]{{0.22\linewidth}}{{\raggedright {latex(name)}\strut}}"
+        head = rf"\parbox[t]{{0.21\linewidth}}{{\raggedright {latex(name)}\strut}}"
         yield " & ".join([head, *map(_latex_entry, entries)]) + r" \\"
 
 
