@@ -28,6 +28,7 @@ MEASURED = {
     "truth_source": "where the truth comes from",
     "components": "number of components of the estimand",
     "magnitude": "size of the terms that add up to the truth",
+    "device_missing": "whether the machine lacks the cell's device",
     "draws": "independent estimates drawn",
     "draw_path": "draws (the estimator's own), vmap or loop",
     "draw_fallback": "why vmap was given up",

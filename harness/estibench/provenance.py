@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,6 @@ from estibench.suite import Plan
 
 def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
     """The content of `run.json`."""
-    from dataclasses import asdict
-
     return {
         "format": 1,
         "suite": plan.name,

@@ -20,6 +20,7 @@ from estibench.results.plots import (
     panels_of,
     pictures,
     tick,
+    tick_steps,
     to_svg,
     wrapped,
 )
@@ -111,14 +112,10 @@ def test_bias_that_may_be_zero_is_an_open_mark_at_its_upper_bound() -> None:
         row("fair", 0.5, 1),
     ]
     figure = next(pictures(results(*rows, plots=[BIAS]))).draw()
-    marks = {
-        line.get_ydata()[0]: line.get_markerfacecolor() for line in figure.axes[0].lines if line.get_marker() in "os"
-    }
-    assert marks.pop(0.1) == "white"  # the upper bound 0.2 × 0.5
-    assert marks.pop(0.3) == COLOURS[0]
-    assert not marks
-    points = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() in "os"]
-    assert points == pytest.approx([0.5, 0.5])  # √variance over the norm of the truth
+    lines = [line for line in figure.axes[0].lines if line.get_marker() in ("o", "s")]
+    marks = {line.get_ydata()[0]: line.get_markerfacecolor() for line in lines}
+    assert marks == {0.1: "white", 0.3: COLOURS[0]}  # 0.1 is the upper bound, 0.2 × 0.5
+    assert [line.get_xdata()[0] for line in lines] == pytest.approx([0.5, 0.5])  # √variance over the truth's norm
 
 
 def test_scaling_shows_the_exponent_with_its_interval() -> None:
@@ -148,6 +145,11 @@ def test_one_picture_per_device_and_dtype() -> None:
     found = list(pictures(results(*rows, plots=[{**ERROR_COST, "name": "main"}])))
     assert [picture.name for picture in found] == ["main-cpu-float32", "main-cuda-0-float32"]
     assert found[1].title == "Error (cuda:0, float32)"
+
+
+def test_plots_without_a_name_do_not_overwrite_each_other() -> None:
+    plots = [ERROR_COST, {**ERROR_COST, "x": "cost_matvec"}]
+    assert [picture.name for picture in pictures(results(*curve(), plots=plots))] == ["error_cost", "error_cost-2"]
 
 
 def test_export_writes_svg_and_png_and_leaves_matplotlib_alone(tmp_path: Path) -> None:
@@ -194,6 +196,14 @@ def test_panels_keep_bounds_and_leave_out_what_has_no_place() -> None:
     assert list(panels["matrix(dim=4)"]["family"]) == ["a"]
     assert panels["matrix(dim=4)"]["y_high"].item() == pytest.approx(1.1)
     assert panels_of(results(*rows, plots=[]).frame, "work", "unknown") == {}
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.013, 0.9), (2.0, 9.0), (1.0, 1.4e4), (3e-7, 2e-1), (0.9, 1.1e2), (4.0, 5.5)]
+)
+def test_log_axes_have_at_least_two_ticks(low: float, high: float) -> None:
+    ticks = [step * 10.0**power for power in range(-9, 9) for step in tick_steps(low, high)]
+    assert 2 <= sum(low <= tick <= high for tick in ticks) <= 7
 
 
 def test_words() -> None:

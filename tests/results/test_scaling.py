@@ -101,6 +101,11 @@ def test_what_differs_in_more_than_x_is_another_curve(difference: dict[str, Any]
     assert table(row(16, 1.0), row(64, 4.0, **difference)).empty
 
 
+def test_nested_parameters_stay_in_the_label() -> None:
+    rows = [row(dim, 1.0 * dim, problem=f"field(density=mixture(modes=4, dim=3), dim={dim})") for dim in (16, 64)]
+    assert list(table(*rows)["problem"]) == ["field(density=mixture(modes=4, dim=3))"]
+
+
 def test_cells_without_a_positive_value_are_left_out() -> None:
     found = table(row(16, 1.0), row(32, None), row(48, 0.0), row(64, 4.0), row(128, 9.0, status="failed"))
     assert list(found["points"]) == [2]

@@ -151,9 +151,11 @@ def test_terminal_shows_all_of_it_in_100_columns() -> None:
     rows += [row(f"xnystrace(matvecs={k}0)", 2.0 / k, 10 * k, problem=long) for k in (1, 3, 9)]
     rows += [
         row("exact", 0.0, 256, problem=long, stopped="deterministic"),
-        failed("[bold]odd[/bold]", "failed", "[red]why[/nope]"),
+        failed("odd", "failed", "[red]why[/nope]"),
     ]
+    rows += [row("[bold]odd", 9.0, 10, problem=long)]
     text = printed(run(*rows))
+    assert "[bold]odd" in text
     assert all(len(line) <= 100 for line in text.splitlines())
     assert "hutchinson(probes=90)" in text  # not cut, not folded
     assert "density=logistic_posterior," in text
@@ -175,4 +177,4 @@ def test_runs_with_little_in_them() -> None:
     bare = {key: value for key, value in row("a", 1.0, 1).items() if key not in ("mse", "work", "time", "claims")}
     assert [table.title for table in summary_tables(run(bare))] == ["Estimators over all problems"]
     odd = row("a", math.nan, math.nan, time=math.nan)
-    assert "Estimators over all problems" in printed(run(odd, row("b", 1.0, 1, mse=None)))
+    assert "Estimators over all problems" in printed(run(odd, {**row("b", 1.0, 1), "mse": None}))

@@ -206,6 +206,6 @@ def test_unknown_axis_says_so() -> None:
 
 
 def test_markdown_of_odd_names_stays_one_table() -> None:
-    text = markdown(row("a|b*c", 1.0), row("b`<i>", 2.0))
+    text = markdown(row("a|b*c", 1.0), row("b`<i>\nc", 2.0))
     header = next(line for line in text.splitlines() if line.startswith("| problem"))
-    assert header == "| problem | a\\|b\\*c | b\\`\\<i> |"
+    assert header == "| problem | a\\|b\\*c | b\\`\\<i> c |"

@@ -22,7 +22,7 @@ PLURALS = {
 }
 
 
-@click.command("list")
+@click.command("list", short_help="List what is registered, and the suites.")
 @click.argument("kind", type=click.Choice([*PLURALS, "suites"]), required=False)
 def list_command(kind: str | None) -> None:
     """List tasks, densities, problems, estimators, engines, exporters and suites."""
@@ -40,7 +40,7 @@ def list_command(kind: str | None) -> None:
         print_table("suites", [(name, "", str(path), "") for name, path in known_suites().items()])
 
 
-@click.command("show")
+@click.command("show", short_help="Documentation, parameters, claims and citation of a name.")
 @click.argument("name")
 def show_command(name: str) -> None:
     """Show a task, density, problem or estimator: documentation, parameters, claims and citation."""
@@ -56,7 +56,7 @@ def show_command(name: str) -> None:
         _show(entry.load())
 
 
-@click.command("plugins")
+@click.command("plugins", short_help="List plugins: version, origin, hooks.")
 def plugins_command() -> None:
     """List plugins with their version, origin and hooks. Exit code 1 when one is broken."""
     host = plugin_host.current()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from estibench.suite import Block, Plan
 
 
-@click.command("plan")
+@click.command("plan", short_help="Show what a suite would measure.")
 @click.argument("suite")
 @click.option("--device", metavar="auto|cpu|cuda[:N]", help="Override the suite's devices.")
 @click.option("--cells", is_flag=True, help="List every cell.")

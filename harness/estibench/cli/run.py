@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from estibench.results import Results
     from estibench.suite import Measurement, Plan
 
+PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 
-@click.command("run")
+
+@click.command("run", short_help="Measure a suite; write tables, plots and a report.")
 @click.argument("suite")
 @click.option("--device", metavar="auto|cpu|cuda[:N]", help="Override the suite's devices.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory of the run; default results/runs/….")
@@ -43,9 +46,8 @@ def run_command(suite: str, device: str | None, output: Path | None, engine: str
     def warn(line: str) -> None:
         click.echo(f"warning: {line}", err=True)
 
-    screen = Console(stderr=True)
     try:
-        with _progress(plan, screen, quiet) as progress:
+        with _progress(plan, Console(stderr=True), quiet) as progress:
             for measured in session.execute(host, plan, directory, engine, warn):
                 progress.advance(measured)
     except KeyboardInterrupt:
@@ -57,7 +59,8 @@ def run_command(suite: str, device: str | None, output: Path | None, engine: str
     if quiet:
         click.echo(str(directory))
     else:
-        _print_results(results, files, Console())
+        screen = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+        _print_results(results, files, screen)
     for row in results.rows:
         if row["status"] == "bad_problem":
             click.echo(f"{row['problem']}: {row['reason']}", err=True)

@@ -48,12 +48,21 @@ def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 def export(results: Results) -> list[Path]:
     """Writes `table.parquet` and `table.csv`; claims become JSON text."""
     frame = results.frame.copy()
-    if "claims" in frame:
-        frame["claims"] = [json.dumps(claims) if isinstance(claims, list) else None for claims in frame["claims"]]
+    for name in frame.columns[frame.dtypes == object]:
+        frame[name] = _of_one_type(frame[name].tolist())
     parquet, csv = results.directory / "table.parquet", results.directory / "table.csv"
     frame.to_parquet(parquet, index=False)
     frame.to_csv(csv, index=False)
     return [parquet, csv]
+
+
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """Lists and mappings as JSON; values of several types (two plugins' parameters of one name) as text."""
+    plain = [json.dumps(value) if isinstance(value, (list, dict)) else value for value in values]
+    present = [value for value in plain if value is not None and value == value]
+    if len({type(value) for value in present}) > 1:
+        return [str(value) if value is not None and value == value else None for value in plain]
+    return plain
 
 
 def _normalise_by_work(row: dict[str, Any]) -> None:

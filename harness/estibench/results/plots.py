@@ -9,6 +9,7 @@ import io
 import math
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -118,6 +119,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     looks = looks_of(results.frame)
     level = float(results.about.get("settings", {}).get("confidence", 0.95))
     parts = list(blocks(results.frame))
+    taken: Counter[str] = Counter()
     for plot in results.about.get("plots") or []:
         kind = plot["kind"]
         x, y = (plot.get(axis) or default for axis, default in zip("xy", AXES[kind], strict=True))
@@ -140,6 +142,8 @@ def pictures(results: Results) -> Iterator[Picture]:
                 missing = [problem for problem in dict.fromkeys(rows["problem"]) if problem not in drawn]
                 caption += f" Without both quantities, and not drawn: {'; '.join(missing)}." if missing else ""
             if drawn:
+                taken[name] += 1
+                name += f"-{taken[name]}" if taken[name] > 1 else ""
                 words = (title, axis_label(rows, x), axis_label(rows, y))
                 yield Picture(name, title, caption, partial(_finished, draw, *words))
 
@@ -205,17 +209,17 @@ def wrapped(text: str, width: int) -> str:
 def _small_multiples(kind: str, panels: dict[str, pd.DataFrame], looks: dict[str, Look]) -> Figure:
     """One panel per problem, and one legend for all."""
     draw_panel = {"error_cost": _draw_errors, "bias_variance": _draw_biases}[kind]
-    figure, axes = _grid(len(panels), Layout(2.25, 1.75, 0.55, 4, 2.15))
+    drawn = {family for points in panels.values() for family in points["family"]}
+    keys = [_key(family, look) for family, look in looks.items() if family in drawn]
+    figure, axes = _grid(len(panels), Layout(2.25, 1.75, 0.55, 4, 2.15), room=0.9 + 0.17 * (len(keys) + 2))
     clipped = False
     for axis, (problem, points) in zip(axes, panels.items(), strict=True):
         clipped |= draw_panel(axis, points, looks)
         _finish(axis, problem)
     signs = [_sign("o", "upper bound: bias may be 0")] if kind == "bias_variance" else []
     signs += [_sign("v", "at rounding level")] if clipped else []
-    drawn = {family for points in panels.values() for family in points["family"]}
-    handles = [_key(family, look) for family, look in looks.items() if family in drawn]
-    legend = figure.legend(handles=[*handles, *signs], loc="upper left", fontsize=7.5, frameon=False, borderaxespad=1.2)
-    legend.set_bbox_to_anchor((max(axis.get_position().x1 for axis in axes), 1))
+    legend = figure.legend(handles=[*keys, *signs], loc="upper left", fontsize=7.5, frameon=False)
+    legend.set_bbox_to_anchor((max(axis.get_position().x1 for axis in axes), axes[0].get_position().y1))
     return figure
 
 
@@ -327,15 +331,18 @@ def _wanted(cells: pd.DataFrame, problems: Sequence[str] | None) -> pd.DataFrame
     return cells[ok]
 
 
-def _grid(panels: int, layout: Layout) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels. Placed by hand: fitting a layout to many log axes takes most of the drawing."""
+def _grid(panels: int, layout: Layout, room: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, at least `room` inches high.
+
+    Placed by hand: fitting a layout to many log axes would take most of the drawing.
+    """
     from matplotlib.figure import Figure
 
     columns = min(layout.across, panels)
     lines = math.ceil(panels / columns)
     left, top, bottom, between = 0.75, 0.8, 0.55, 0.72
     width = left + columns * layout.width + (columns - 1) * layout.gap + layout.right
-    height = top + lines * layout.height + (lines - 1) * between + bottom
+    height = max(room, top + lines * layout.height + (lines - 1) * between + bottom)
     figure = Figure(figsize=(width, height))
     axes = []
     for index in range(panels):
@@ -354,9 +361,7 @@ def _finish(axis: Axes, problem: str, ticks: Sequence[float] = ()) -> None:
     axis.set(xscale="log", yscale="log")
     axis.set_title(_literal(wrapped(problem, 42)), fontsize=7.5, loc="left", pad=4)
     for side, (low, high) in ((axis.xaxis, axis.get_xlim()), (axis.yaxis, axis.get_ylim())):
-        decades = math.log10(high / low)
-        steps = (1.0,) if decades > 1.7 else (1.0, 3.0) if decades > 1.1 else (1.0, 2.0, 5.0)
-        side.set_major_locator(LogLocator(subs=steps if decades > 0.6 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)))
+        side.set_major_locator(LogLocator(subs=tick_steps(low, high), numticks=20))
         side.set_minor_locator(NullLocator())
         in_words = low >= 0.009 and high < 2e4
         side.set_major_formatter(FuncFormatter(lambda value, _, plain=in_words: tick(value, plain)))
@@ -365,6 +370,16 @@ def _finish(axis: Axes, problem: str, ticks: Sequence[float] = ()) -> None:
     axis.tick_params(labelsize=7)
     axis.grid(visible=True, lw=0.4, color="0.88")
     sns.despine(ax=axis)
+
+
+def tick_steps(low: float, high: float) -> tuple[float, ...]:
+    """Which multiples of the powers of ten get a tick on a log axis, so that there are at least two and not many."""
+    if math.floor(math.log10(high)) - math.ceil(math.log10(low)) >= 2:
+        return (1.0,)
+    decades = math.log10(high / low)
+    if decades > 1.1:
+        return (1.0, 3.0)
+    return (1.0, 2.0, 5.0) if decades > 0.6 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
 
 
 def tick(value: float, plain: bool) -> str:
@@ -382,10 +397,12 @@ def _finished(draw: Callable[[], Figure], title: str, x: str, y: str) -> Figure:
         figure = draw()
         width, height = figure.get_size_inches()
         places = [axis.get_position() for axis in figure.axes]
-        middle = 0.5 * (places[0].x0 + max(place.x1 for place in places))
-        figure.suptitle(_literal(title), fontsize=11, weight="bold", x=0.2 / width, y=1 - 0.12 / height, ha="left")
-        figure.supxlabel(_literal(x), fontsize=9, x=middle, y=0.1 / height)
-        figure.supylabel(_literal(y), fontsize=9, x=0.1 / width)
+        across = 0.5 * (places[0].x0 + max(place.x1 for place in places))
+        lowest = min(place.y0 for place in places)
+        heading = textwrap.fill(title, int(11 * width))
+        figure.suptitle(_literal(heading), fontsize=11, weight="bold", x=0.2 / width, y=1 - 0.12 / height, ha="left")
+        figure.supxlabel(_literal(x), fontsize=9, x=across, y=lowest - 0.42 / height, va="center")
+        figure.supylabel(_literal(y), fontsize=9, x=0.1 / width, y=0.5 * (lowest + places[0].y1))
     return figure
 
 

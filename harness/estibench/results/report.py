@@ -109,13 +109,17 @@ def breakable(text: str) -> Markup:
 
 
 def inline_svg(text: str, title: str) -> Markup:
-    """A picture of matplotlib's as an element of a page: without the XML prolog and its fixed size, with a name."""
+    """A picture of matplotlib's as an element of a page, with a name for who cannot see it.
+
+    The XML prolog, the fixed size and the ids of groups go: other pictures of the page have the same.
+    """
     from markupsafe import Markup, escape
 
     body = text[text.index("<svg") :]
     tag_end = body.index(">")
     tag = re.sub(r'\s(width|height)="[^"]*"', "", body[:tag_end])
     body = re.sub(r"<metadata>.*?</metadata>", "", body[tag_end:], count=1, flags=re.DOTALL)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
     return Markup(tag) + Markup(' role="img" aria-label="{}"').format(escape(title)) + Markup(body)
 
 

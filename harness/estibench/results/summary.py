@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -319,8 +319,10 @@ def _block(row: Any, several: bool) -> str:
 
 def _unit(cells: pd.DataFrame) -> str:
     """What work counts, where the cells agree."""
-    costs: Iterable[str] = (str(name) for name in cells.columns if str(name).startswith("cost_"))
-    return next((label(name) for name in costs if len(cells) and cells[name].equals(cells["work"])), "units of work")
+    if "work" not in cells or cells.empty:
+        return "units of work"
+    costs = (str(name) for name in cells.columns if str(name).startswith("cost_"))
+    return next((label(name) for name in costs if cells[name].equals(cells["work"])), "units of work")
 
 
 def _count(number: int, what: str) -> str:

@@ -1,1 +1,0 @@
-from estibench.columns import *  # noqa
