@@ -27,7 +27,7 @@ MEASURED = {
     "truth_norm": "Euclidean norm of the truth",
     "truth_source": "where the truth comes from",
     "components": "number of components of the estimand",
-    "magnitude": "size of the terms that add up to the truth",
+    "rounding": "norm of the error up to which an estimate counts as exact",
     "device_missing": "whether the machine lacks the cell's device",
     "draws": "independent estimates drawn",
     "draw_path": "draws (the estimator's own), vmap or loop",

@@ -11,19 +11,8 @@ import pandas as pd
 import pytest
 
 from estibench.results import Results
-from estibench.results.plots import (
-    COLOURS,
-    MARKERS,
-    export,
-    floor_of,
-    looks_of,
-    panels_of,
-    pictures,
-    tick,
-    tick_steps,
-    to_svg,
-    wrapped,
-)
+from estibench.results.canvas import COLOURS, MARKERS, looks_of, tick, tick_steps, wrapped
+from estibench.results.plots import export, floor_of, panels_of, pictures, to_svg
 
 ERROR_COST = {"kind": "error_cost", "title": "Error"}
 BIAS = {"kind": "bias_variance"}
@@ -181,9 +170,10 @@ def test_nothing_to_draw_writes_nothing(tmp_path: Path) -> None:
 
 def test_labels_are_text_in_valid_svg_and_not_mathematics() -> None:
     name = "<script>alert(1)</script>&$x_1$"
-    picture = next(pictures(results(row(name, 1.0, 1, f"p({name})"), plots=[{**ERROR_COST, "title": name}])))
-    svg = to_svg(picture)
-    assert svg == to_svg(picture)
+    run = results(row(name, 1.0, 1, f"p({name})"), plots=[{**ERROR_COST, "title": name}])
+    picture = next(pictures(run))
+    svg = to_svg(run, picture)
+    assert svg == to_svg(run, picture)
     texts = "".join(ElementTree.fromstring(svg).itertext())
     assert "<script>" in texts
     assert "$x_1$" in texts

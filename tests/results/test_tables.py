@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from estibench.results import Results
-from estibench.results.tables import Entry, comparisons, export, latex, mark_best, plain, to_latex, to_markdown
+from estibench.results.comparison import Entry, comparisons, mark_best
+from estibench.results.tables import export, latex, plain, to_latex, to_markdown
 
 ABOUT = {"tables": [{"name": "error", "value": "relative_rmse", "title": "Error"}], "settings": {"confidence": 0.9}}
 
@@ -66,7 +67,7 @@ def test_deterministic_reference_does_not_compete_for_the_lowest_error() -> None
 def test_errors_of_rounding_tie_however_they_differ() -> None:
     text = markdown(row("a", 3e-8, 1e-9, stopped="rounding"), row("b", 9e-8, 1e-9, stopped="rounding"), row("c", 1.0))
     assert text.count("†") == 3  # two entries and the note
-    by_size = {"rmse": 1e-6, "magnitude": 10.0}  # below 32 epsilons of float32 times 10
+    by_size = {"rmse": 1e-6, "rounding": 2e-6}
     text = markdown(row("a", 3e-8, 1e-9, **by_size), row("b", 9e-8, 1e-9, **by_size), row("c", 1.0, rmse=1.0))
     assert text.count("†") == 3
 

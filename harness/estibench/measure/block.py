@@ -95,7 +95,7 @@ def _problem_facts(problem: Any) -> Row:
         "truth_source": problem.truth_source,
         "truth_norm": float(truth.norm()),
         "components": truth.numel(),
-        "magnitude": float(problem.magnitude),
+        "rounding": rounding_tolerance(problem),
     }
 
 

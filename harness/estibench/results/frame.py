@@ -47,9 +47,12 @@ def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 def export(results: Results) -> list[Path]:
     """Writes `table.parquet` and `table.csv`; claims become JSON text."""
+    import pandas as pd
+
     frame = results.frame.copy()
-    for name in frame.columns[frame.dtypes == object]:
-        frame[name] = _of_one_type(frame[name].tolist())
+    for name in frame.columns:
+        if pd.api.types.is_object_dtype(frame[name]):
+            frame[name] = _of_one_type(frame[name].tolist())
     parquet, csv = results.directory / "table.parquet", results.directory / "table.csv"
     frame.to_parquet(parquet, index=False)
     frame.to_csv(csv, index=False)
@@ -58,24 +61,23 @@ def export(results: Results) -> list[Path]:
 
 def _of_one_type(values: list[Any]) -> list[Any]:
     """Lists and mappings as JSON; values of several types (two plugins' parameters of one name) as text."""
+    import pandas as pd
+
     plain = [json.dumps(value) if isinstance(value, (list, dict)) else value for value in values]
-    present = [value for value in plain if value is not None and value == value]
-    if len({type(value) for value in present}) > 1:
-        return [str(value) if value is not None and value == value else None for value in plain]
+    plain = [None if pd.isna(value) else value for value in plain]
+    if len({type(value) for value in plain if value is not None}) > 1:
+        return [None if value is None else str(value) for value in plain]
     return plain
 
 
 def _normalise_by_work(row: dict[str, Any]) -> None:
     """mse × time and mse × work. The product's interval treats the two factors' bounds as simultaneous."""
-    if row.get("mse") is None:
-        return
-    if row.get("time") is not None:
-        row["mse_time"] = row["mse"] * row["time"]
-        for side in ("low", "high"):
-            row[f"mse_time_{side}"] = row[f"mse_{side}"] * row[f"time_{side}"]
-    if row.get("work"):
-        for side in ("", "_low", "_high"):
-            row[f"mse_work{side}"] = row[f"mse{side}"] * row["work"]
+    for side in ("", "_low", "_high"):
+        mse, time, work = row.get(f"mse{side}"), row.get(f"time{side}"), row.get("work")
+        if mse is not None and time is not None:
+            row[f"mse_time{side}"] = mse * time
+        if mse is not None and work:
+            row[f"mse_work{side}"] = mse * work
 
 
 def _ordered(columns: list[str]) -> list[str]:

@@ -5,21 +5,34 @@ Figures are made object by object, never through pyplot, so that drawing leaves 
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from estibench.columns import label
+from estibench.results.canvas import (
+    GREY,
+    LINES,
+    Layout,
+    Look,
+    family_key,
+    finish_panel,
+    literal,
+    looks_of,
+    panel_grid,
+    sign_key,
+    style,
+    svg_text,
+)
+from estibench.results.comparison import at_rounding, blocks, is_reference
 from estibench.results.scaling import Curve, curves, fit
-from estibench.results.tables import at_rounding, blocks, exponent_text, is_reference
+from estibench.results.tables import exponent_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +41,6 @@ if TYPE_CHECKING:
 
     from estibench.results.run_directory import Results
 
-# Okabe and Ito's colours without their yellow, then three of Paul Tol's 'muted': distinct for the colour-blind.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255", "#999933", "#332288")
-MARKERS = ("o", "s", "^", "D", "P", "X", "*", "<", ">", "h", "p")
-LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
-GREY = "0.45"
 
 FOLDER = "plots"
 AXES = {
@@ -61,14 +69,6 @@ CAPTIONS = {
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a family of estimators is drawn, in every plot of a run."""
-
-    colour: str
-    marker: str
-
-
-@dataclass(frozen=True)
 class Picture:
     """A figure to be drawn, with its words.
 
@@ -84,17 +84,6 @@ class Picture:
     draw: Callable[[], Figure]
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Sizes in inches: a panel's axes, the gaps between panels, the columns, and the room at the right."""
-
-    width: float
-    height: float
-    gap: float
-    across: int
-    right: float
-
-
 def export(results: Results) -> list[Path]:
     """Writes every picture as SVG and as PNG (150 dpi)."""
     folder = results.directory / FOLDER
@@ -103,15 +92,17 @@ def export(results: Results) -> list[Path]:
         folder.mkdir(exist_ok=True)
         written += [folder / f"{picture.name}.svg", folder / f"{picture.name}.png"]
         figure = picture.draw()
-        written[-2].write_text(_svg(figure, picture.name), encoding="utf-8")
-        with _style():
+        svg = results.scratch[f"svg:{picture.name}"] = svg_text(figure, picture.name)
+        written[-2].write_text(svg, encoding="utf-8")
+        with style():
             figure.savefig(written[-1], dpi=150)
     return written
 
 
-def to_svg(picture: Picture) -> str:
-    """The picture as SVG text; the same picture gives the same text."""
-    return _svg(picture.draw(), picture.name)
+def to_svg(results: Results, picture: Picture) -> str:
+    """The picture as SVG text, drawn unless `export` has just done so; the same picture gives the same text."""
+    drawn = results.scratch.get(f"svg:{picture.name}")
+    return drawn if isinstance(drawn, str) else svg_text(picture.draw(), picture.name)
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -146,15 +137,6 @@ def pictures(results: Results) -> Iterator[Picture]:
                 name += f"-{taken[name]}" if taken[name] > 1 else ""
                 words = (title, axis_label(rows, x), axis_label(rows, y))
                 yield Picture(name, title, caption, partial(_finished, draw, *words))
-
-
-def looks_of(frame: pd.DataFrame) -> dict[str, Look]:
-    """Colour and marker of every family of the run, in order of first appearance: the same in all its plots."""
-    families = dict.fromkeys(map(str, frame.get("family", ())))
-    return {
-        family: Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
-        for index, family in enumerate(families)
-    }
 
 
 def panels_of(rows: pd.DataFrame, x: str, y: str) -> dict[str, pd.DataFrame]:
@@ -200,24 +182,18 @@ def axis_label(rows: pd.DataFrame, column: str) -> str:
     return f"work [{label(units[0])}]" if units else label(column)
 
 
-def wrapped(text: str, width: int) -> str:
-    """A component's label on short lines: its name, then its parameters."""
-    name, _, parameters = text.partition("(")
-    return "\n".join([name, *textwrap.wrap(parameters.removesuffix(")"), width)])
-
-
 def _small_multiples(kind: str, panels: dict[str, pd.DataFrame], looks: dict[str, Look]) -> Figure:
     """One panel per problem, and one legend for all."""
     draw_panel = {"error_cost": _draw_errors, "bias_variance": _draw_biases}[kind]
     drawn = {family for points in panels.values() for family in points["family"]}
-    keys = [_key(family, look) for family, look in looks.items() if family in drawn]
-    figure, axes = _grid(len(panels), Layout(2.25, 1.75, 0.55, 4, 2.15), room=0.9 + 0.17 * (len(keys) + 2))
+    keys = [family_key(family, look) for family, look in looks.items() if family in drawn]
+    figure, axes = panel_grid(len(panels), Layout(2.25, 1.75, 0.55, 4, 2.15), room=0.9 + 0.17 * (len(keys) + 2))
     clipped = False
     for axis, (problem, points) in zip(axes, panels.items(), strict=True):
         clipped |= draw_panel(axis, points, looks)
-        _finish(axis, problem)
-    signs = [_sign("o", "upper bound: bias may be 0")] if kind == "bias_variance" else []
-    signs += [_sign("v", "at rounding level")] if clipped else []
+        finish_panel(axis, problem)
+    signs = [sign_key("o", "upper bound: bias may be 0")] if kind == "bias_variance" else []
+    signs += [sign_key("v", "at rounding level")] if clipped else []
     legend = figure.legend(handles=[*keys, *signs], loc="upper left", fontsize=7.5, frameon=False)
     legend.set_bbox_to_anchor((max(axis.get_position().x1 for axis in axes), axes[0].get_position().y1))
     return figure
@@ -288,13 +264,13 @@ def _draw_bias(axis: Axes, point: dict[str, Any], look: Look) -> None:
 def _scaling(panels: dict[str, list[Curve]], looks: dict[str, Look], level: float) -> Figure:
     """One panel per set of problems that vary in x, each with its own legend: every line has its own exponent."""
     tallest = max(map(len, panels.values()))
-    figure, axes = _grid(len(panels), Layout(3.6, max(2.6, 0.152 * tallest), 3.9, 2, 3.4))
+    figure, axes = panel_grid(len(panels), Layout(3.6, max(2.6, 0.152 * tallest), 3.9, 2, 3.4))
     for axis, (problem, members) in zip(axes, panels.items(), strict=True):
         seen: list[str] = []
         for curve in members:
             _draw_law(axis, curve, looks[curve.family], seen.count(curve.family), level)
             seen.append(curve.family)
-        _finish(axis, problem, sorted({x for curve in members for x in curve.points["x"]}))
+        finish_panel(axis, problem, sorted({x for curve in members for x in curve.points["x"]}))
         handles = axis.get_legend_handles_labels()[0]
         legend = axis.legend(handles=handles, loc="upper left", fontsize=6.5, frameon=False, handlelength=2.8)
         legend.set_bbox_to_anchor((1.0, 1.03), transform=axis.transAxes)
@@ -311,7 +287,7 @@ def _draw_law(axis: Axes, curve: Curve, look: Look, number: int, level: float) -
     ends = np.array([points["x"].min(), points["x"].max()])
     text = f"{curve.estimator}: k = {exponent_text(law.exponent, law.low, law.high)}"
     dashes: Any = LINES[number % len(LINES)]
-    axis.plot(ends, law.scale * ends**law.exponent, color=look.colour, ls=dashes, lw=1.1, label=_literal(text))
+    axis.plot(ends, law.scale * ends**law.exponent, color=look.colour, ls=dashes, lw=1.1, label=literal(text))
 
 
 def _with_relative_std(rows: pd.DataFrame) -> pd.DataFrame:
@@ -331,111 +307,16 @@ def _wanted(cells: pd.DataFrame, problems: Sequence[str] | None) -> pd.DataFrame
     return cells[ok]
 
 
-def _grid(panels: int, layout: Layout, room: float = 0.0) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels, at least `room` inches high.
-
-    Placed by hand: fitting a layout to many log axes would take most of the drawing.
-    """
-    from matplotlib.figure import Figure
-
-    columns = min(layout.across, panels)
-    lines = math.ceil(panels / columns)
-    left, top, bottom, between = 0.75, 0.8, 0.55, 0.72
-    width = left + columns * layout.width + (columns - 1) * layout.gap + layout.right
-    height = max(room, top + lines * layout.height + (lines - 1) * between + bottom)
-    figure = Figure(figsize=(width, height))
-    axes = []
-    for index in range(panels):
-        line, column = divmod(index, columns)
-        x = left + column * (layout.width + layout.gap)
-        y = height - top - layout.height - line * (layout.height + between)
-        axes.append(figure.add_axes((x / width, y / height, layout.width / width, layout.height / height)))
-    return figure, axes
-
-
-def _finish(axis: Axes, problem: str, ticks: Sequence[float] = ()) -> None:
-    """Log axes with few, readable ticks, a title at the left, no box. `ticks` are x to show, if they are few."""
-    import seaborn as sns
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
-
-    axis.set(xscale="log", yscale="log")
-    axis.set_title(_literal(wrapped(problem, 42)), fontsize=7.5, loc="left", pad=4)
-    for side, (low, high) in ((axis.xaxis, axis.get_xlim()), (axis.yaxis, axis.get_ylim())):
-        side.set_major_locator(LogLocator(subs=tick_steps(low, high), numticks=20))
-        side.set_minor_locator(NullLocator())
-        in_words = low >= 0.009 and high < 2e4
-        side.set_major_formatter(FuncFormatter(lambda value, _, plain=in_words: tick(value, plain)))
-    if 0 < len(ticks) <= 8:
-        axis.xaxis.set_major_locator(FixedLocator(list(ticks)))
-    axis.tick_params(labelsize=7)
-    axis.grid(visible=True, lw=0.4, color="0.88")
-    sns.despine(ax=axis)
-
-
-def tick_steps(low: float, high: float) -> tuple[float, ...]:
-    """Which multiples of the powers of ten get a tick on a log axis, so that there are at least two and not many."""
-    if math.floor(math.log10(high)) - math.ceil(math.log10(low)) >= 2:
-        return (1.0,)
-    decades = math.log10(high / low)
-    if decades > 1.1:
-        return (1.0, 3.0)
-    return (1.0, 2.0, 5.0) if decades > 0.6 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
-
-
-def tick(value: float, plain: bool) -> str:
-    """A tick's label: `0.05`, or `5·10⁻⁴` in matplotlib's mathematics."""
-    if plain:
-        return f"{value:g}"
-    power = math.floor(math.log10(value) + 1e-9)
-    leading = round(value / 10.0**power, 6)
-    return f"$10^{{{power}}}$" if leading == 1 else rf"${leading:g}\!\cdot\!10^{{{power}}}$"
-
-
 def _finished(draw: Callable[[], Figure], title: str, x: str, y: str) -> Figure:
     """The figure with the words around its panels."""
-    with _style():
+    with style():
         figure = draw()
         width, height = figure.get_size_inches()
         places = [axis.get_position() for axis in figure.axes]
         across = 0.5 * (places[0].x0 + max(place.x1 for place in places))
         lowest = min(place.y0 for place in places)
         heading = textwrap.fill(title, int(11 * width))
-        figure.suptitle(_literal(heading), fontsize=11, weight="bold", x=0.2 / width, y=1 - 0.12 / height, ha="left")
-        figure.supxlabel(_literal(x), fontsize=9, x=across, y=lowest - 0.42 / height, va="center")
-        figure.supylabel(_literal(y), fontsize=9, x=0.1 / width, y=0.5 * (lowest + places[0].y1))
+        figure.suptitle(literal(heading), fontsize=11, weight="bold", x=0.2 / width, y=1 - 0.12 / height, ha="left")
+        figure.supxlabel(literal(x), fontsize=9, x=across, y=lowest - 0.42 / height, va="center")
+        figure.supylabel(literal(y), fontsize=9, x=0.1 / width, y=0.5 * (lowest + places[0].y1))
     return figure
-
-
-def _svg(figure: Figure, salt: str) -> str:
-    text = io.StringIO()
-    with _style({"svg.hashsalt": salt}):
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
-
-
-def _key(family: str, look: Look) -> Any:
-    from matplotlib.lines import Line2D
-
-    text = textwrap.fill(family, 32, subsequent_indent="  ")
-    return Line2D([], [], color=look.colour, marker=look.marker, ms=5, lw=1.2, mew=0, label=_literal(text))
-
-
-def _sign(marker: str, text: str) -> Any:
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=GREY, ls="", marker=marker, mfc="white", ms=6, label=text)
-
-
-def _literal(text: str) -> str:
-    """Text that matplotlib shows as it is, not as mathematics."""
-    return text.replace("$", r"\$")
-
-
-def _style(more: dict[str, Any] | None = None) -> AbstractContextManager[None]:
-    """The look of all figures, for as long as the context lasts."""
-    import matplotlib as mpl
-    import seaborn as sns
-
-    fonts = {"svg.fonttype": "none", "font.family": ["DejaVu Sans", "sans-serif"]}
-    settings: dict[Any, Any] = {**sns.axes_style("ticks"), **fonts, "axes.linewidth": 0.8, **(more or {})}
-    return mpl.rc_context(settings)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from estibench import host as plugin_host
 from estibench.results import plots, tables
+from estibench.results.comparison import comparisons
 from estibench.results.scaling import scaling_table
 from estibench.results.summary import counts, findings, headline, misses, summary_tables
 
@@ -48,7 +49,7 @@ def render(results: Results) -> str:
         headline=headline(results),
         facts=facts(results),
         summary=summary_tables(results),
-        comparisons=tables.comparisons(results),
+        comparisons=comparisons(results),
         columns=COLUMNS,
         pictures=list(_pictures(results)),
         counts=counts(tested),
@@ -127,7 +128,7 @@ def _pictures(results: Results) -> Iterator[dict[str, Any]]:
     """Title, caption, markup and width in pixels of every picture. They are drawn anew: a file may be anyone's."""
     room = LARGEST
     for picture in plots.pictures(results):
-        text = plots.to_svg(picture)
+        text = plots.to_svg(results, picture)
         room -= len(text)
         width = re.search(r'width="([\d.]+)pt"', text)
         yield {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +26,13 @@ class Results:
         directory: the run directory.
         about: what `run.json` says: suite, machine, versions, commit, threads, seeds.
         rows: one mapping per cell, as stored.
+        scratch: what one exporter has computed and another may use, such as a drawn figure; never stored.
     """
 
     directory: Path
     about: dict[str, Any]
     rows: list[dict[str, Any]]
+    scratch: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from estibench.columns import label
-from estibench.results.tables import at_rounding, is_reference, markdown_table, md
+from estibench.results.comparison import at_rounding, is_reference
+from estibench.results.tables import markdown_table, md
 
 if TYPE_CHECKING:
     import pandas as pd
