@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from estibench import PositiveInt, Problem, Unsupported
-from estibench_trace.operators import Field, JacobianOperator, Operator
+from estibench_trace.operators import Field, JacobianOperator, MatrixOperator, Operator
 
 ROWS = 4096
 
@@ -63,6 +63,23 @@ class TraceProblem(Problem):
     def magnitude(self) -> float:
         """√(dim · Σ_b ‖S_b‖²_F): by Cauchy–Schwarz no trace is larger, and rounding errors scale with it."""
         return float((self.dim * self.sums.frobenius.sum()).sqrt())
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixProblem(TraceProblem):
+    """The trace of one dense matrix."""
+
+    @property
+    @abstractmethod
+    def matrix(self) -> Tensor:
+        """A, (dim, dim), float64 on the CPU."""
+
+    @cached_property
+    def _operator(self) -> MatrixOperator:
+        return MatrixOperator(self.place(self.matrix))
+
+    def operator(self) -> Operator:
+        return self._operator
 
 
 @dataclass(frozen=True, kw_only=True)

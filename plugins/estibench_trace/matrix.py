@@ -9,8 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from estibench_trace.contract import Sums, TraceProblem
-from estibench_trace.operators import MatrixOperator
+from estibench_trace.contract import MatrixProblem, Sums
 
 Spectrum = Literal["flat", "poly", "exp", "step", "low_rank", "identity", "indefinite"]
 STEPS = 50
@@ -26,7 +25,7 @@ DEFAULT_RATES: dict[str, float | None] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matrix(TraceProblem):
+class Matrix(MatrixProblem):
     """A = U diag(λ) Uᵀ with a Haar-distributed orthogonal U. Truth: Σ λ_i, shape (1,).
 
     Parameters:
@@ -74,19 +73,12 @@ class Matrix(TraceProblem):
                 return torch.linspace(-1, 1, self.dim, dtype=torch.float64) + c
 
     @cached_property
-    def _matrix64(self) -> Tensor:
+    def matrix(self) -> Tensor:
         U = haar_orthogonal(self.dim, self.data_generator())
         if self.spectrum == "identity":
             return torch.diag(self.eigenvalues)
         A = (U * self.eigenvalues) @ U.T
         return (A + A.T) / 2
-
-    @cached_property
-    def _operator(self) -> MatrixOperator:
-        return MatrixOperator(self.place(self._matrix64))
-
-    def operator(self) -> MatrixOperator:
-        return self._operator
 
     @property
     def psd(self) -> bool:
@@ -103,7 +95,7 @@ class Matrix(TraceProblem):
     @cached_property
     def sums(self) -> Sums:
         """Closed forms: ‖A‖²_F = Σ λ_i²."""
-        diagonal = self._matrix64.diagonal().square().sum()[None]
+        diagonal = self.matrix.diagonal().square().sum()[None]
         return Sums(self.eigenvalues.square().sum()[None], diagonal, self.truth)
 
 

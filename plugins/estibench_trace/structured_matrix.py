@@ -9,12 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from estibench_trace.contract import Sums, TraceProblem
-from estibench_trace.operators import MatrixOperator
+from estibench_trace.contract import MatrixProblem, Sums
 
 
 @dataclass(frozen=True, kw_only=True)
-class StructuredMatrix(TraceProblem):
+class StructuredMatrix(MatrixProblem):
     """A matrix given entry by entry. Truth: the sum of its diagonal, shape (1,).
 
     Parameters:
@@ -34,7 +33,7 @@ class StructuredMatrix(TraceProblem):
             raise ValueError(f"{self.structure} has no shift")
 
     @cached_property
-    def _matrix64(self) -> Tensor:
+    def matrix(self) -> Tensor:
         m = self.dim
         gaussian = torch.randn(m, m, generator=self.data_generator(), dtype=torch.float64)
         match self.structure:
@@ -47,13 +46,6 @@ class StructuredMatrix(TraceProblem):
             case "tridiagonal":
                 beside = torch.diag(torch.full((m - 1,), -1.0, dtype=torch.float64), 1)
                 return torch.diag(torch.full((m,), 2.0 + self.shift, dtype=torch.float64)) + beside + beside.T
-
-    @cached_property
-    def _operator(self) -> MatrixOperator:
-        return MatrixOperator(self.place(self._matrix64))
-
-    def operator(self) -> MatrixOperator:
-        return self._operator
 
     @property
     def psd(self) -> bool:
@@ -71,11 +63,11 @@ class StructuredMatrix(TraceProblem):
 
     @cached_property
     def sums(self) -> Sums:
-        A = self._matrix64
+        A = self.matrix
         symmetric = (A + A.T) / 2
         return Sums(symmetric.square().sum()[None], A.diagonal().square().sum()[None], self.truth)
 
     @property
     def magnitude(self) -> float:
         """As for every trace problem, with ‖A‖ instead of ‖S‖: a skew matrix has products to cancel, too."""
-        return float((self.dim * self._matrix64.square().sum()).sqrt())
+        return float((self.dim * self.matrix.square().sum()).sqrt())

@@ -47,7 +47,7 @@ def test_against_curvlinops(build, compare, report, name, matvecs):
     """Same matrix (2000 × 2000, poly spectrum), dtype and budget; their Hutch++ wants a multiple of 3."""
     curvlinops = pytest.importorskip("curvlinops", reason="pip install -c constraints.txt -e '.[peers]'")
     problem = build("problem", "matrix", spectrum="poly", dim=2000).at("cpu", "float32")
-    A = problem.operator()._matrix
+    A = problem.matrix.to(torch.float32)
     parameters = {} if name == "hutchpp" else {"noise": "rademacher", "resphere": False}
     ours = build("estimator", name, matvecs=matvecs, **parameters)
     theirs, budget = (

@@ -4,8 +4,9 @@ import math
 
 import estibench
 from estibench.results import Results
-from estibench.results.frame import export, to_frame
+from estibench.results.frame import to_frame
 from estibench.results.store import Store
+from estibench.results.table_files import export
 from estibench.results.verdicts import holm
 
 

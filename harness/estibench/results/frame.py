@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from estibench.columns import IDENTITY, MEASURED, WITH_INTERVAL, parameter_columns
@@ -12,8 +10,6 @@ from estibench.results.verdicts import judge, judge_times
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from estibench.results.run_directory import Results
 
 
 def identity(cell: Any, suite: str) -> dict[str, Any]:
@@ -43,31 +39,6 @@ def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         _normalise_by_work(row)
     frame = pd.DataFrame(rows)
     return frame[_ordered(list(frame.columns))]
-
-
-def export(results: Results) -> list[Path]:
-    """Writes `table.parquet` and `table.csv`; claims become JSON text."""
-    import pandas as pd
-
-    frame = results.frame.copy()
-    for name in frame.columns:
-        if pd.api.types.is_object_dtype(frame[name]):
-            frame[name] = _of_one_type(frame[name].tolist())
-    parquet, csv = results.directory / "table.parquet", results.directory / "table.csv"
-    frame.to_parquet(parquet, index=False)
-    frame.to_csv(csv, index=False)
-    return [parquet, csv]
-
-
-def _of_one_type(values: list[Any]) -> list[Any]:
-    """Lists and mappings as JSON; values of several types (two plugins' parameters of one name) as text."""
-    import pandas as pd
-
-    plain = [json.dumps(value) if isinstance(value, (list, dict)) else value for value in values]
-    plain = [None if pd.isna(value) else value for value in plain]
-    if len({type(value) for value in plain if value is not None}) > 1:
-        return [None if value is None else str(value) for value in plain]
-    return plain
 
 
 def _normalise_by_work(row: dict[str, Any]) -> None:

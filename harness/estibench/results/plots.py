@@ -264,7 +264,7 @@ def _draw_bias(axis: Axes, point: dict[str, Any], look: Look) -> None:
 def _scaling(panels: dict[str, list[Curve]], looks: dict[str, Look], level: float) -> Figure:
     """One panel per set of problems that vary in x, each with its own legend: every line has its own exponent."""
     tallest = max(map(len, panels.values()))
-    figure, axes = panel_grid(len(panels), Layout(3.6, max(2.6, 0.152 * tallest), 3.9, 2, 3.4))
+    figure, axes = panel_grid(len(panels), Layout(3.6, max(2.6, 0.152 * tallest), 4.3, 2, 4.0))
     for axis, (problem, members) in zip(axes, panels.items(), strict=True):
         seen: list[str] = []
         for curve in members:
