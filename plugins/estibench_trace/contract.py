@@ -22,11 +22,13 @@ class Sums:
 
     Attributes:
         frobenius: ‖S‖²_F.
+        entries: ‖A‖²_F.
         diagonal: Σ a_ii².
         trace: tr A.
     """
 
     frobenius: Tensor
+    entries: Tensor
     diagonal: Tensor
     trace: Tensor
 
@@ -50,19 +52,20 @@ class TraceProblem(Problem):
     def sums(self) -> Sums:
         """Sums over the entries, from 2·dim products with unit vectors in float64: ‖S‖² = (‖A‖² + tr A²)/2."""
         operator = self.at("cpu", "float64").operator()
-        frobenius, diagonal, trace = (torch.zeros(operator.batch, dtype=torch.float64) for _ in range(3))
+        frobenius, size, diagonal, trace = (torch.zeros(operator.batch, dtype=torch.float64) for _ in range(4))
         for start, basis in unit_rows(operator, ROWS, torch.float64, "cpu"):
             columns, rows = operator.matvec(basis), operator.rmatvec(basis)
             entries = diagonal_entries(columns, start)
             frobenius += 0.5 * (columns.square() + columns * rows).sum((0, 2))
+            size += columns.square().sum((0, 2))
             diagonal += entries.square().sum(0)
             trace += entries.sum(0)
-        return Sums(frobenius, diagonal, trace)
+        return Sums(frobenius, size, diagonal, trace)
 
     @property
     def magnitude(self) -> float:
-        """√(dim · Σ_b ‖S_b‖²_F): by Cauchy–Schwarz no trace is larger, and rounding errors scale with it."""
-        return float((self.dim * self.sums.frobenius.sum()).sqrt())
+        """√(dim · Σ_b ‖A_b‖²_F): by Cauchy–Schwarz no trace is larger, and rounding errors scale with it."""
+        return float((self.dim * self.sums.entries.sum()).sqrt())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,7 +96,8 @@ class Matrix(MatrixProblem):
     def sums(self) -> Sums:
         """Closed forms: ‖A‖²_F = Σ λ_i²."""
         diagonal = self.matrix.diagonal().square().sum()[None]
-        return Sums(self.eigenvalues.square().sum()[None], diagonal, self.truth)
+        frobenius = self.eigenvalues.square().sum()[None]
+        return Sums(frobenius, frobenius, diagonal, self.truth)
 
 
 def haar_orthogonal(dim: int, generator: torch.Generator) -> Tensor:

@@ -65,9 +65,6 @@ class StructuredMatrix(MatrixProblem):
     def sums(self) -> Sums:
         A = self.matrix
         symmetric = (A + A.T) / 2
-        return Sums(symmetric.square().sum()[None], A.diagonal().square().sum()[None], self.truth)
-
-    @property
-    def magnitude(self) -> float:
-        """As for every trace problem, with ‖A‖ instead of ‖S‖: a skew matrix has products to cancel, too."""
-        return float((self.dim * self.matrix.square().sum()).sqrt())
+        return Sums(
+            symmetric.square().sum()[None], A.square().sum()[None], A.diagonal().square().sum()[None], self.truth
+        )

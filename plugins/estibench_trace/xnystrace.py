@@ -52,8 +52,8 @@ class XNysTrace(ErrorBarEstimator):
             raise Unsupported(f"{k} test vectors exceed dimension {A.dim}: the exact trace costs less")
         Omega = draw_probes(self.noise, k, A.batch, A.dim, generator, problem.torch_dtype).movedim(0, -1)
         Y = A.matmat(Omega)
-        eps = torch.finfo(Y.dtype).eps
-        shift = eps * k**0.5 * torch.linalg.matrix_norm(Y)  # (batch,)
+        info = torch.finfo(Y.dtype)
+        shift = info.eps * k**0.5 * torch.linalg.matrix_norm(Y) + info.tiny**0.5  # (batch,)
         Y = Y + shift[:, None, None] * Omega
 
         H = Omega.mT @ Y

@@ -18,7 +18,7 @@ STOCHASTIC = [
     ("na_hutchpp", {"matvecs": 13}),
     ("xtrace", {"matvecs": 10}),
     ("xtrace", {"matvecs": 10, "resphere": False}),
-    ("xtrace", {"matvecs": 10, "resphere": False, "noise": "rademacher"}),
+    ("xtrace", {"matvecs": 10, "resphere": False, "noise": "gaussian"}),
     ("xtrace", {"matvecs": 10, "noise": "gaussian"}),
     ("xnystrace", {"matvecs": 6}),
     ("xnystrace", {"matvecs": 6, "resphere": False, "noise": "gaussian"}),

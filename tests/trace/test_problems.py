@@ -36,6 +36,7 @@ def test_matrix_truth_and_sums(build, name, parameters):
     assert problem.truth.shape == (1,)
     assert abs(A.trace() - problem.truth[0]) < 1e-13 * scale
     torch.testing.assert_close(problem.sums.frobenius, S.square().sum()[None], rtol=1e-10, atol=1e-20)
+    torch.testing.assert_close(problem.sums.entries, A.square().sum()[None], rtol=1e-10, atol=1e-20)
     torch.testing.assert_close(problem.sums.diagonal, A.diagonal().square().sum()[None], rtol=1e-10, atol=1e-20)
     if problem.psd:
         torch.testing.assert_close(A, A.T)

@@ -72,12 +72,8 @@ def measure_block(block: Block, settings: Settings) -> Iterator[Measurement]:
                 to_be_timed = settings.rounds > 0
                 if to_be_timed:
                     measured.append((cell, estimator, row))
-            except Unsupported as error:
-                row |= {"status": "unsupported", "reason": str(error)}
-            except torch.OutOfMemoryError as error:
-                row |= {"status": "out_of_memory", "reason": _reason(error)}
             except Exception as error:  # a plugin's estimator may fail in any way
-                row |= {"status": "failed", "reason": _reason(error)}
+                row |= _failure(error)
             yield Measurement(cell, row, final=not to_be_timed)
     if measured:
         yield from _time(measured, problem, block, settings)
@@ -227,8 +223,11 @@ def _accuracy(sample: _Sample, problem: Any, work: Work, settings: Settings, est
         row["relative_bias"] = bias.scaled(1 / norm)
         if m.components > 1:
             row["cosine"] = statistics.cosine_interval(draws, truth, confidence)
-    if sample.errors is not None and not bool(sample.errors.isnan().all()):
-        row["coverage"] = statistics.coverage_interval(draws, sample.errors, truth, confidence)
+    tolerance = rounding_tolerance(problem)
+    has_bars = sample.errors is not None and not bool(sample.errors.isnan().all())
+    if has_bars and mse.high > tolerance**2:  # below that there is only rounding to cover
+        allowed = tolerance / math.sqrt(m.components)
+        row["coverage"] = statistics.coverage_interval(draws, sample.errors, truth, confidence, allowed)
     return {
         **{name: value for quantity, interval in row.items() for name, value in _three(quantity, interval)},
         "component_rmse_max": float((draws - truth).square().mean(0).max().sqrt()),
@@ -247,6 +246,9 @@ def _time(
     watches = time_block(calls, block.device, settings.rounds, seed, settings.threads, settings.time_limit)
     baseline = _baseline_watch(measured, watches, block)
     for (cell, _, row), watch in zip(measured, watches, strict=True):
+        if watch.error is not None:
+            yield Measurement(cell, row | _failure(watch.error, "while timed: "), final=True)
+            continue
         wall = median_interval(watch.wall, settings.confidence)
         times: Row = {
             **dict(_three("time", wall)),
@@ -269,13 +271,22 @@ def _baseline_watch(
     if block.baseline is None:
         return None
     wanted = block.cells[block.baseline]
-    return next((watch for (cell, _, _), watch in zip(measured, watches, strict=True) if cell == wanted), None)
+    pairs = zip(measured, watches, strict=True)
+    return next((watch for (cell, _, _), watch in pairs if cell == wanted and watch.error is None), None)
 
 
 def _three(quantity: str, interval: statistics.Interval) -> Iterator[tuple[str, float]]:
     yield quantity, interval.value
     yield f"{quantity}_low", interval.low
     yield f"{quantity}_high", interval.high
+
+
+def _failure(error: Exception, when: str = "") -> Row:
+    """Status and reason of a cell whose estimator raised."""
+    if isinstance(error, Unsupported):
+        return {"status": "unsupported", "reason": f"{when}{error}"}
+    status = "out_of_memory" if isinstance(error, torch.OutOfMemoryError) else "failed"
+    return {"status": status, "reason": when + _reason(error)}
 
 
 def _reason(error: BaseException) -> str:

@@ -78,6 +78,8 @@ def _unbiased(claim: declared.Claim, m: Moments, tolerance: float, confidence: f
 
 def _variance(claim: declared.Claim, m: Moments, claimed: float, tolerance: float, confidence: float) -> Evidence:
     found = variance_interval(m, confidence)
+    if not math.isfinite(claimed) or claimed < 0:
+        return _certain(claim.title, found.value, claimed, False)
     if min(claimed, found.value) <= tolerance**2:  # rounding noise on one side: nothing to compare but size
         holds = found.value <= tolerance**2 and claimed <= tolerance**2
         return _certain(claim.title, found.value, claimed, holds)

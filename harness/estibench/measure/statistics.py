@@ -49,7 +49,7 @@ class Moments:
         squared_errors: ‖g_i − t‖², (n,).
         squared_deviations: ‖g_i − ḡ‖², (n,).
         trace: tr S.
-        trace_squared: an estimate of tr Σ²: (tr S² − (tr S)²/n), bias-corrected as in Bai and Saranadasa (1996).
+        trace_squared: an estimate of tr Σ²: tr S² − (tr S)²/(n−1), bias-corrected as in Bai and Saranadasa (1996).
     """
 
     n: int
@@ -160,13 +160,15 @@ def proportion_interval(proportion: float, n: int, confidence: float) -> Interva
     return Interval(proportion, min(centre - half, proportion), max(centre + half, proportion))
 
 
-def coverage_interval(draws: Tensor, errors: Tensor, truth: Tensor, confidence: float) -> Interval:
+def coverage_interval(
+    draws: Tensor, errors: Tensor, truth: Tensor, confidence: float, rounding: float = 0.0
+) -> Interval:
     """How often truth lies within z standard errors of the estimate, z the normal quantile of `confidence`.
 
-    Averaged over components. Components of one draw may be dependent, so the interval counts draws, not components.
+    An error bar need not cover `rounding`. Averaged over components. Components of one draw may be dependent, so the interval counts draws, not components.
     """
     z = float(stats.norm.ppf(0.5 + confidence / 2))
-    covered = ((draws - truth).abs() <= z * errors).to(torch.float64).mean()
+    covered = ((draws - truth).abs() <= z * errors + rounding).to(torch.float64).mean()
     return proportion_interval(float(covered), draws.shape[0], confidence)
 
 

@@ -26,17 +26,37 @@ class Stopwatch:
     Attributes:
         loops: calls per epoch, calibrated to at least 1 ms and 1000 clock resolutions.
         wall, cpu: seconds per call of each round, NaN where the call no longer took part.
+        error: what the call raised while it was timed; it takes no part from then on.
     """
 
     call: Callable[[], Any]
     loops: int = 1
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    error: Exception | None = None
 
     @property
     def spent(self) -> float:
         """Wall seconds so far."""
         return float(np.nansum(self.wall)) * self.loops
+
+    def calibrate(self, device: str) -> None:
+        """Choose `loops`. Also warms up: the calls made here are thrown away."""
+        try:
+            self.loops = _calibrate(self.call, device)
+        except Exception as error:  # a plugin's estimator may fail in any way
+            self.error = error
+
+    def time(self, device: str, time_limit: float) -> None:
+        """One epoch, unless the call has failed or used up its time."""
+        wall, cpu = math.nan, math.nan
+        if self.error is None and self.spent <= time_limit:
+            try:
+                wall, cpu = elapsed(device, self.call, self.loops)
+            except Exception as error:  # a plugin's estimator may fail in any way
+                self.error = error
+        self.wall.append(wall / self.loops)
+        self.cpu.append(cpu / self.loops)
 
 
 def time_block(
@@ -49,17 +69,10 @@ def time_block(
     watches = [Stopwatch(call) for call in calls]
     with quiet(threads):
         for watch in watches:
-            watch.loops = _calibrate(watch.call, device)
+            watch.calibrate(device)
         for order in _latin_orders(len(watches), rounds, seed):
             for index in order:
-                watch = watches[index]
-                if watch.spent > time_limit:
-                    watch.wall.append(math.nan)
-                    watch.cpu.append(math.nan)
-                    continue
-                wall, cpu = elapsed(device, watch.call, watch.loops)
-                watch.wall.append(wall / watch.loops)
-                watch.cpu.append(cpu / watch.loops)
+                watches[index].time(device, time_limit)
     return watches
 
 
@@ -91,7 +104,7 @@ def ratio_interval(watch: Stopwatch, baseline: Stopwatch, confidence: float) -> 
 
 
 def _calibrate(call: Callable[[], Any], device: str) -> int:
-    """Calls per epoch. Also warms up: the calls made here are thrown away."""
+    """Calls per epoch."""
     goal = max(MIN_EPOCH, MIN_RESOLUTIONS * time.get_clock_info("perf_counter").resolution)
     loops = 1
     while True:
