@@ -15,6 +15,9 @@ def main() -> None:
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder that vanished
+        print(error, file=sys.stderr)
+        sys.exit(UserError.exit_code)
 
 
 if __name__ == "__main__":

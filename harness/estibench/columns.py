@@ -107,9 +107,9 @@ def parameter_columns(kind: str, parameters: Mapping[str, Any]) -> dict[str, Any
 
 
 def known_columns(parameters: Iterable[str]) -> set[str]:
-    """Every column that a table may have, given the `problem_…` and `estimator_…` columns of its components."""
+    """Every column that a suite may name, given the `problem_…` and `estimator_…` columns of its components."""
     bounds = {f"{name}_{side}" for name in WITH_INTERVAL for side in ("low", "high")}
-    return {*IDENTITY, *MEASURED, *WITH_INTERVAL, *bounds, *parameters}
+    return {*IDENTITY, *MEASURED, *WITH_INTERVAL, *bounds, *parameters} - {"claims"}
 
 
 def why_unknown(column: str, known: set[str]) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from estibench.host import Host
 
 SET_BY_HARNESS = ("device", "dtype")
+LARGEST_INT = 2**63
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,15 @@ def check_value(host: Host, parameter: Parameter, value: Any) -> Any:
 
     try:
         adapter = pydantic.TypeAdapter(parameter.annotation, config=pydantic.ConfigDict(strict=True))
-        return adapter.validate_python(tuple(value) if isinstance(value, list) else value)
+        checked = adapter.validate_python(tuple(value) if isinstance(value, list) else value)
     except pydantic.ValidationError as error:
         message = error.errors()[0]["msg"]
         raise ParameterError((), f"{message[0].lower()}{message[1:]}, got {value!r}") from error
+    if isinstance(checked, int) and abs(checked) >= LARGEST_INT:
+        raise ParameterError((), f"input should fit into 64 bits, got {value!r}")
+    if isinstance(checked, float) and not math.isfinite(checked):
+        raise ParameterError((), f"input should be a finite number, got {value!r}")
+    return checked
 
 
 def make(host: Host, kind: str, name: str, given: Mapping[str, Any]) -> Component:

@@ -126,9 +126,14 @@ class Host:
         for option in options:
             if not option.startswith("no:"):
                 self._load_file(Path(option))
-        unknown = blocked - {plugin.name for plugin in self.plugins}
+        known = {plugin.name for plugin in self.plugins}
+        missing = set(allow or ()) - known
+        if missing:
+            raise UserError(
+                "\n".join(f"ESTIBENCH_PLUGINS: no plugin {name!r}{did_you_mean(name, known)}" for name in missing)
+            )
+        unknown = blocked - known
         if unknown:
-            known = {plugin.name for plugin in self.plugins}
             raise UserError("\n".join(f"-p no:{name}: no such plugin{did_you_mean(name, known)}" for name in unknown))
 
     @property

@@ -13,6 +13,7 @@ from estibench.host import Host
 from estibench.provenance import describe_run
 from estibench.results.frame import identity
 from estibench.results.run_directory import RUN_FILE, Results
+from estibench.results.store import FILE as STORE_FILE
 from estibench.results.store import Store
 from estibench.suite import Measurement, Plan, read_suite
 from estibench.suite.lookup import find_suite
@@ -59,13 +60,14 @@ def new_directory(suite: str) -> Path:
 
 
 def claim_directory(path: Path) -> Path:
-    """Make a run directory. Raises `UserError` for one that already holds a run, or cannot be made."""
-    if (path / RUN_FILE).exists():
-        raise UserError(f"{path}: already holds a run; choose another directory")
+    """Make a run directory. Raises `UserError` for one that already holds a run, or cannot be made or written to."""
     try:
+        if (path / RUN_FILE).exists() or (path / STORE_FILE).exists():
+            raise UserError(f"{path}: already holds a run; choose another directory")
         path.mkdir(parents=True, exist_ok=True)
+        (path / RUN_FILE).touch()
     except OSError as error:
-        raise UserError(f"{path}: cannot make the run's directory: {error.strerror}") from error
+        raise UserError(f"{str(path)[:200]}: cannot make the run's directory: {error.strerror}") from error
     return path
 
 

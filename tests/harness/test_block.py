@@ -173,6 +173,20 @@ def test_times_are_paired_with_the_baseline(measure):
     assert "time" not in rows["raises"]
 
 
+def test_a_failure_while_timing_costs_only_its_cell(measure):
+    settings = Settings(min_draws=16, max_draws=16, rounds=7)
+    rows = measure(("failslater", {}), ("normal", {}), settings=settings)
+    assert rows["failslater"]["status"] == "failed"
+    assert rows["failslater"]["reason"] == "while timed: RuntimeError: no longer"
+    assert rows["failslater"]["rmse"] > 0, "what was measured is kept"
+    assert rows["normal"]["time_rounds"] == 7
+    assert "time_ratio" not in rows["normal"], "the baseline failed"
+
+
+def test_a_claim_that_is_not_a_number_is_refuted(measure):
+    assert verdicts(measure(("undefinedvariance", {}))["undefinedvariance"]) == {"variance = nan": "refuted"}
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="tests the absence of CUDA")
 def test_a_missing_device_is_an_unsupported_row(measure):
     row = measure(("normal", {}), device="cuda")["normal"]

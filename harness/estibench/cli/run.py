@@ -30,7 +30,8 @@ PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 def run_command(suite: str, device: str | None, output: Path | None, engine: str, quiet: bool) -> None:
     """Measure SUITE, a YAML file or a known suite's name, and write tables, plots and a report.
 
-    Exit code 0 when every cell was measured or is declared unsupported, 1 when one failed, 2 for a user's mistake.
+    Exit code 0 when every cell was measured or is declared unsupported, 1 when one failed or a file could not be
+    written, 2 for a user's mistake.
     """
     from rich.console import Console
 
@@ -65,7 +66,7 @@ def run_command(suite: str, device: str | None, output: Path | None, engine: str
         if row["status"] == "bad_problem":
             click.echo(f"{row['problem']}: {row['reason']}", err=True)
             break
-    raise SystemExit(results.exit_code)
+    raise SystemExit(results.exit_code or int(bool(complaints)))
 
 
 def _print_results(results: Results, files: list[Path], console: Console) -> None:

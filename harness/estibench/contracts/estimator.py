@@ -35,7 +35,8 @@ class Estimator(ABC):
     def draws(self, problem: Any, n: int, generator: torch.Generator) -> Tensor:
         """n independent estimates, (n, *truth.shape). Override only for more speed.
 
-        Default: one `torch.func.vmap` over `estimate`, each replicate with randomness of its own.
+        Default: one `torch.func.vmap` over `estimate`, each replicate with randomness of its own. Call `estimate` once
+        before, as the harness does: a problem's cached data cannot be made under `vmap`.
         """
         return vectorised(lambda: self.estimate(problem, generator), n)
 

@@ -224,10 +224,10 @@ def _accuracy(sample: _Sample, problem: Any, work: Work, settings: Settings, est
         if m.components > 1:
             row["cosine"] = statistics.cosine_interval(draws, truth, confidence)
     tolerance = rounding_tolerance(problem)
-    has_bars = sample.errors is not None and not bool(sample.errors.isnan().all())
-    if has_bars and mse.high > tolerance**2:  # below that there is only rounding to cover
+    errors = sample.errors
+    if errors is not None and not bool(errors.isnan().all()) and mse.high > tolerance**2:  # else only rounding is left
         allowed = tolerance / math.sqrt(m.components)
-        row["coverage"] = statistics.coverage_interval(draws, sample.errors, truth, confidence, allowed)
+        row["coverage"] = statistics.coverage_interval(draws, errors, truth, confidence, allowed)
     return {
         **{name: value for quantity, interval in row.items() for name, value in _three(quantity, interval)},
         "component_rmse_max": float((draws - truth).square().mean(0).max().sqrt()),

@@ -16,7 +16,7 @@ def why_unavailable(device: str, dtype: str) -> str | None:
     if device.startswith("cuda"):
         if not torch.cuda.is_available():
             return f"{device}: no CUDA device on this machine"
-        index = torch.device(device).index or 0
+        index = int(device.partition(":")[2] or 0)
         if index >= torch.cuda.device_count():
             return f"{device}: this machine has {torch.cuda.device_count()} CUDA device(s)"
     return None

@@ -165,7 +165,8 @@ def coverage_interval(
 ) -> Interval:
     """How often truth lies within z standard errors of the estimate, z the normal quantile of `confidence`.
 
-    An error bar need not cover `rounding`. Averaged over components. Components of one draw may be dependent, so the interval counts draws, not components.
+    An error bar need not cover `rounding`. Averaged over components; those of one draw may be dependent, so the
+    interval counts draws, not components.
     """
     z = float(stats.norm.ppf(0.5 + confidence / 2))
     covered = ((draws - truth).abs() <= z * errors + rounding).to(torch.float64).mean()

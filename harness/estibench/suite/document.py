@@ -59,7 +59,9 @@ def parse(path: Path) -> Document:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise UserError(f"{where}: not valid YAML: {error.problem or error.context}") from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise UserError(f"{path}: not valid YAML: nested too deeply, or an alias contains itself") from error
+    except (YAMLError, ValueError) as error:
         raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from error
     return document
 
@@ -83,8 +85,15 @@ class _Walk:
         if node.id == "sequence" and tag == "tag:yaml.org,2002:seq":
             return [self.value(item, (*trail, index)) for index, item in enumerate(node.value)]
         if node.id == "scalar" and tag in _SCALARS:
-            return self.constructor.construct_object(node)
+            return self.scalar(node, trail)
         raise UserError(self.document.complain(trail, f"the tag {tag!r} is not allowed: write plain values"))
+
+    def scalar(self, node: Any, trail: Trail) -> Any:
+        try:
+            return self.constructor.construct_object(node)
+        except Exception as error:  # an explicit tag (`!!int abc`) or a number of thousands of digits
+            kind = str(node.tag).rpartition(":")[2]
+            raise UserError(self.document.complain(trail, f"{str(node.value)[:40]!r} is not a valid {kind}")) from error
 
     def mapping(self, node: Any, trail: Trail) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -30,9 +30,13 @@ def find_suite(name: str) -> Path:
     `bench run suites/trace.yaml` works in any folder.
     """
     path = Path(name)
-    if path.is_file():
+    try:
+        is_file, is_folder = path.is_file(), bool(name) and path.is_dir()
+    except OSError as error:
+        raise UserError(f"{name[:60]}…: no such suite: {error.strerror}") from error
+    if is_file:
         return path
-    if path.is_dir():
+    if is_folder:
         raise UserError(f"{name}: is a folder; give a suite file, for example {name.rstrip('/')}/trace.yaml")
     known = known_suites()
     bare = len(path.parts) == 1 and path.suffix in ("", ".yaml", ".yml")

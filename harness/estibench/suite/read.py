@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from estibench.columns import known_columns, parameter_columns, why_unknown
-from estibench.components import Component, Parameter, ParameterError, check_value, make, parameters_of
+from estibench.components import Component, Parameter, ParameterError, canonical, check_value, make, parameters_of
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
 from estibench.suite.document import Document, Trail, parse
 from estibench.suite.plan import Block, Plan, Settings
 
 AUTO_DEVICES = ("cpu", "cuda")
-DEVICE = re.compile(r"^(cpu|cuda(:\d+)?)$")
+DEVICE = re.compile(r"^(cpu|cuda(:\d{1,3})?)$")
 
 
 def read_suite(path: Path, host: Host, device: str | None = None) -> Plan:
@@ -60,6 +60,9 @@ class _Reader:
         devices = self.devices(device, suite)
         if suite and not suite.dtypes:
             self.complain(("dtypes",), "an empty list: nothing to measure")
+        for index, name in enumerate(suite.dtypes if suite else ()):
+            if name in suite.dtypes[:index]:
+                self.complain(("dtypes", index), f"{name} is given twice")
         if suite and suite.draws.min > suite.draws.max:
             self.complain(("draws", "min"), f"min {suite.draws.min} is larger than max {suite.draws.max}")
         wanted = self.baseline(data.get("baseline"), estimators)
@@ -115,20 +118,26 @@ class _Reader:
             return AUTO_DEVICES
         if not suite.devices:
             self.complain(("devices",), "an empty list: nothing to measure")
+        if isinstance(suite.devices, str):
+            self.complain(("devices",), f"expected auto or a list; write [{suite.devices}]")
+            return ()
         for index, name in enumerate(suite.devices):
             if not DEVICE.match(name):
                 self.complain(("devices", index), f"expected cpu, cuda or cuda:N, got {name!r}")
+            elif name in suite.devices[:index]:
+                self.complain(("devices", index), f"{name} is given twice")
         return tuple(suite.devices)
 
     def components(self, kind: str, items: Any, trail: Trail) -> list[tuple[Trail, Component]]:
         """Every component that the entries of a list expand to, with the trail of its entry."""
         found: list[tuple[Trail, Component]] = []
-        seen: dict[tuple[str, str], Trail] = {}
+        seen: dict[tuple[str, str], int] = {}
         for index, item in enumerate(items if isinstance(items, list) else []):
             for component in self.expand(kind, item, (*trail, index)):
-                twin = seen.setdefault((component.name, str(component.parameters)), (*trail, index))
-                if twin != (*trail, index):
-                    self.complain((*trail, index), f"{component.label} is already in {trail[0]}[{twin[1]}]")
+                identity = (component.name, canonical(component.parameters))
+                if identity in seen:
+                    self.complain((*trail, index), f"{component.label} is already in {trail[0]}[{seen[identity]}]")
+                seen[identity] = index
                 found.append(((*trail, index), component))
         return found
 
@@ -136,7 +145,7 @@ class _Reader:
         """The grid of one entry: `- name`, or `- {name: …, parameter: value or list of values}`."""
         given = {"name": item} if isinstance(item, str) else item
         if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
-            self.complain(trail, f"expected a {kind}'s name, or a mapping with its name")
+            self.complain(trail, f"expected the name of a known {kind}, or a mapping with its name")
             return
         name = given["name"]
         try:

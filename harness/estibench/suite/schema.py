@@ -62,12 +62,12 @@ class SuiteFile(_Strict):
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     precision: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.95
     draws: Draws = Draws()
-    time_limit: Annotated[float, Field(gt=0)] = 60.0
+    time_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     timing: Timing = Timing()
-    threads: Annotated[int, Field(ge=1)] = 1
-    devices: Literal["auto"] | list[str] = ["cpu"]
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    devices: str | list[str] = ["cpu"]
     dtypes: list[Literal["float64", "float32", "bfloat16", "float16"]] = ["float32"]
     baseline: str | dict[str, Any] | None = None
     problems: Annotated[list[Any], Field(min_length=1)]

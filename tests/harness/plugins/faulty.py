@@ -1,6 +1,7 @@
 """A plugin of estimators that are wrong in known ways, for the tests of the host."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -131,6 +132,26 @@ class SometimesNan(Estimator):
 
 
 @dataclass(frozen=True)
+class FailsLater(Normal):
+    """Works for its draws and fails while it is timed."""
+
+    calls: ClassVar[list[int]] = []
+
+    def estimate(self, problem, generator):
+        self.calls.append(1)
+        if len(self.calls) > 8:
+            raise RuntimeError("no longer")
+        return super().estimate(problem, generator)
+
+
+@dataclass(frozen=True)
+class UndefinedVariance(Normal):
+    """Claims a variance that is not a number."""
+
+    claims = (Variance(lambda problem, estimator: float("nan"), "nan"),)
+
+
+@dataclass(frozen=True)
 class Never(Estimator):
     """Applies to nothing."""
 
@@ -150,5 +171,7 @@ ALL = [
     WrongShape,
     WrongDtype,
     SometimesNan,
+    FailsLater,
+    UndefinedVariance,
     Never,
 ]
