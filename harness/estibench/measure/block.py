@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -241,7 +240,7 @@ def _time(
     measured: list[tuple[Cell, Estimator, Row]], problem: Any, block: Block, settings: Settings
 ) -> Iterator[Measurement]:
     """Times of the cells that ran, paired with the baseline's."""
-    calls = [partial(_single(estimator, problem, block, settings)) for _, estimator, _ in measured]
+    calls = [_single(estimator, problem, block, settings) for _, estimator, _ in measured]
     seed = chunk_seed(settings.seed, block.key, SINGLE_CALLS)
     watches = time_block(calls, block.device, settings.rounds, seed, settings.threads, settings.time_limit)
     baseline = _baseline_watch(measured, watches, block)
