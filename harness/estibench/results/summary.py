@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 SAME_WORK = 1.5  # budgets within this factor count as the same
 MOST_CLASSES = 5
-NAME_WIDTH = 31
+NAME_WIDTH = 31  # characters of a problem on one line of a terminal of 80 to 109 columns …
+WIDE_NAME = 56  # … and of a wider one
 MOST_LINES = 20
 CONTESTED = ("mse", "mse_low", "mse_high", "work", "time", "mse_work", "mse_time")
 VERDICTS = ("supported", "refuted", "undecided")
@@ -85,7 +86,7 @@ def print_summary(results: Results, console: Console) -> None:
         for index, name in enumerate(table.header):
             shown.add_column(Text(name), overflow="fold", no_wrap=index == 0)
         for name, *others in table.rows:
-            shown.add_row(Text(_folded(name)), *map(Text, others))
+            shown.add_row(Text(_folded(name, WIDE_NAME if console.width >= 110 else NAME_WIDTH)), *map(Text, others))
         console.print(shown)
     for line in notes(results):
         console.print(Text(line))
@@ -100,12 +101,13 @@ def summary_markdown(results: Results) -> str:
     return "\n".join([*lines, *(f"- {md(line)}" for line in notes(results))]).rstrip() + "\n"
 
 
-def _folded(name: str) -> str:
-    """A component's label on lines that leave room for other columns."""
+def _folded(name: str, width: int) -> str:
+    """A component's label on lines that leave room for other columns, broken only between parameters."""
     head, bracket, parameters = name.partition("(")
-    if len(name) <= NAME_WIDTH or not bracket:
+    if len(name) <= width or not bracket:
         return name
-    return "\n".join([head + bracket, *(f"  {line}" for line in textwrap.wrap(parameters, NAME_WIDTH - 4))])
+    lines = textwrap.wrap(parameters, width - 4, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([head + bracket, *(f"  {line}" for line in lines)])
 
 
 def headline(results: Results) -> str:
