@@ -79,12 +79,11 @@ def execute(
     store = Store(directory)
     for line in host.run_started(plan.name, directory, plan.cells):
         warn(line)
-    tasks = {entry.name: entry.load() for entry in host.tasks}
     for measured in host.engines.get(engine).load()().run(plan.blocks, plan.settings):
         cell = measured.cell
         task = host.problems.get(cell.problem.name).task
         row = identity(cell, plan.name) | {"task": task} | measured.row
-        row["work"] = measured.row.get(f"cost_{tasks[task].work}")
+        row["work"] = measured.row.get(f"cost_{host.tasks.get(task).load().work}")
         store.append(cell.key, row)
         if measured.final:
             for line in host.cell_measured(row):

@@ -18,7 +18,7 @@ SETTINGS = Settings(max_draws=2048, rounds=0)
 
 @pytest.fixture(scope="module", autouse=True)
 def faulty_host():
-    yield plugin_host.start(["" + str(PLUGINS / "faulty.py"), str(PLUGINS / "faulty_problem.py")])
+    yield plugin_host.start([str(PLUGINS / "faulty.py"), str(PLUGINS / "faulty_problem.py")])
     plugin_host.start()
 
 
