@@ -29,27 +29,32 @@ MEASURED = {
     "components": "number of components of the estimand",
     "rounding": "norm of the error up to which an estimate counts as exact",
     "device_missing": "whether the machine lacks the cell's device",
-    "draws": "independent estimates drawn",
+    "draws": "independent estimates that the statistics rest on",
+    "pilot_draws": "estimates drawn before those, to plan their number",
     "draw_path": "draws (the estimator's own), vmap or loop",
     "draw_fallback": "why vmap was given up",
     "draw_time": "seconds spent drawing",
-    "stopped": "why drawing stopped: precision, max_draws, time_limit, rounding or deterministic",
-    "finite_fraction": "fraction of draws with finite components only",
-    "zeros_fraction": "fraction of exact zeros among all components of all draws",
-    "component_rmse_max": "largest RMSE of a component",
-    "component_bias_max": "largest absolute deviation of a component's mean from its truth",
+    "stopped": (
+        "why there are no more draws: precision (reached), planned (the pilot's number was drawn, but precision missed), "
+        "max_draws, time_limit, rounding (no other error is left) or deterministic"
+    ),
+    "largest_share": "share of the largest squared error in the sum of all: near 1, the MSE rests on a single draw",
     "flops": "floating-point operations of matrix products in one estimate",
     "peak_bytes": "peak memory of one estimate beyond the problem's data, bytes",
     "time_first": "seconds of the very first call",
     "time_cpu": "CPU seconds per estimate, median",
+    "time_spread": "interquartile range of the rounds' wall times over their median: the machine's noise",
     "time_rounds": "timed rounds",
     "time_loops": "calls per timed round",
+    "mse_ratio_p_value": "test of equal MSE with the baseline",
+    "mse_ratio_differs": "whether the MSE differs from the baseline's, Holm-corrected over the block",
     "time_ratio_p_value": "sign test of equal time with the baseline",
     "time_ratio_differs": "whether the time differs from the baseline's, Holm-corrected over the block",
-    "baseline": "estimator that times are compared with",
+    "baseline": "estimator that errors and times are compared with",
     "threads": "torch's intra-op threads",
     "work": "amount of the task's cost unit in one estimate",
     "claims": "evidence for each claim, with its verdict",
+    "scaling_claims": "claims about exponents, tested over the run on the curve's last cell",
     "claims_supported": "number of claims supported",
     "claims_refuted": "number of claims refuted",
     "claims_undecided": "number of claims undecided",
@@ -66,6 +71,11 @@ WITH_INTERVAL = {
     "mean_error": "mean over components of E(estimate) − truth, signed",
     "cosine": "mean cosine between an estimate and the truth",
     "coverage": "how often the estimator's own error bar covers the truth (nominal: the suite's confidence)",
+    "component_rmse_max": "largest RMSE of a component",
+    "component_bias_max": "largest absolute bias of a component",
+    "zeros_fraction": "fraction of exact zeros among all components of all draws",
+    "not_finite_fraction": "fraction of draws with a component that is not finite",
+    "mse_ratio": "MSE over the baseline's, paired by draw",
     "time": "wall seconds per estimate, median over rounds",
     "time_ratio": "time over the baseline's, paired by round",
     "mse_time": "mse × time: work-normalised error by the clock",
@@ -109,7 +119,7 @@ def parameter_columns(kind: str, parameters: Mapping[str, Any]) -> dict[str, Any
 def known_columns(parameters: Iterable[str]) -> set[str]:
     """Every column that a suite may name, given the `problem_…` and `estimator_…` columns of its components."""
     bounds = {f"{name}_{side}" for name in WITH_INTERVAL for side in ("low", "high")}
-    return {*IDENTITY, *MEASURED, *WITH_INTERVAL, *bounds, *parameters} - {"claims"}
+    return {*IDENTITY, *MEASURED, *WITH_INTERVAL, *bounds, *parameters} - {"claims", "scaling_claims"}
 
 
 def why_unknown(column: str, known: set[str]) -> str | None:

@@ -1,10 +1,12 @@
 """Claims: properties that an estimator declares about itself and every run tests.
 
-A formula receives the problem and the estimator and returns numbers; it never sees a draw.
+A formula receives the problem and the estimator and returns numbers; it never sees a draw. One that returns None makes
+no claim for that pair.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,22 +17,27 @@ Formula = Callable[[Any, Any], Tensor | float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class Claim(ABC):
     """Base of all claims.
 
     Attributes:
         when: the condition under which the property is claimed, as a predicate of (problem, estimator);
             None claims it always.
-        given: that condition in words, for `bench show` and the tables.
+        given: that condition in words, for `bench show` and the tables: "the objective is linear".
     """
 
     when: Callable[[Any, Any], bool] | None = None
     given: str = ""
 
     @property
+    @abstractmethod
+    def statement(self) -> str:
+        """What is claimed, in a few words, without its condition."""
+
+    @property
     def title(self) -> str:
         """The claim in a few words."""
-        return type(self).__name__.lower() + (f" if {self.given}" if self.given else "")
+        return self.statement + (f" if {self.given}" if self.given else "")
 
     def applies(self, problem: Any, estimator: Any) -> bool:
         """Whether the claim is made at all for this pair."""
@@ -41,25 +48,57 @@ class Claim:
 class Unbiased(Claim):
     """E[estimate] = truth in every component."""
 
+    @property
+    def statement(self) -> str:
+        return "unbiased"
+
 
 @dataclass(frozen=True)
 class Exact(Claim):
     """Every estimate equals the truth up to rounding; the estimator does not use its generator."""
 
+    @property
+    def statement(self) -> str:
+        return "exact"
+
 
 @dataclass(frozen=True)
-class Variance(Claim):
-    """tr Cov(estimate) equals the sum over components of `formula(problem, estimator)`.
-
-    A formula that returns None makes no claim for that pair.
-    """
+class Bias(Claim):
+    """E[estimate] − truth = `formula(problem, estimator)`: a tensor shaped like truth, or a number for all components."""
 
     formula: Formula = lambda problem, estimator: None
     text: str = ""
 
     @property
-    def title(self) -> str:
+    def statement(self) -> str:
+        return f"bias = {self.text}" if self.text else "bias"
+
+
+@dataclass(frozen=True)
+class Variance(Claim):
+    """tr Cov(estimate) equals the sum over components of `formula(problem, estimator)`."""
+
+    formula: Formula = lambda problem, estimator: None
+    text: str = ""
+
+    @property
+    def statement(self) -> str:
         return f"variance = {self.text}" if self.text else "variance"
+
+
+@dataclass(frozen=True)
+class ErrorBar(Claim):
+    """Estimate ± z · (its standard error) covers the truth at least as often as `formula(problem, estimator)` says.
+
+    z is the normal quantile of the suite's confidence; without a formula the claim is that confidence itself.
+    """
+
+    formula: Callable[[Any, Any], float | None] | None = None
+    text: str = ""
+
+    @property
+    def statement(self) -> str:
+        return f"error bar covers {self.text}" if self.text else "error bar covers"
 
 
 @dataclass(frozen=True)
@@ -71,5 +110,24 @@ class Cost(Claim):
     text: str = ""
 
     @property
-    def title(self) -> str:
+    def statement(self) -> str:
         return f"{self.unit} = {self.text}" if self.text else f"cost in {self.unit}"
+
+
+@dataclass(frozen=True)
+class ScalesAs(Claim):
+    """y ~ x^exponent over the cells of a run that differ only in x, both columns of the table.
+
+    Tested wherever a run has at least two such cells: `ScalesAs("cost_matvec", "problem_dim", 1)`,
+    `ScalesAs("variance", "estimator_probes", -1)`. Within `tolerance` of the exponent the claim holds.
+    """
+
+    y: str = ""
+    x: str = ""
+    exponent: float = 1.0
+    tolerance: float = 0.0
+
+    @property
+    def statement(self) -> str:
+        about = f" ± {self.tolerance:g}" if self.tolerance else ""
+        return f"{self.y} ~ {self.x}^{self.exponent:g}{about}"

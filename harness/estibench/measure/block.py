@@ -7,28 +7,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from estibench import host as plugin_host
-from estibench.contracts import claims as declared
 from estibench.contracts.estimator import Estimator
 from estibench.errors import Unsupported, UserError
-from estibench.measure import statistics
-from estibench.measure.claims import gather_evidence, rounding_tolerance
+from estibench.measure.claims import rounding_tolerance
 from estibench.measure.device import generator, pinned, synchronise, why_unavailable
 from estibench.measure.draws import ContractError, Drawer, check_estimate
+from estibench.measure.metrics import Row, accuracy, columns, finiteness, paired_with_baseline, squared_errors
+from estibench.measure.sampling import take_sample
 from estibench.measure.seeds import chunk_seed
-from estibench.measure.timing import Stopwatch, median_interval, ratio_interval, time_block
+from estibench.measure.timing import Stopwatch, median_interval, ratio_interval, spread, time_block
 from estibench.measure.work import Work, measure_work
 from estibench.suite.plan import Block, Cell, Measurement, Settings
 
-Row = dict[str, Any]
-SINGLE_CALLS = -1  # chunk number of the randomness for the untimed and timed single calls
+SINGLE_CALLS = "single calls"  # names the randomness of the untimed and timed single calls
 
 
 class BadProblemError(Exception):
@@ -60,22 +59,19 @@ def measure_block(block: Block, settings: Settings) -> Iterator[Measurement]:
             row = {"status": "failed", "reason": f"the problem: {_reason(error)}"}
             yield Measurement(cell, row, final=True)
         return
-    measured: list[tuple[Cell, Estimator, Row]] = []
+    measured: list[_Measured] = []
     with pinned(settings.threads):
         for cell in block.cells:
             row = dict(facts)
-            to_be_timed = False
             try:
-                estimator = cell.estimator.build(host)
-                row |= _measure_cell(estimator, problem, block, settings)
-                to_be_timed = settings.rounds > 0
-                if to_be_timed:
-                    measured.append((cell, estimator, row))
+                found = _measure_cell(cell, problem, block, settings)
+                row |= found.row
+                if row["status"] == "ok":
+                    measured.append(replace(found, row=row))
             except Exception as error:  # a plugin's estimator may fail in any way
                 row |= _failure(error)
-            yield Measurement(cell, row, final=not to_be_timed)
-    if measured:
-        yield from _time(measured, problem, block, settings)
+            yield Measurement(cell, row, final=row["status"] != "ok")
+    yield from _time(_paired(measured, block, settings), problem, block, settings)
 
 
 def _problem_facts(problem: Any) -> Row:
@@ -111,8 +107,24 @@ def _single(estimator: Estimator, problem: Any, block: Block, settings: Settings
     return _Single(estimator, problem, generator(block.device, seed))
 
 
-def _measure_cell(estimator: Estimator, problem: Any, block: Block, settings: Settings) -> Row:
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """A cell that could be drawn from.
+
+    Attributes:
+        row: what is known of it.
+        squared_errors: of its draws, (n,).
+    """
+
+    cell: Cell
+    estimator: Estimator
+    row: Row
+    squared_errors: Tensor
+
+
+def _measure_cell(cell: Cell, problem: Any, block: Block, settings: Settings) -> _Measured:
     """First call, counted work, draws, metrics and claims of one cell."""
+    estimator = cell.estimator.build(plugin_host.current())
     call = _single(estimator, problem, block, settings)
     start = time.perf_counter()
     first = call()
@@ -120,23 +132,25 @@ def _measure_cell(estimator: Estimator, problem: Any, block: Block, settings: Se
     first_seconds = time.perf_counter() - start
     check_estimate(first, tuple(problem.truth.shape), problem)
     work = measure_work(call, block.device)
-    row: Row = {"status": "ok", "reason": "", "time_first": first_seconds, **_work_columns(work)}
     at_once = max(1, settings.draw_memory // max(work.peak_bytes, 1))
     drawer = Drawer(estimator, problem, at_once)
-    sample = _sample(drawer, block, settings)
-    row |= {
-        "draws": sample.draws.shape[0],
+    sample = take_sample(drawer, block.key, settings)
+    row = {
+        "status": "ok",
+        "reason": "",
+        "time_first": first_seconds,
+        **_work_columns(work),
+        "draws": len(sample.draws),
+        "pilot_draws": sample.pilot,
         "draw_path": drawer.path,
         "draw_fallback": drawer.fallback,
         "draw_time": sample.seconds,
         "stopped": sample.stopped,
+        **finiteness(sample.draws, settings.confidence),
     }
-    finite = torch.isfinite(sample.draws).all(1)
-    row["finite_fraction"] = float(finite.to(torch.float64).mean())
-    if not bool(finite.all()):
-        bad = int((~finite).sum())
-        return row | {"status": "not_finite", "reason": f"{bad} of {len(finite)} draws are not finite"}
-    return row | _accuracy(sample, problem, work, settings, estimator)
+    if row["status"] == "ok":
+        row |= accuracy(sample, problem, work, settings, estimator)
+    return _Measured(cell, estimator, row, squared_errors(sample.draws, problem))
 
 
 def _work_columns(work: Work) -> Row:
@@ -144,140 +158,55 @@ def _work_columns(work: Work) -> Row:
     return {**costs, "flops": work.flops, "peak_bytes": work.peak_bytes}
 
 
-@dataclass(frozen=True)
-class _Sample:
-    draws: Tensor
-    errors: Tensor | None
-    stopped: str
-    seconds: float
+def _paired(measured: Sequence[_Measured], block: Block, settings: Settings) -> list[_Measured]:
+    """Every cell with the ratio of its MSE to the baseline's, if the baseline has one."""
+    baseline = _baseline(measured, block)
+    if baseline is None:
+        return list(measured)
+    name = {"baseline": baseline.cell.estimator.label}
+    compared = []
+    for found in measured:
+        errors = (found.squared_errors, baseline.squared_errors)
+        ratio = paired_with_baseline(*errors, found.row["rounding"], settings.confidence)
+        compared.append(replace(found, row=found.row | name | ratio))
+    return compared
 
 
-def looks(settings: Settings) -> Iterator[int]:
-    """Numbers of draws at which the precision is looked at: 2, 16, then doubling up to the maximum.
-
-    The schedule is fixed beforehand; stopping is allowed from `min_draws` on.
-    """
-    total = 2
-    while total < settings.max_draws:
-        yield total
-        total = max(16, 2 * total)
-    yield settings.max_draws
-
-
-def _sample(drawer: Drawer, block: Block, settings: Settings) -> _Sample:
-    """Draws in fixed chunks until the RMSE is known to the precision, or a limit is met; says which."""
-    values: list[Tensor] = []
-    errors: list[Tensor] = []
-    truth = drawer.problem.truth.reshape(-1)
-    tolerance = rounding_tolerance(drawer.problem)
-    exact = any(isinstance(claim, declared.Exact) for claim in drawer.estimator.claims)
-    start = time.perf_counter()
-    total = 0
-    stopped = "max_draws"
-    for chunk, look in enumerate(looks(settings)):
-        began = time.perf_counter()
-        value, error = drawer.draw(look - total, chunk_seed(settings.seed, block.key, chunk))
-        values.append(value)
-        if error is not None:
-            errors.append(error)
-        elapsed = time.perf_counter() - start
-        next_chunk = look * (time.perf_counter() - began) / (look - total)
-        total = look
-        if exact and bool((value == value[0]).all()):
-            stopped = "deterministic"
-            break
-        if total >= settings.min_draws:
-            m = statistics.moments(torch.cat(values), truth)
-            mse = statistics.mse_interval(m, settings.confidence)
-            if mse.root().relative_half_width <= settings.precision:
-                stopped = "precision"
-                break
-            if math.sqrt(max(mse.high, 0.0)) <= tolerance:
-                stopped = "rounding"
-                break
-        if total < settings.max_draws and elapsed + next_chunk > settings.time_limit:
-            stopped = "time_limit"
-            break
-    seconds = time.perf_counter() - start
-    return _Sample(torch.cat(values), torch.cat(errors) if errors else None, stopped, seconds)
-
-
-def _accuracy(sample: _Sample, problem: Any, work: Work, settings: Settings, estimator: Estimator) -> Row:
-    """The metrics of a vector estimand, each with its interval."""
-    draws, truth, confidence = sample.draws, problem.truth.reshape(-1), settings.confidence
-    m = statistics.moments(draws, truth)
-    mse = statistics.mse_interval(m, confidence)
-    bias = statistics.bias_interval(m, confidence)
-    norm = float(truth.norm())
-    row = {
-        "mse": mse,
-        "rmse": mse.root(),
-        "variance": statistics.variance_interval(m, confidence),
-        "bias_squared": statistics.squared_bias_interval(m, confidence),
-        "bias": bias,
-        "mean_error": statistics.mean_interval((draws - truth).mean(1), confidence),
-    }
-    if norm > 0:
-        row["relative_rmse"] = mse.root().scaled(1 / norm)
-        row["relative_bias"] = bias.scaled(1 / norm)
-        if m.components > 1:
-            row["cosine"] = statistics.cosine_interval(draws, truth, confidence)
-    tolerance = rounding_tolerance(problem)
-    errors = sample.errors
-    if errors is not None and not bool(errors.isnan().all()) and mse.high > tolerance**2:  # else only rounding is left
-        allowed = tolerance / math.sqrt(m.components)
-        row["coverage"] = statistics.coverage_interval(draws, errors, truth, confidence, allowed)
-    return {
-        **{name: value for quantity, interval in row.items() for name, value in _three(quantity, interval)},
-        "component_rmse_max": float((draws - truth).square().mean(0).max().sqrt()),
-        "component_bias_max": float((m.mean - m.truth).abs().max()),
-        "zeros_fraction": float((draws == 0).to(torch.float64).mean()),
-        "claims": gather_evidence(estimator, problem, draws, m, work.counts, confidence),
-    }
-
-
-def _time(
-    measured: list[tuple[Cell, Estimator, Row]], problem: Any, block: Block, settings: Settings
-) -> Iterator[Measurement]:
-    """Times of the cells that ran, paired with the baseline's."""
-    calls = [_single(estimator, problem, block, settings) for _, estimator, _ in measured]
+def _time(measured: Sequence[_Measured], problem: Any, block: Block, settings: Settings) -> Iterator[Measurement]:
+    """The cells that ran with their times, paired with the baseline's."""
+    calls = [_single(found.estimator, problem, block, settings) for found in measured]
     seed = chunk_seed(settings.seed, block.key, SINGLE_CALLS)
     watches = time_block(calls, block.device, settings.rounds, seed, settings.threads, settings.time_limit)
-    baseline = _baseline_watch(measured, watches, block)
-    for (cell, _, row), watch in zip(measured, watches, strict=True):
+    baseline = _baseline(measured, block)
+    clock = watches[measured.index(baseline)] if baseline is not None else None
+    for found, watch in zip(measured, watches, strict=True):
+        row = found.row
         if watch.error is not None:
-            yield Measurement(cell, row | _failure(watch.error, "while timed: "), final=True)
-            continue
-        wall = median_interval(watch.wall, settings.confidence)
-        times: Row = {
-            **dict(_three("time", wall)),
-            "time_cpu": median_interval(watch.cpu, settings.confidence).value,
-            "time_rounds": sum(not math.isnan(wall) for wall in watch.wall),
-            "time_loops": watch.loops,
-            "threads": settings.threads,
-        }
-        if baseline is not None:
-            ratio, p_value = ratio_interval(watch, baseline, settings.confidence)
-            assert block.baseline is not None
-            times |= dict(_three("time_ratio", ratio))
-            times |= {"time_ratio_p_value": p_value, "baseline": block.estimators[block.baseline].label}
-        yield Measurement(cell, row | times, final=True)
+            row = row | _failure(watch.error, "while timed: ")
+        elif settings.rounds > 0:
+            row = row | _times(watch, clock, settings)
+        yield Measurement(found.cell, row, final=True)
 
 
-def _baseline_watch(
-    measured: list[tuple[Cell, Estimator, Row]], watches: list[Stopwatch], block: Block
-) -> Stopwatch | None:
-    if block.baseline is None:
-        return None
-    wanted = block.cells[block.baseline]
-    pairs = zip(measured, watches, strict=True)
-    return next((watch for (cell, _, _), watch in pairs if cell == wanted and watch.error is None), None)
+def _times(watch: Stopwatch, baseline: Stopwatch | None, settings: Settings) -> Row:
+    row: Row = {
+        **columns({"time": median_interval(watch.wall, settings.confidence)}),
+        "time_cpu": median_interval(watch.cpu, settings.confidence).value,
+        "time_spread": spread(watch.wall),
+        "time_rounds": sum(not math.isnan(wall) for wall in watch.wall),
+        "time_loops": watch.loops,
+        "threads": settings.threads,
+    }
+    if baseline is not None and baseline.error is None:
+        ratio, p_value = ratio_interval(watch, baseline, settings.confidence)
+        row |= columns({"time_ratio": ratio}) | {"time_ratio_p_value": p_value}
+    return row
 
 
-def _three(quantity: str, interval: statistics.Interval) -> Iterator[tuple[str, float]]:
-    yield quantity, interval.value
-    yield f"{quantity}_low", interval.low
-    yield f"{quantity}_high", interval.high
+def _baseline(measured: Sequence[_Measured], block: Block) -> _Measured | None:
+    """What the block is compared with, if it could be measured."""
+    wanted = None if block.baseline is None else block.cells[block.baseline]
+    return next((found for found in measured if found.cell == wanted), None)
 
 
 def _failure(error: Exception, when: str = "") -> Row:

@@ -11,9 +11,19 @@ from scipy import stats
 from torch import Tensor
 
 from estibench.contracts import claims as declared
-from estibench.measure.statistics import Moments, bias_interval, unbiasedness_p_value, variance_interval
+from estibench.measure.intervals import effective_trials, proportion_interval
+from estibench.measure.statistics import (
+    Moments,
+    bias_interval,
+    unbiasedness_p_value,
+    variance_interval,
+    variance_p_value,
+)
 
 ROUNDING = 32.0
+BIAS_THAT_MATTERS = 0.5  # of the RMSE
+FACTOR_THAT_MATTERS = 1.5  # of a variance
+MISSES_THAT_MATTER = 2.0  # of an error bar, over those that are claimed
 
 
 @dataclass(frozen=True)
@@ -25,8 +35,10 @@ class Evidence:
         p_value: probability of evidence this strong against the claim if it holds; 0 or 1 where nothing is random.
         measured, low, high: the tested quantity with its CI.
         claimed: the value that the claim says.
-        decisive: whether the data would have shown a violation that matters: a bias of half the RMSE, or a
-            variance off by a quarter. A claim that is not rejected without such power is undecided.
+        effect: the violation that matters, in words: a claim that stands is supported only where the test had the power
+            to find that much.
+        noncentrality, numerator, denominator: under such a violation the statistic is about F(numerator, denominator)
+            with this noncentrality; ∞ where the test cannot miss it.
     """
 
     claim: str
@@ -35,7 +47,10 @@ class Evidence:
     low: float
     high: float
     claimed: float
-    decisive: bool
+    effect: str = ""
+    noncentrality: float = math.inf
+    numerator: float = 1.0
+    denominator: float = math.inf
 
 
 def rounding_tolerance(problem: Any) -> float:
@@ -44,51 +59,127 @@ def rounding_tolerance(problem: Any) -> float:
 
 
 def gather_evidence(
-    estimator: Any, problem: Any, draws: Tensor, m: Moments, counts: dict[str, int], confidence: float
+    estimator: Any, problem: Any, m: Moments, counts: dict[str, int], covered: Tensor | None, confidence: float
 ) -> list[dict[str, Any]]:
-    """One `Evidence` for each claim that applies, as plain data."""
-    found: list[Evidence] = []
+    """One `Evidence` for each claim that applies, as plain data; claims about scaling need a whole run.
+
+    Args:
+        covered: fraction of each draw's components that its error bar covers, (n,), where there is an error bar.
+    """
+    found: list[Evidence | None] = []
     tolerance = rounding_tolerance(problem)
     for claim in estimator.claims:
         if not claim.applies(problem, estimator):
             continue
         match claim:
             case declared.Unbiased():
-                found.append(_unbiased(claim, m, tolerance, confidence))
+                found.append(_unbiased(claim.title, m, tolerance, confidence))
+            case declared.Bias():
+                found.append(_biased(claim.title, m, claim.formula(problem, estimator), tolerance, confidence))
             case declared.Exact():
-                worst = float((draws - m.truth).norm(dim=1).max())
+                worst = float(m.errors.norm(dim=1).max())
                 found.append(_certain(claim.title, worst, 0.0, worst <= tolerance))
             case declared.Variance():
-                formula = claim.formula(problem, estimator)
-                if formula is not None:
-                    claimed = float(torch.as_tensor(formula, dtype=torch.float64).sum())
-                    found.append(_variance(claim, m, claimed, tolerance, confidence))
+                found.append(_variance(claim.title, m, claim.formula(problem, estimator), tolerance, confidence))
             case declared.Cost():
                 spent, claimed = counts.get(claim.unit, 0), claim.formula(problem, estimator)
                 found.append(_certain(claim.title, spent, claimed, spent == claimed))
-    return [asdict(evidence) for evidence in found]
+            case declared.ErrorBar() if covered is not None:
+                claimed_coverage = claim.formula(problem, estimator) if claim.formula else confidence
+                found.append(_error_bar(claim.title, covered, m.components, claimed_coverage, confidence))
+    return [asdict(evidence) for evidence in found if evidence is not None]
 
 
-def _unbiased(claim: declared.Claim, m: Moments, tolerance: float, confidence: float) -> Evidence:
+def scaling_claims(estimator: Any, problem: Any) -> list[dict[str, Any]]:
+    """The claims about scaling that apply, as plain data for whoever sees the whole run."""
+    return [
+        {"claim": claim.title, "y": claim.y, "x": claim.x, "exponent": claim.exponent, "tolerance": claim.tolerance}
+        for claim in estimator.claims
+        if isinstance(claim, declared.ScalesAs) and claim.applies(problem, estimator)
+    ]
+
+
+def _unbiased(title: str, m: Moments, tolerance: float, confidence: float) -> Evidence:
     bias = bias_interval(m, confidence)
-    rmse = math.sqrt(float(m.squared_errors.mean()))
-    decisive = bias.high <= 0.5 * rmse + tolerance
-    return Evidence(claim.title, unbiasedness_p_value(m, tolerance), bias.value, bias.low, bias.high, 0.0, decisive)
+    return Evidence(
+        title,
+        unbiasedness_p_value(m, tolerance),
+        *(bias.value, bias.low, bias.high),
+        claimed=0.0,
+        effect=f"a bias of {BIAS_THAT_MATTERS:g} RMSE",
+        **_power_against_bias(m),
+    )
 
 
-def _variance(claim: declared.Claim, m: Moments, claimed: float, tolerance: float, confidence: float) -> Evidence:
+def _biased(
+    title: str, m: Moments, formula: Tensor | float | None, tolerance: float, confidence: float
+) -> Evidence | None:
+    if formula is None:
+        return None
+    bias = torch.as_tensor(formula, dtype=torch.float64, device="cpu").reshape(-1).expand(m.components)
+    measured, claimed = bias_interval(m, confidence), float(bias.norm())
+    if not math.isfinite(claimed):
+        return _certain(title, measured.value, claimed, False)
+    return Evidence(
+        title,
+        unbiasedness_p_value(Moments(m.draws, m.truth + bias), tolerance),
+        *(measured.value, measured.low, measured.high),
+        claimed,
+        effect=f"a bias that is off by {BIAS_THAT_MATTERS:g} RMSE",
+        **_power_against_bias(m),
+    )
+
+
+def _power_against_bias(m: Moments) -> dict[str, float]:
+    """Box's F with h and h(n − 1) degrees of freedom has noncentrality h n ‖b‖²/tr Σ."""
+    if m.trace <= 0:
+        return {}
+    h = m.trace**2 / m.trace_squared
+    matters = BIAS_THAT_MATTERS**2 * float(m.squared_errors.mean())
+    return {"noncentrality": h * m.n * matters / m.trace, "numerator": h, "denominator": h * (m.n - 1)}
+
+
+def _variance(
+    title: str, m: Moments, formula: Tensor | float | None, tolerance: float, confidence: float
+) -> Evidence | None:
+    if formula is None:
+        return None
+    claimed = float(torch.as_tensor(formula, dtype=torch.float64).sum())
     found = variance_interval(m, confidence)
     if not math.isfinite(claimed) or claimed < 0:
-        return _certain(claim.title, found.value, claimed, False)
+        return _certain(title, found.value, claimed, False)
     if min(claimed, found.value) <= tolerance**2:  # rounding noise on one side: nothing to compare but size
-        holds = found.value <= tolerance**2 and claimed <= tolerance**2
-        return _certain(claim.title, found.value, claimed, holds)
+        return _certain(title, found.value, claimed, max(found.value, claimed) <= tolerance**2)
     error = float(m.squared_deviations.std()) / math.sqrt(m.n) / found.value
-    distance = abs(math.log(found.value / claimed))
-    p_value = float(2 * stats.t.sf(distance / error, m.n - 1)) if error > 0 else float(distance < 1e-6)
-    decisive = found.high <= 1.25 * max(found.value, claimed) and found.low >= 0.75 * min(found.value, claimed)
-    return Evidence(claim.title, p_value, found.value, found.low, found.high, claimed, decisive)
+    return Evidence(
+        title,
+        variance_p_value(m, claimed),
+        *(found.value, found.low, found.high),
+        claimed,
+        effect=f"a variance off by a factor of {FACTOR_THAT_MATTERS:g}",
+        noncentrality=(math.log(FACTOR_THAT_MATTERS) / error) ** 2 if error > 0 else math.inf,
+        denominator=m.n - 1,
+    )
+
+
+def _error_bar(
+    title: str, covered: Tensor, components: int, claimed: float | None, confidence: float
+) -> Evidence | None:
+    """One-sided: covering more often than claimed is no violation."""
+    if claimed is None:
+        return None
+    trials = effective_trials(covered, components)
+    found = proportion_interval(float(covered.mean()), trials, confidence)
+    worse = 1 - MISSES_THAT_MATTER * (1 - claimed)
+    return Evidence(
+        title,
+        float(stats.binom.cdf(round(found.value * trials), round(trials), claimed)),
+        *(found.value, found.low, found.high),
+        claimed,
+        effect=f"{MISSES_THAT_MATTER:g} times as many misses",
+        noncentrality=trials * (claimed - worse) ** 2 / (worse * (1 - worse)) if 0 < worse < claimed else math.inf,
+    )
 
 
 def _certain(title: str, measured: float, claimed: float, holds: bool) -> Evidence:
-    return Evidence(title, float(holds), measured, measured, measured, claimed, True)
+    return Evidence(title, float(holds), measured, measured, measured, claimed)

@@ -1,110 +1,95 @@
 """Statistics of draws against the truth: the metrics of a vector estimand, each with its confidence interval.
 
-Notation: draws g_1 … g_n in R^D, truth t, mean ḡ, sample covariance S. Norms are Euclidean over the D components
-(for a batch of points: over the points). Everything is float64.
+Notation: draws g_1 … g_n in R^D, truth t, mean ḡ, sample covariance S of Σ, bias b = E g − t. Norms are Euclidean over
+the D components (for a batch of points: over the points). Everything is float64.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
 from scipy import stats
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with the bounds of its confidence interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def scaled(self, factor: float) -> Interval:
-        """All three times a positive factor."""
-        return Interval(self.value * factor, self.low * factor, self.high * factor)
-
-    def root(self) -> Interval:
-        """Square roots, negative numbers counted as 0."""
-        return Interval(*(math.sqrt(max(number, 0.0)) for number in (self.value, self.low, self.high)))
-
-    @property
-    def relative_half_width(self) -> float:
-        """Half of the width over the value; 0 for a degenerate interval."""
-        if self.high == self.low:
-            return 0.0
-        return (self.high - self.low) / (2 * self.value) if self.value > 0 else math.inf
+from estibench.measure.intervals import Interval, clustered_proportion_interval
+from estibench.measure.means import (
+    Summary,
+    mean_bounds,
+    mean_interval,
+    mean_p_value,
+    positive_mean_interval,
+    positive_mean_p_value,
+    summarise,
+    transformed,
+)
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What the metrics and the claim tests need of the draws.
+    """Draws (n, D), n ≥ 2, against the truth (D,), and what metrics and claim tests need of them."""
 
-    Attributes:
-        n, components: number of draws and D.
-        mean: ḡ, (D,).
-        truth: t, (D,).
-        squared_errors: ‖g_i − t‖², (n,).
-        squared_deviations: ‖g_i − ḡ‖², (n,).
-        trace: tr S.
-        trace_squared: an estimate of tr Σ²: tr S² − (tr S)²/(n−1), bias-corrected as in Bai and Saranadasa (1996).
-    """
-
-    n: int
-    components: int
-    mean: Tensor
+    draws: Tensor
     truth: Tensor
-    squared_errors: Tensor
-    squared_deviations: Tensor
-    trace: float
-    trace_squared: float
 
+    @property
+    def n(self) -> int:
+        """Number of draws."""
+        return self.draws.shape[0]
 
-def moments(draws: Tensor, truth: Tensor) -> Moments:
-    """Moments of draws (n, D), n ≥ 2, against the truth (D,)."""
-    n, components = draws.shape
-    mean = draws.mean(0)
-    centred = draws - mean
-    squared_deviations = centred.square().sum(1)
-    trace = float(squared_deviations.sum()) / (n - 1)
-    small = centred @ centred.T if n < components else centred.T @ centred
-    raw = float((small / (n - 1)).square().sum())
-    corrected = (n - 1) ** 2 / max((n + 1) * (n - 2), 1) * (raw - trace**2 / (n - 1))
-    floor = trace**2 / components  # tr Σ² ≥ (tr Σ)²/D, by Cauchy–Schwarz
-    return Moments(
-        n=n,
-        components=components,
-        mean=mean,
-        truth=truth,
-        squared_errors=(draws - truth).square().sum(1),
-        squared_deviations=squared_deviations,
-        trace=trace,
-        trace_squared=max(corrected, floor),
-    )
+    @property
+    def components(self) -> int:
+        """D."""
+        return self.draws.shape[1]
 
+    @cached_property
+    def errors(self) -> Tensor:
+        """g_i − t, (n, D)."""
+        return self.draws - self.truth
 
-def mean_interval(samples: Tensor, confidence: float) -> Interval:
-    """Mean of n scalars with Student's t interval."""
-    n = samples.numel()
-    mean = float(samples.mean())
-    half = _t_quantile(confidence, n - 1) * float(samples.std()) / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half)
+    @cached_property
+    def mean_error(self) -> Tensor:
+        """ḡ − t, (D,)."""
+        return self.errors.mean(0)
 
+    @cached_property
+    def squared_errors(self) -> Tensor:
+        """‖g_i − t‖², (n,)."""
+        return self.errors.square().sum(1)
 
-def positive_mean_interval(samples: Tensor, confidence: float, mean: float | None = None) -> Interval:
-    """Mean of n non-negative scalars with Student's t interval on the log scale (delta method).
+    @cached_property
+    def squared_deviations(self) -> Tensor:
+        """‖g_i − ḡ‖² n/(n − 1), (n,): their mean is tr S."""
+        return (self.errors - self.mean_error).square().sum(1) * self.n / (self.n - 1)
 
-    Squared errors are skewed to the right; on the log scale the interval is asymmetric in the right direction and
-    never crosses 0. It relies on n large against the kurtosis.
-    """
-    n = samples.numel()
-    value = float(samples.mean()) if mean is None else mean
-    if value <= 0:
-        return Interval(0.0, 0.0, 0.0)
-    half = _t_quantile(confidence, n - 1) * float(samples.std()) / math.sqrt(n) / value
-    return Interval(value, value * math.exp(-half), value * math.exp(min(half, 700.0)))
+    @cached_property
+    def trace(self) -> float:
+        """tr S."""
+        return float(self.squared_deviations.mean())
+
+    @cached_property
+    def trace_squared(self) -> float:
+        """An estimate of tr Σ²: tr S² − (tr S)²/(n−1), bias-corrected as in Bai and Saranadasa (1996)."""
+        n, centred = self.n, self.errors - self.mean_error
+        small = centred @ centred.T if n < self.components else centred.T @ centred
+        raw = float((small / (n - 1)).square().sum())
+        corrected = (n - 1) ** 2 / max((n + 1) * (n - 2), 1) * (raw - self.trace**2 / (n - 1))
+        return max(corrected, self.trace**2 / self.components)  # tr Σ² ≥ (tr Σ)²/D, by Cauchy–Schwarz
+
+    @cached_property
+    def variance_along_bias(self) -> float:
+        """b̂ᵀSb̂/‖b̂‖² for b̂ = ḡ − t."""
+        norm = float(self.mean_error.norm())
+        return float((self.errors @ (self.mean_error / norm)).var()) if norm > 0 else 0.0
+
+    @cached_property
+    def by_component(self) -> Summary:
+        """Mean, deviation and skewness of each component's errors."""
+        return summarise(self.errors)
 
 
 def mse_interval(m: Moments, confidence: float) -> Interval:
@@ -114,70 +99,118 @@ def mse_interval(m: Moments, confidence: float) -> Interval:
 
 def variance_interval(m: Moments, confidence: float) -> Interval:
     """tr Cov(g)."""
-    return positive_mean_interval(m.squared_deviations, confidence, mean=m.trace)
+    return positive_mean_interval(m.squared_deviations, confidence)
+
+
+def mean_error_interval(m: Moments, confidence: float) -> Interval:
+    """Mean over the components of E g − t, signed."""
+    return mean_interval(m.errors.mean(1), confidence)
 
 
 def squared_bias_interval(m: Moments, confidence: float) -> Interval:
-    """‖E g − t‖², debiased: ‖ḡ − t‖² − tr(S)/n, the U-statistic of Chen and Qin (2010); it can be negative.
+    """‖b‖², debiased: ‖ḡ − t‖² − tr(S)/n, the U-statistic of Chen and Qin (2010); the estimate can be negative.
 
-    Its variance is 4 bᵀΣb/n + 2 tr(Σ²)/n² to leading order (b the bias), and bᵀΣb ≤ ‖b‖² √tr(Σ²).
+    Its variance is 4 bᵀΣb/n + 2 tr(Σ²)/n² to leading order. As that depends on ‖b‖² itself, the interval holds every
+    ‖b‖² = θ that the estimate T does not reject: (T − θ)² ≤ q² (4 θ v/n + 2 tr(Σ²)/n²), with v the variance along the
+    bias. For one component: the squares of the interval of b.
     """
-    naive = float((m.mean - m.truth).square().sum())
-    value = naive - m.trace / m.n
-    spread = math.sqrt(m.trace_squared)
-    deviation = math.sqrt(4 * max(value, 0.0) * spread / m.n + 2 * m.trace_squared / m.n**2)
-    half = _t_quantile(confidence, m.n - 1) * deviation
-    return Interval(value, value - half, value + half)
+    value = float(m.mean_error.square().sum()) - m.trace / m.n
+    if m.components == 1:
+        found = bias_interval(m, confidence)
+        return Interval(value, min(found.low**2, value), found.high**2)
+    q = float(stats.t.ppf(0.5 + confidence / 2, m.n - 1))
+    shift = 2 * q**2 * m.variance_along_bias / m.n
+    noise = q**2 * 2 * m.trace_squared / m.n**2
+    half = math.sqrt(max((value + shift) ** 2 - value**2 + noise, 0.0))
+    return Interval(value, min(value + shift - half, value), max(value + shift + half, 0.0))
 
 
 def bias_interval(m: Moments, confidence: float) -> Interval:
-    """‖E g − t‖. For one component |ḡ − t| with the t interval; else the root of the debiased square."""
+    """‖b‖. For one component |ḡ − t| with the interval of a mean; else the root of the debiased square."""
     if m.components > 1:
         return squared_bias_interval(m, confidence).root()
-    half = _t_quantile(confidence, m.n - 1) * math.sqrt(m.trace / m.n)
-    value = abs(float(m.mean - m.truth))
-    return Interval(value, max(value - half, 0.0), value + half)
+    found = mean_interval(m.errors[:, 0], confidence)
+    ends = sorted((abs(found.low), abs(found.high)))
+    return Interval(abs(found.value), 0.0 if found.low <= 0 <= found.high else ends[0], ends[1])
+
+
+def component_bias_interval(m: Moments, confidence: float) -> Interval:
+    """max_j |b_j|; see `_greatest`."""
+    low, high = _greatest(lambda tail: _absolute(*mean_bounds(m.by_component, tail)), m.components, confidence)
+    return Interval(float(m.mean_error.abs().max()), low, high)
+
+
+def component_rmse_interval(m: Moments, confidence: float) -> Interval:
+    """The largest root of E(g_j − t_j)² over the components j; see `_greatest`."""
+    squares = summarise(m.errors.square())
+    low, high = _greatest(lambda tail: mean_bounds(squares, tail, positive=True), m.components, confidence)
+    return Interval(float(squares.mean.max()), low, high).root()
 
 
 def unbiasedness_p_value(m: Moments, tolerance: float) -> float:
     """p-value of E g = t, allowing a rounding error of norm `tolerance`.
 
-    n‖ḡ − t‖²/tr S is referred to F(h, h(n−1)) with h = (tr Σ)²/tr Σ² (Box 1954). For one component this is the
-    t-test; for many weakly correlated ones it tends to the normal limit of the Chen–Qin statistic.
+    n‖ḡ − t‖²/tr S is referred to F(h, h(n−1)) with h = (tr Σ)²/tr Σ² (Box 1954): the t-test for one component, and for
+    many weakly correlated ones it tends to the normal limit of the Chen–Qin statistic. It is computed from the
+    deviations as they are and from those that Hall's transformation of each component gives; the larger p-value
+    counts, so that skewed draws do not refute a true claim.
     """
-    distance = max(float((m.mean - m.truth).norm()) - tolerance, 0.0)
-    if m.trace <= 0:
-        return 1.0 if distance == 0 else 0.0
+    distance = float(m.mean_error.norm())
+    allowed = max(distance - tolerance, 0.0)
+    if m.trace <= 0 or allowed == 0:
+        return float(allowed == 0)
+    if m.components == 1:
+        return mean_p_value(m.errors[:, 0], 0.0, tolerance)
+    straightened = float(np.linalg.norm(transformed(m.by_component, 0.0) * m.by_component.deviation))
+    least = min(allowed, straightened * allowed / distance)
     h = m.trace**2 / m.trace_squared
-    return float(stats.f.sf(m.n * distance**2 / m.trace, h, h * (m.n - 1)))
+    return float(stats.f.sf(m.n * least**2 / m.trace, h, h * (m.n - 1)))
 
 
-def proportion_interval(proportion: float, n: int, confidence: float) -> Interval:
-    """A proportion among n independent trials with Wilson's interval."""
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
-    centre = (proportion + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(proportion * (1 - proportion) / n + z**2 / (4 * n**2))
-    return Interval(proportion, min(centre - half, proportion), max(centre + half, proportion))
-
-
-def coverage_interval(
-    draws: Tensor, errors: Tensor, truth: Tensor, confidence: float, rounding: float = 0.0
-) -> Interval:
-    """How often truth lies within z standard errors of the estimate, z the normal quantile of `confidence`.
-
-    An error bar need not cover `rounding`. Averaged over components; those of one draw may be dependent, so the
-    interval counts draws, not components.
-    """
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
-    covered = ((draws - truth).abs() <= z * errors + rounding).to(torch.float64).mean()
-    return proportion_interval(float(covered), draws.shape[0], confidence)
+def variance_p_value(m: Moments, claimed: float) -> float:
+    """p-value of tr Cov(g) = claimed > 0."""
+    return positive_mean_p_value(m.squared_deviations, claimed)
 
 
 def cosine_interval(draws: Tensor, truth: Tensor, confidence: float) -> Interval:
     """Mean cosine between a draw and the truth."""
     cosines = torch.nn.functional.cosine_similarity(draws, truth[None], dim=1)
-    return mean_interval(cosines, confidence)
+    return mean_interval(cosines, confidence).clipped(-1.0, 1.0)
 
 
-def _t_quantile(confidence: float, degrees: int) -> float:
-    return float(stats.t.ppf(0.5 + confidence / 2, degrees))
+def zeros_interval(draws: Tensor, confidence: float) -> Interval:
+    """Fraction of exact zeros among all components of all draws."""
+    fractions = (draws == 0).to(torch.float64).mean(1)
+    return clustered_proportion_interval(fractions, draws.shape[1], confidence)
+
+
+def covered(draws: Tensor, errors: Tensor, truth: Tensor, confidence: float, rounding: float = 0.0) -> Tensor:
+    """Fraction of a draw's components whose error bar covers the truth, (n,).
+
+    An error bar covers when truth lies within z standard errors of the estimate, z the normal quantile of `confidence`;
+    it need not cover `rounding`.
+    """
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    return ((draws - truth).abs() <= z * errors + rounding).to(torch.float64).mean(1)
+
+
+Bounds = tuple[np.ndarray, np.ndarray]
+
+
+def _absolute(low: np.ndarray, high: np.ndarray) -> Bounds:
+    """Bounds of |b| from those of b. Where b = 0 only the lower one can miss, with the error rate of both sides."""
+    inside = (low <= 0) & (high >= 0)
+    return np.where(inside, 0.0, np.minimum(abs(low), abs(high))), np.maximum(abs(low), abs(high))
+
+
+def _greatest(bounds: Callable[[float], Bounds], components: int, confidence: float) -> tuple[float, float]:
+    """Bounds of the largest of D quantities, from each one's bounds that miss with probability `tail` on a side.
+
+    Upper: the largest of the single upper bounds, as the largest quantity is below its own. Lower: the largest of the
+    lower bounds, corrected by Bonferroni for the components that may be the largest, those whose upper bound is not
+    below every lower bound. With many components that are about equally large the interval is conservative.
+    """
+    tail = (1 - confidence) / 2
+    low, high = bounds(tail)
+    rivals = int((bounds(tail / components)[1] >= low.max()).sum())
+    return float(bounds(tail / max(rivals, 1))[0].max()), float(high.max())

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from estibench.measure.device import elapsed, quiet
-from estibench.measure.statistics import Interval
+from estibench.measure.intervals import Interval
 
 MIN_EPOCH = 1e-3
 MIN_RESOLUTIONS = 1000
@@ -67,6 +67,8 @@ def time_block(
     A call that has used up `time_limit` seconds takes no part in later rounds.
     """
     watches = [Stopwatch(call) for call in calls]
+    if rounds == 0:
+        return watches
     with quiet(threads):
         for watch in watches:
             watch.calibrate(device)
@@ -89,6 +91,15 @@ def median_interval(samples: Sequence[float], confidence: float) -> Interval:
     if below == 0:
         return Interval(float(np.median(ordered)), -math.inf, math.inf)
     return Interval(float(np.median(ordered)), float(ordered[below - 1]), float(ordered[n - below]))
+
+
+def spread(samples: Sequence[float]) -> float:
+    """Interquartile range over the median: how noisy the rounds were. NaNs are left out; NaN for no sample."""
+    known = [sample for sample in samples if not math.isnan(sample)]
+    if not known:
+        return math.nan
+    lower, middle, upper = np.quantile(known, (0.25, 0.5, 0.75))
+    return float((upper - lower) / middle) if middle > 0 else 0.0
 
 
 def ratio_interval(watch: Stopwatch, baseline: Stopwatch, confidence: float) -> tuple[Interval, float]:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 DEFAULTS = ({"name": "error", "value": "relative_rmse"}, {"name": "time", "value": "time"})
 
-NOT_COMPARED = {"coverage", "mean_error"}
+NOT_COMPARED = {"coverage", "mean_error", "zeros_fraction"}
 HIGHER_IS_BETTER = {"cosine"}
 LOWER_IS_BETTER = {*WITH_INTERVAL} - NOT_COMPARED - HIGHER_IS_BETTER | {
-    *("component_rmse_max", "component_bias_max", "flops", "peak_bytes", "time_first", "time_cpu", "work")
+    *("flops", "peak_bytes", "time_first", "time_cpu", "work")
 }
-ERRORS = LOWER_IS_BETTER & {*WITH_INTERVAL} - {"time", "time_ratio"} | {"component_rmse_max", "component_bias_max"}
+ERRORS = LOWER_IS_BETTER & {*WITH_INTERVAL} - {"time", "time_ratio", "not_finite_fraction"}
 
 ROWS_OF_A_WIDE_TABLE = 7
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from estibench.columns import IDENTITY, MEASURED, WITH_INTERVAL, parameter_columns
-from estibench.results.verdicts import judge, judge_times
+from estibench.results.verdicts import judge, judge_ratios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
     rows = [dict(row) for row in rows]
     judge(rows)
-    judge_times(rows)
+    judge_ratios(rows)
     for row in rows:
         _normalise_by_work(row)
     frame = pd.DataFrame(rows)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 ERROR_RATE = 0.05
+ENOUGH_POWER = 0.8
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -20,29 +22,52 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def judge(rows: Sequence[dict[str, Any]]) -> None:
-    """Adds to every claim its Holm-adjusted p-value and verdict, and to every row their numbers.
+    """Adds to every claim its Holm-adjusted p-value, power and verdict, and to every row their numbers.
 
+    A claim is *refuted* at an adjusted p-value below 5 %. Else it is *supported* if its test, at the level that Holm's
+    correction starts from, had a power of at least 80 % against the violation that matters; or it is *undecided*.
     Deterministic checks (counts, exactness) have p-values of 0 or 1 and take no part in the correction.
     """
-    random = [claim for row in rows for claim in row.get("claims") or () if 0 < claim["p_value"] < 1]
+    claims = [claim for row in rows for claim in row.get("claims") or ()]
+    random = [claim for claim in claims if 0 < claim["p_value"] < 1]
     for claim, adjusted in zip(random, holm([claim["p_value"] for claim in random]), strict=True):
         claim["p_adjusted"] = adjusted
+    for claim in claims:
+        adjusted = claim.setdefault("p_adjusted", claim["p_value"])
+        claim["power"] = power(claim, ERROR_RATE / max(len(random), 1))
+        stands = "supported" if claim["power"] >= ENOUGH_POWER else "undecided"
+        claim["verdict"] = "refuted" if adjusted < ERROR_RATE else stands
     for row in rows:
-        claims = row.get("claims") or []
-        for claim in claims:
-            adjusted = claim.setdefault("p_adjusted", claim["p_value"])
-            refuted = adjusted < ERROR_RATE
-            claim["verdict"] = "refuted" if refuted else "supported" if claim["decisive"] else "undecided"
+        verdicts = [claim["verdict"] for claim in row.get("claims") or ()]
         for verdict in ("supported", "refuted", "undecided"):
-            row[f"claims_{verdict}"] = sum(claim["verdict"] == verdict for claim in claims)
+            row[f"claims_{verdict}"] = verdicts.count(verdict)
 
 
-def judge_times(rows: Sequence[dict[str, Any]]) -> None:
-    """Adds `time_ratio_differs`, Holm-corrected over each block."""
-    blocks: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        if row.get("time_ratio_p_value") is not None and row["estimator"] != row.get("baseline"):
-            blocks.setdefault((row["problem"], row["device"], row["dtype"]), []).append(row)
-    for block in blocks.values():
-        for row, adjusted in zip(block, holm([row["time_ratio_p_value"] for row in block]), strict=True):
-            row["time_ratio_differs"] = adjusted < ERROR_RATE
+def power(claim: Mapping[str, Any], level: float) -> float:
+    """Probability that a claim's test at `level` refutes it, if it is violated by as much as matters.
+
+    The statistic is then noncentral F, with the degrees of freedom and the noncentrality that the evidence names.
+    """
+    from scipy import stats
+
+    shift = float(claim["noncentrality"])
+    if math.isinf(shift):
+        return 1.0
+    first, second = float(claim["numerator"]), float(claim["denominator"])
+    if math.isinf(second):
+        return float(stats.ncx2.sf(stats.chi2.isf(level, first), first, shift))
+    found = float(stats.ncf.sf(stats.f.isf(level, first, second), first, second, shift))
+    return found if math.isfinite(found) else 1.0  # far beyond the critical value scipy's series overflows
+
+
+def judge_ratios(rows: Sequence[dict[str, Any]]) -> None:
+    """Adds `mse_ratio_differs` and `time_ratio_differs`, Holm-corrected over each block."""
+    for quantity in ("mse_ratio", "time_ratio"):
+        blocks: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        for row in rows:
+            if row.get(f"{quantity}_p_value") is not None and row["estimator"] != row.get("baseline"):
+                blocks.setdefault((row["problem"], row["device"], row["dtype"]), []).append(row)
+        for block in blocks.values():
+            adjusted = holm([row[f"{quantity}_p_value"] for row in block])
+            for row, p_value in zip(block, adjusted, strict=True):
+                row[f"{quantity}_differs"] = p_value < ERROR_RATE

@@ -1,0 +1,103 @@
+"""The metrics of a vector estimand: the columns of the table that draws, truth and counted work give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from estibench.contracts.estimator import Estimator
+from estibench.measure import statistics
+from estibench.measure.claims import gather_evidence, rounding_tolerance, scaling_claims
+from estibench.measure.intervals import Interval, clustered_proportion_interval, proportion_interval
+from estibench.measure.means import ratio_of_means
+from estibench.measure.sampling import Sample
+from estibench.measure.work import Work
+from estibench.suite.plan import Settings
+
+Row = dict[str, Any]
+
+
+def columns(intervals: Mapping[str, Interval]) -> Row:
+    """Each quantity as three columns: `quantity`, `quantity_low`, `quantity_high`."""
+    return {name: value for quantity, interval in intervals.items() for name, value in _three(quantity, interval)}
+
+
+def finiteness(draws: Tensor, confidence: float) -> Row:
+    """How many draws are not finite, and the status of a cell that has such."""
+    bad = int((~torch.isfinite(draws).all(1)).sum())
+    row = columns({"not_finite_fraction": proportion_interval(bad / len(draws), len(draws), confidence)})
+    if bad:
+        row |= {"status": "not_finite", "reason": f"{bad} of {len(draws)} draws are not finite"}
+    return row
+
+
+def accuracy(sample: Sample, problem: Any, work: Work, settings: Settings, estimator: Estimator) -> Row:
+    """Errors with their intervals, and the evidence for each claim. All draws are finite."""
+    truth, confidence = problem.truth.reshape(-1), settings.confidence
+    m = statistics.Moments(sample.draws, truth)
+    mse, bias = statistics.mse_interval(m, confidence), statistics.bias_interval(m, confidence)
+    found = {
+        "mse": mse,
+        "rmse": mse.root(),
+        "variance": statistics.variance_interval(m, confidence),
+        "bias_squared": statistics.squared_bias_interval(m, confidence),
+        "bias": bias,
+        "mean_error": statistics.mean_error_interval(m, confidence),
+        "component_rmse_max": statistics.component_rmse_interval(m, confidence),
+        "component_bias_max": statistics.component_bias_interval(m, confidence),
+        "zeros_fraction": statistics.zeros_interval(m.draws, confidence),
+    }
+    norm = float(truth.norm())
+    if norm > 0:
+        found |= {"relative_rmse": mse.root().scaled(1 / norm), "relative_bias": bias.scaled(1 / norm)}
+        if m.components > 1:
+            found["cosine"] = statistics.cosine_interval(m.draws, truth, confidence)
+    covered = _covered(sample, m, rounding_tolerance(problem), mse, confidence)
+    if covered is not None:
+        found["coverage"] = clustered_proportion_interval(covered, m.components, confidence)
+    return {
+        **columns(found),
+        "largest_share": float(m.squared_errors.max() / m.squared_errors.sum()) if mse.value > 0 else 0.0,
+        "claims": gather_evidence(estimator, problem, m, work.counts, covered, confidence),
+        "scaling_claims": scaling_claims(estimator, problem),
+    }
+
+
+def squared_errors(draws: Tensor, problem: Any) -> Tensor:
+    """‖g_i − t‖², (n,)."""
+    return (draws - problem.truth.reshape(-1)).square().sum(1)
+
+
+def paired_with_baseline(errors: Tensor, baseline: Tensor, rounding: float, confidence: float) -> Row:
+    """The ratio of MSEs to the baseline's, from the draws that both have, which share their seeds.
+
+    Args:
+        errors, baseline: squared errors of the draws, (n,) and (n',).
+        rounding: norm of an error that counts as none: below it there is nothing to compare.
+    """
+    n = min(len(errors), len(baseline))
+    a, b = errors[:n], baseline[:n]
+    if math.sqrt(min(float(a.mean()), float(b.mean()))) <= rounding:
+        return {}
+    ratio, p_value = ratio_of_means(a, b, confidence)
+    return columns({"mse_ratio": ratio}) | {"mse_ratio_p_value": p_value}
+
+
+def _covered(
+    sample: Sample, m: statistics.Moments, tolerance: float, mse: Interval, confidence: float
+) -> Tensor | None:
+    """Which error bars cover, (n,); None without error bars, or where only rounding is left to cover."""
+    errors = sample.errors
+    if errors is None or bool(errors.isnan().all()) or mse.high <= tolerance**2:
+        return None
+    return statistics.covered(m.draws, errors, m.truth, confidence, tolerance / math.sqrt(m.components))
+
+
+def _three(quantity: str, interval: Interval) -> Iterator[tuple[str, float]]:
+    yield quantity, interval.value
+    yield f"{quantity}_low", interval.low
+    yield f"{quantity}_high", interval.high

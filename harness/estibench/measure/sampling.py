@@ -1,0 +1,149 @@
+"""How many draws a cell gets, decided without looking at the draws that count.
+
+A pilot of `min_draws` draws says how many are needed for the precision. That many fresh draws are then made, and they
+alone enter the statistics. Their number is fixed before the first of them, so every interval and every test holds as
+for a sample of fixed size: there is no optional stopping. (Stopping as soon as an interval is narrow enough prefers
+samples whose error looks small: it biases the MSE downwards and loses coverage.)
+
+The clock may end drawing earlier. It knows the time that draws take and not their values.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from estibench.contracts import claims as declared
+from estibench.measure.claims import rounding_tolerance
+from estibench.measure.draws import Drawer
+from estibench.measure.means import positive_mean_interval
+from estibench.measure.seeds import chunk_seed
+from estibench.suite.plan import Settings
+
+LARGEST_CHUNK = 1024
+MARGIN = 1.3  # draws beyond those that the pilot asks for: it knows the width of the interval only roughly
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The draws that count.
+
+    Attributes:
+        draws: estimates, (n, components), float64 on the CPU.
+        errors: their standard errors of the same shape, where the estimator reports them.
+        stopped: why there are no more: deterministic, rounding, precision, planned, max_draws or time_limit.
+        pilot: number of draws of the pilot, which do not count.
+        seconds: spent drawing, pilot included.
+    """
+
+    draws: Tensor
+    errors: Tensor | None
+    stopped: str
+    pilot: int
+    seconds: float
+
+
+def take_sample(drawer: Drawer, block_key: str, settings: Settings) -> Sample:
+    """Pilot, plan and draws of one cell."""
+    start = time.perf_counter()
+    pilot = _Stream(drawer, settings, block_key, "pilot ", start)
+    exact = any(isinstance(claim, declared.Exact) for claim in drawer.estimator.claims)
+    first = pilot.take(2)
+    if exact and bool((first == first[0]).all()):
+        return pilot.sample("deterministic", 0)
+    values = pilot.take(settings.min_draws)
+    if pilot.late or pilot.affordable() < len(values):  # the pilot decides nothing, so its draws may count
+        return pilot.sample("time_limit", 0)
+    wanted, reason = plan(values, drawer.problem, settings)
+    counted = _Stream(drawer, settings, block_key, "", start)
+    draws = counted.take(wanted)
+    if counted.late:
+        reason = "time_limit"
+    elif reason == "precision" and not _precise(draws, drawer.problem, settings):
+        reason = "planned"
+    return counted.sample(reason, len(values))
+
+
+def _precise(draws: Tensor, problem: Any, settings: Settings) -> bool:
+    """Whether the interval of the RMSE is as narrow as asked for."""
+    errors = (draws - problem.truth.reshape(-1)).square().sum(1)
+    return positive_mean_interval(errors, settings.confidence).root().relative_half_width <= settings.precision
+
+
+def plan(pilot: Tensor, problem: Any, settings: Settings) -> tuple[int, str]:
+    """How many draws to make after a pilot (n, components), and why no more.
+
+    The first of min_draws · 2^k at which the interval of the RMSE should be narrower than ± precision, or max_draws.
+    """
+    errors = (pilot - problem.truth.reshape(-1)).square().sum(1)
+    if not bool(torch.isfinite(errors).all()):
+        return settings.min_draws, "precision"
+    mse = positive_mean_interval(errors, settings.confidence)
+    if math.sqrt(mse.high) <= rounding_tolerance(problem):
+        return settings.min_draws, "rounding"
+    needed = MARGIN * len(pilot) * (mse.root().relative_half_width / settings.precision) ** 2
+    number = settings.min_draws
+    while number < min(needed, settings.max_draws):
+        number *= 2
+    number = min(number, settings.max_draws)
+    return number, "precision" if needed <= number else "max_draws"
+
+
+def chunk_end(start: int) -> int:
+    """Where the chunk of draws ends that begins at `start`: 2, 16, 32, … doubling, then in steps of 1024.
+
+    The boundaries do not depend on how many draws are wanted, and the last chunk is drawn whole and cut: a sample is
+    the beginning of every larger one.
+    """
+    return max(16, min(2 * start, start + LARGEST_CHUNK)) if start else 2
+
+
+@dataclass
+class _Stream:
+    """Draws by chunks, until enough or until the time is up."""
+
+    drawer: Drawer
+    settings: Settings
+    block_key: str
+    name: str
+    start: float
+    wanted: int = 0
+    late: bool = False
+    drawn: int = 0
+    per_draw: float = 0.0
+    values: list[Tensor] = field(default_factory=list)
+    errors: list[Tensor] = field(default_factory=list)
+
+    def take(self, wanted: int) -> Tensor:
+        """The first `wanted` draws, or as many as there is time for: two at least."""
+        self.wanted = wanted
+        while self.drawn < wanted:
+            size = chunk_end(self.drawn) - self.drawn
+            self.late = self.drawn > 0 and self.affordable() < size
+            if self.late:
+                break
+            began = time.perf_counter()
+            seed = chunk_seed(self.settings.seed, self.block_key, f"{self.name}{self.drawn}")
+            value, error = self.drawer.draw(size, seed)
+            self.values.append(value)
+            if error is not None:
+                self.errors.append(error)
+            self.drawn += size
+            self.per_draw = (time.perf_counter() - began) / size
+        return torch.cat(self.values)[:wanted]
+
+    def affordable(self) -> float:
+        """How many more draws there is time for, at the speed of the last chunk."""
+        left = self.settings.time_limit - (time.perf_counter() - self.start)
+        return left / max(self.per_draw, 1e-9)
+
+    def sample(self, stopped: str, pilot: int) -> Sample:
+        """What was drawn."""
+        errors = torch.cat(self.errors)[: self.wanted] if self.errors else None
+        seconds = time.perf_counter() - self.start
+        return Sample(torch.cat(self.values)[: self.wanted], errors, stopped, pilot, seconds)
