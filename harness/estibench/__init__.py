@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from estibench.contracts.claims import Bias as Bias
     from estibench.contracts.claims import Claim as Claim
     from estibench.contracts.claims import Cost as Cost
+    from estibench.contracts.claims import ErrorBar as ErrorBar
     from estibench.contracts.claims import Exact as Exact
+    from estibench.contracts.claims import ScalesAs as ScalesAs
     from estibench.contracts.claims import Unbiased as Unbiased
     from estibench.contracts.claims import Variance as Variance
     from estibench.contracts.counting import count as count
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from estibench.contracts.density import LaplacianDensity as LaplacianDensity
     from estibench.contracts.estimator import ErrorBarEstimator as ErrorBarEstimator
     from estibench.contracts.estimator import Estimator as Estimator
+    from estibench.contracts.known import Known as Known
     from estibench.contracts.parameters import NonNegativeInt as NonNegativeInt
     from estibench.contracts.parameters import PositiveFloat as PositiveFloat
     from estibench.contracts.parameters import PositiveInt as PositiveInt
@@ -40,10 +44,11 @@ if TYPE_CHECKING:
     from estibench.session import run as run
 
 _HOME = {
-    "estibench.contracts.claims": ("Claim", "Cost", "Exact", "Unbiased", "Variance"),
+    "estibench.contracts.claims": ("Bias", "Claim", "Cost", "ErrorBar", "Exact", "ScalesAs", "Unbiased", "Variance"),
     "estibench.contracts.counting": ("count", "counting"),
     "estibench.contracts.density": ("Density", "LaplacianDensity"),
     "estibench.contracts.estimator": ("ErrorBarEstimator", "Estimator"),
+    "estibench.contracts.known": ("Known",),
     "estibench.contracts.parameters": ("NonNegativeInt", "PositiveFloat", "PositiveInt"),
     "estibench.contracts.placed": ("Placed",),
     "estibench.contracts.problem": ("Problem",),

@@ -35,7 +35,7 @@ MEASURED = {
     "draw_fallback": "why vmap was given up",
     "draw_time": "seconds spent drawing",
     "stopped": (
-        "why there are no more draws: precision (reached), planned (the pilot's number was drawn, but precision missed), "
+        "why there are no more draws: precision (reached), planned (the pilot's number, but precision missed), "
         "max_draws, time_limit, rounding (no other error is left) or deterministic"
     ),
     "largest_share": "share of the largest squared error in the sum of all: near 1, the MSE rests on a single draw",

@@ -64,7 +64,7 @@ class Exact(Claim):
 
 @dataclass(frozen=True)
 class Bias(Claim):
-    """E[estimate] − truth = `formula(problem, estimator)`: a tensor shaped like truth, or a number for all components."""
+    """E[estimate] − truth = `formula(problem, estimator)`, shaped like truth, or one number for all components."""
 
     formula: Formula = lambda problem, estimator: None
     text: str = ""
