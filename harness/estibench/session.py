@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from estibench import host as plugin_host
 from estibench.errors import UserError
@@ -80,15 +82,20 @@ def execute(
     for line in host.run_started(plan.name, directory, plan.cells):
         warn(line)
     for measured in host.engines.get(engine).load()().run(plan.blocks, plan.settings):
-        cell = measured.cell
-        task = host.problems.get(cell.problem.name).task
-        row = identity(cell, plan.name) | {"task": task} | measured.row
-        row["work"] = measured.row.get(f"cost_{host.tasks.get(task).load().work}")
-        store.append(cell.key, row)
+        row = full_row(host, plan.name, measured)
+        store.append(measured.cell.key, row)
         if measured.final:
             for line in host.cell_measured(row):
                 warn(line)
-        yield Measurement(cell, row, measured.final)
+        yield replace(measured, row=row)
+
+
+def full_row(host: Host, suite: str, measured: Measurement) -> dict[str, Any]:
+    """What was measured of a cell, with the columns that say which cell it is and how much work it takes."""
+    cell = measured.cell
+    task = host.problems.get(cell.problem.name).task
+    work = measured.row.get(f"cost_{host.tasks.get(task).load().work}")
+    return identity(cell, suite) | {"task": task} | measured.row | {"work": work}
 
 
 def finish(host: Host, directory: Path) -> tuple[Results, list[Path], list[str]]:

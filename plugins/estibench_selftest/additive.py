@@ -7,12 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from scipy import stats
 from torch import Tensor
 
-from estibench import Bias, Cost, ErrorBar, ErrorBarEstimator, Known, PositiveFloat, PositiveInt, ScalesAs, Unbiased, Variance, count
+from estibench import (
+    Bias,
+    Cost,
+    ErrorBar,
+    ErrorBarEstimator,
+    Known,
+    PositiveFloat,
+    PositiveInt,
+    ScalesAs,
+    Unbiased,
+    Variance,
+    count,
+)
 from estibench_selftest.constant import Constant
-from estibench_selftest.noise import Noise, draw_noise
+from estibench_selftest.noise import BEYOND_LIMITS, Noise, draw_noise
 
 
 def additive_variance(problem: Constant, estimator: Additive) -> float:
@@ -54,6 +65,10 @@ class Additive(Known, ErrorBarEstimator):
     @property
     def tails(self) -> str:
         return self.noise
+
+    @property
+    def coverable(self) -> bool:
+        return self.noise not in BEYOND_LIMITS
 
     @property
     def knows_coverage(self) -> bool:

@@ -10,6 +10,7 @@ from estibench import host as plugin_host
 from estibench.cli.describe import list_command, plugins_command, show_command
 from estibench.cli.plan import plan_command
 from estibench.cli.run import run_command
+from estibench.cli.selftest import selftest_command
 
 __all__ = ["bench"]
 
@@ -60,8 +61,9 @@ def bench(plugin: tuple[str, ...]) -> None:
       bench plan trace                 what would be measured
       bench list estimators            what there is
       bench show hutchinson            formula, parameters, claims, citation
+      bench selftest --quick           is the harness right about itself?
     """
 
 
-for command in (run_command, plan_command, list_command, show_command, plugins_command):
+for command in (run_command, plan_command, list_command, show_command, plugins_command, selftest_command):
     bench.add_command(command)

@@ -21,6 +21,11 @@ class Known(ABC):
     def tails(self) -> str:
         """How its draws are distributed, in a word: intervals are checked for each kind of tails."""
 
+    @property
+    def coverable(self) -> bool:
+        """Whether an interval can be expected to cover: tails beyond its limits are measured and not judged."""
+        return True
+
     @abstractmethod
     def known(self, problem: Any, confidence: float) -> Mapping[str, float]:
         """True values of columns that have a confidence interval: `{"mse": 1.0, "bias": 0.0}`.

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize, special
 from torch import Tensor
 
 from estibench.measure.intervals import Interval
@@ -68,7 +68,7 @@ def mean_bounds(y: Summary, tail: float, positive: bool = False) -> tuple[Array,
     Args:
         positive: the samples cannot be negative; Student's t is then taken on the log scale, so that no bound is ≤ 0.
     """
-    quantile = float(stats.t.isf(tail, y.n - 1)) / math.sqrt(y.n)
+    quantile = -float(special.stdtrit(y.n - 1, tail)) / math.sqrt(y.n)
     half = quantile * y.deviation
     hall_low, hall_high = (y.mean - y.deviation * _inverse(sign * quantile, y) for sign in (1, -1))
     if not positive:
@@ -172,4 +172,4 @@ def _abs(value: Array) -> float:
 
 def _p_value(distance: float, n: int) -> float:
     """Two-sided p-value of √n · distance against Student's t."""
-    return float(2 * stats.t.sf(math.sqrt(n) * distance, n - 1))
+    return 2 * float(special.stdtr(n - 1, -math.sqrt(n) * distance))

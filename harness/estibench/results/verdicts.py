@@ -38,7 +38,9 @@ def judge(rows: Sequence[dict[str, Any]]) -> None:
         stands = "supported" if claim["power"] >= ENOUGH_POWER else "undecided"
         claim["verdict"] = "refuted" if adjusted < ERROR_RATE else stands
     for row in rows:
-        verdicts = [claim["verdict"] for claim in row.get("claims") or ()]
+        if "claims" not in row:
+            continue
+        verdicts = [claim["verdict"] for claim in row["claims"]]
         for verdict in ("supported", "refuted", "undecided"):
             row[f"claims_{verdict}"] = verdicts.count(verdict)
 

@@ -1,0 +1,81 @@
+"""The self-test of the clock: equal calls look equal, times agree with a bare loop, and drawing costs little."""
+
+from __future__ import annotations
+
+import math
+import time
+import timeit
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from estibench.measure import measure_block
+from estibench.measure.timing import median_interval, ratio_interval, time_block
+from estibench.selftest.lines import Line, share
+from estibench.suite import Plan
+
+LEVEL = 0.05
+ROUNDS = 11
+SIZES = (16, 64, 128, 256)
+PASSES = 9  # of harness and bare loop in turns
+OVERHEAD_DRAWS = 1024
+OVERHEAD_GOAL = 50.0  # µs per draw
+
+
+def product(size: int) -> Callable[[], Tensor]:
+    """A call of known work: the product of two square matrices."""
+    a, b = torch.randn(2, size, size, generator=torch.Generator().manual_seed(size))
+    return lambda: a @ b
+
+
+def equal_calls(comparisons: int) -> Iterator[Line]:
+    """A/A: two copies of one call, again and again. How often does their time differ, it is said?"""
+    rejected, excluded = 0, 0
+    for seed in range(comparisons):
+        watch, baseline = time_block([product(32), product(32)], "cpu", ROUNDS, seed, 1, math.inf)
+        ratio, p_value = ratio_interval(watch, baseline, 1 - LEVEL)
+        rejected += p_value < LEVEL
+        excluded += not ratio.low <= 1 <= ratio.high
+    over, goal = f"{comparisons} comparisons of {ROUNDS} rounds", (-math.inf, LEVEL)
+    yield share("A/A timing", "equal calls whose times differ at 5 %", rejected, comparisons, goal, over)
+    yield share("A/A timing", "equal calls whose ratio's interval excludes 1", excluded, comparisons, goal, over)
+
+
+def bare_loop() -> Iterator[Line]:
+    """Medians of the harness against those of `timeit`, a bare loop of `perf_counter`, in turns; and their order."""
+    calls = [product(size) for size in SIZES]
+    ratios: list[list[float]] = [[] for _ in calls]
+    times: list[list[list[float]]] = [[], []]
+    for seed in range(PASSES):
+        watches = time_block(calls, "cpu", ROUNDS, seed, 1, math.inf)
+        ours = [float(np.median(watch.wall)) for watch in watches]
+        bare = [float(np.median(timeit.repeat(w.call, number=w.loops, repeat=ROUNDS))) / w.loops for w in watches]
+        for sample, one, other in zip(ratios, ours, bare, strict=True):
+            sample.append(one / other)
+        times[0].append(ours)
+        times[1].append(bare)
+    over = f"{PASSES} passes"
+    for size, sample in zip(SIZES, ratios, strict=True):
+        subject = f"harness over bare loop, {size} × {size} product"
+        yield Line("timing", subject, median_interval(sample, 1 - LEVEL), (0.9, 1.1), over, unit="")
+    orders = [np.argsort(np.median(found, axis=0)).tolist() for found in times]
+    same = sum(one == other for one, other in zip(*orders, strict=True))
+    yield share("timing", "calls at the same place in both orders", same, len(SIZES), (1.0, 1.0), over)
+
+
+def overhead(plan: Plan) -> Line:
+    """CPU microseconds per draw of a whole cell whose estimator does next to nothing: the suite's first."""
+    block = replace(plan.blocks[0], estimators=plan.blocks[0].estimators[:1], baseline=None)
+    draws = OVERHEAD_DRAWS
+    settings = replace(plan.settings, rounds=0, precision=1e-9, min_draws=draws, max_draws=draws)
+    samples = []
+    for seed in range(PASSES + 1):
+        start = time.process_time()
+        list(measure_block(block, replace(settings, seed=seed)))
+        samples.append((time.process_time() - start) / draws * 1e6)
+    found = median_interval(samples[1:], 1 - LEVEL)
+    over = f"{PASSES} cells of {draws} draws"
+    return Line("overhead", "CPU time per draw", found, (-math.inf, OVERHEAD_GOAL), over, unit="µs")

@@ -1,0 +1,89 @@
+"""Runs the whole self-test and writes its table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from estibench.host import Host
+from estibench.provenance import describe_run
+from estibench.results import Results
+from estibench.results.run_directory import RUN_FILE
+from estibench.results.store import Store
+from estibench.results.table_files import export
+from estibench.results.tables import markdown_table, md
+from estibench.selftest import clock, repeat
+from estibench.selftest.lines import Line
+from estibench.suite import Plan
+
+
+@dataclass(frozen=True)
+class Size:
+    """How often things are repeated: the suite with other seeds, and comparisons of equal calls."""
+
+    repetitions: int
+    comparisons: int
+
+
+FULL = Size(1000, 1000)
+QUICK = Size(30, 100)
+
+
+def run(
+    host: Host,
+    plan: Plan,
+    directory: Path,
+    size: Size,
+    jobs: int,
+    plugins: Iterable[str] = (),
+    report: Callable[[Line], None] = lambda line: None,
+    advance: Callable[[], None] = lambda: None,
+) -> Results:
+    """Every line of the self-test; each is in the store before it is reported.
+
+    Args:
+        plan: a suite whose estimators are all `Known`.
+        directory: claimed for this run.
+        jobs: worker processes that repeat the suite. The clock is tested afterwards, alone on the machine.
+        plugins: what the host was started with, for the workers.
+        report: called with each line.
+        advance: called after each repetition.
+    """
+    about = describe_run(plan, host) | {"repetitions": size.repetitions, "comparisons": size.comparisons}
+    (directory / RUN_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    store = Store(directory)
+    for line in _lines(plan, size, jobs, plugins, advance):
+        row = line.row
+        store.append(row["key"], row)
+        report(line)
+    results = Results.read(directory)
+    export(results)
+    _write_markdown(results)
+    return results
+
+
+def _lines(plan: Plan, size: Size, jobs: int, plugins: Iterable[str], advance: Callable[[], None]) -> Iterator[Line]:
+    def counted() -> Iterator[list[repeat.Outcome]]:
+        for outcomes in repeat.repeat(plan, size.repetitions, jobs, plugins):
+            advance()
+            yield outcomes
+
+    yield from repeat.lines(plan, counted())
+    yield repeat.deterministic(plan)
+    yield from clock.equal_calls(size.comparisons)
+    yield from clock.bare_loop()
+    yield clock.overhead(plan)
+
+
+def _write_markdown(results: Results) -> None:
+    """`tables/selftest.md`: one line per finding."""
+    folder = results.directory / "tables"
+    folder.mkdir(exist_ok=True)
+    body = [
+        [md(str(row[name])) for name in ("verdict", "check", "subject", "number", "wanted", "over")]
+        for row in results.rows
+    ]
+    header = ["verdict", "check", "of", "found", "goal", "over"]
+    (folder / "selftest.md").write_text("\n".join(markdown_table(header, body)) + "\n", encoding="utf-8")
