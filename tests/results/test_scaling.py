@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from estibench.results import Results
-from estibench.results.scaling import COLUMNS, curves, fit_power_law, scaling_table
+from estibench.results.curves import curves
+from estibench.results.power_law import fit_power_law
+from estibench.results.scaling import COLUMNS, scaling_table
 
 SCALING = [{"y": "time", "x": "problem_dim"}]
 
