@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from estibench.columns import is_counted
+from estibench.results.comparison import ERRORS, at_rounding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +64,9 @@ def curves(frame: pd.DataFrame, y: str, x: str) -> list[Curve]:
     """The sets of ok cells that differ only in x and have at least two different x.
 
     Where x is a parameter of the problem, cells of a set agree in the estimator and in every other parameter of the
-    problem; where it is one of the estimator, the other way round; else in problem and family. Cells without a
-    positive x and y are left out, and none are left where the table lacks either column.
+    problem; where it is one of the estimator, the other way round; else in problem and family. Left out are cells
+    without a positive x and y, and errors of no more than rounding, whose size follows no law. None are left where the
+    table lacks either column.
     """
     import pandas as pd
 
@@ -77,7 +79,10 @@ def curves(frame: pd.DataFrame, y: str, x: str) -> list[Curve]:
     measured = pd.DataFrame({"x": _positive(rows, x), "y": _positive(rows, y)})
     for side in ("low", "high"):
         measured[side] = measured["y"] if exact else _positive(rows, f"{y}_{side}")
-    agreeing = rows.loc[measured[["x", "y"]].notna().all(axis=1), _what_agrees(list(rows.columns), x)]
+    usable = measured[["x", "y"]].notna().all(axis=1)
+    if y in ERRORS:
+        usable &= ~at_rounding(rows)
+    agreeing = rows.loc[usable, _what_agrees(list(rows.columns), x)]
     sets: dict[tuple[Any, ...], list[Any]] = {}
     for index, values in zip(agreeing.index, agreeing.itertuples(index=False, name=None), strict=True):
         key = tuple(None if pd.isna(value) else value for value in values)  # a NaN is a parameter that is not there
