@@ -124,7 +124,7 @@ def test_points_with_the_same_x_are_averaged() -> None:
 def test_interval_covers_the_true_break_even(grid: Sequence[float]) -> None:
     """1000 pairs of laws that are linear between their points, 95 % each.
 
-    Fewer than 922 or more than 974 covering has probability below 2e-4.
+    Fewer than 922 or more than 974 covering has probability 1e-4.
     """
     generator = np.random.default_rng(1)
     a, b = np.array(law(1.0)), np.array(law(0.25, 15.0, grid))
@@ -139,14 +139,11 @@ def test_interval_covers_the_true_break_even(grid: Sequence[float]) -> None:
 
 
 def test_equal_curves_seldom_cross_demonstrably() -> None:
-    """1000 pairs of the same law on 6 points: significance at both ends of a crossing, in any of 5 gaps.
-
-    Below 0.05 a pair by far: the rate is about 0.03, and more than 60 have then probability below 1e-6.
-    """
+    """1000 pairs of the same law on 6 points. 2.6 % cross (of 4000 others): more than 50 have probability 1e-5."""
     generator = np.random.default_rng(2)
     y = np.array(law(1.0))
     noisy = [[curve(X, y * np.exp(0.2 * generator.normal(size=6)), 0.2) for _ in range(2)] for _ in range(1000)]
-    assert sum(bool(crossings(one, other, 0.95)) for one, other in noisy) <= 60
+    assert sum(bool(crossings(one, other, 0.95)) for one, other in noisy) <= 50
 
 
 def row(estimator: str, dim: int, time: float, error: float = 0.05, **more: Any) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def break_even_table(results: Results) -> pd.DataFrame:
                     below, above = above, below
                 where = (first.problem, below, above, first.device, first.dtype)
                 rows.append((*where, y, x, found.at, found.low, found.high))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).drop_duplicates(ignore_index=True)
 
 
 def _pairs(found: list[Curve], between: list[str] | None) -> Iterator[tuple[Curve, Curve]]:
