@@ -82,6 +82,8 @@ WITH_INTERVAL = {
     "mse_work": "mse × work: work-normalised error by counted cost",
 }
 
+COUNTED = {"work", "flops", "peak_bytes"}  # and every cost: counted in one pass, so free of noise
+
 LABELS = {
     "relative_rmse": "relative RMSE",
     "rmse": "RMSE",
@@ -105,6 +107,11 @@ def label(column: str) -> str:
         if column.startswith(prefix):
             return column.removeprefix(prefix).replace("_", " ") + ("s" if prefix == "cost_" else "")
     return column.replace("_", " ")
+
+
+def is_counted(column: str) -> bool:
+    """Whether a quantity is counted: known exactly, where others are measured with an error."""
+    return column in COUNTED or column.startswith("cost_")
 
 
 def parameter_columns(kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
         "settings": asdict(plan.settings),
         "devices_auto": plan.devices_auto,
         "scaling": list(plan.scaling),
+        "break_even": list(plan.break_even),
         "tables": list(plan.tables),
         "plots": list(plan.plots),
         "cells": plan.cells,

@@ -124,13 +124,26 @@ baseline: exct
         ("time_limit: 0", "9:1: time_limit: input should be greater than 0, got 0"),
         ("threads: many", "9:1: threads: input should be a valid integer, got 'many'"),
         ("scaling: [{y: tme}]", "9:12: scaling[0].y: unknown column 'tme'; did you mean 'time'?"),
+        ("break_even: [{y: tme}]", "9:15: break_even[0].y: unknown column 'tme'; did you mean 'time'?"),
+        ("break_even: [{y: time, x: problem_dm}]", "9:24: break_even[0].x: unknown column 'problem_dm'; did you mean"),
+        (
+            "break_even: [{y: time, between: [exact, hutchinsn]}]",
+            "9:41: break_even[0].between[1]: no estimator of this suite is called 'hutchinsn'; did you mean 'hutch",
+        ),
+        (
+            "break_even: [{y: mse, x: work, between: [exact, hutchinson(probes=2)]}]",
+            "9:49: break_even[0].between[1]: 'hutchinson(probes=2)' is one point of a curve against work",
+        ),
+        ("break_even: [{y: time, between: [exact]}]", "9:24: break_even[0].between: list should have at least 2 items"),
+        ("break_even: [{y: time, betwen: [a, b]}]", "9:24: break_even[0].betwen: unknown key; did you mean 'between'?"),
         ("tables: [{name: t, value: rmsee}]", "9:20: tables[0].value: unknown column 'rmsee'; did you mean 'rmse'?"),
         ("plots: [{kind: error_cost, x: wrk}]", "9:28: plots[0].x: unknown column 'wrk'; did you mean 'work'?"),
         ("plots: [{kind: pie}]", "9:10: plots[0].kind: input should be"),
     ],
 )
 def test_one_mistake_one_line(host, suite_file, extra, message):
-    text = "name: s\nproblems:\n  - name: matrix\n    dim: 8\nestimators:\n  - exact\n  - name: hutchinson\n\n" + extra
+    estimators = "  - exact\n  - hutchinson\n  - {name: hutchinson, probes: 2}\n"
+    text = f"name: s\nproblems:\n  - name: matrix\n    dim: 8\nestimators:\n{estimators}{extra}"
     (line,) = complaints(host, suite_file, text)
     assert line.startswith(message)
 
@@ -177,6 +190,21 @@ def test_a_density_without_what_the_problem_needs(host, suite_file, monkeypatch)
     text = "name: x\nproblems:\n  - name: score_jacobian\n    density: rough\nestimators: [exact]\n"
     (line,) = complaints(host, suite_file, text)
     assert line == ("4:5: problems[0].density: density 'rough' does not provide what this problem needs: laplacian")
+
+
+def test_break_evens_are_between_names_families_or_labels(host, suite_file):
+    asked = """
+break_even:
+  - {y: time, between: [exact, hutchinson]}
+  - {y: time, between: [exact, hutchinson(probes=4)]}
+  - {y: mse, x: work}
+"""
+    plan = read(host, suite_file, SMALL + asked)
+    assert plan.break_even == (
+        {"y": "time", "x": "problem_dim", "between": ["exact", "hutchinson"]},
+        {"y": "time", "x": "problem_dim", "between": ["exact", "hutchinson(probes=4)"]},
+        {"y": "mse", "x": "work", "between": None},
+    )
 
 
 def test_devices(host, suite_file):

@@ -160,6 +160,16 @@ def test_tables_plots_claims_and_scaling_are_there() -> None:
     assert "slow" in outline.text
 
 
+def test_break_evens_are_there_if_the_suite_asks_for_them() -> None:
+    rows = [row("a", 1.0, dim, flops=2 * dim) for dim in (4, 16, 64)] + [
+        row("b", 1.0, dim, flops=32) for dim in (4, 64)
+    ]
+    asked = {"y": "flops", "x": "problem_dim", "between": ["a", "b"]}
+    assert re.search(r"matrix\s*a\s*b\s*16 \[16, 16\]", Outline(page(*rows, break_even=[asked])).text)
+    assert "demonstrably cross" in Outline(page(*rows[:3], break_even=[asked])).text
+    assert "Break-even" not in Outline(page(*rows)).text
+
+
 def test_best_is_marked_only_when_it_is() -> None:
     assert 'class="number best"' in page(row("a", 1.0), row("b", 9.0))
     close = page(row("a", 1.0), row("b", 1.05))

@@ -1,4 +1,4 @@
-"""Exponents of known power laws, and which cells make a curve."""
+"""Which cells make a curve, and what the scaling table says of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from estibench.results import Results
-from estibench.results.scaling import COLUMNS, curves, fit_power_law, scaling_table
+from estibench.results.curves import curves
+from estibench.results.scaling import COLUMNS, scaling_table
 
 SCALING = [{"y": "time", "x": "problem_dim"}]
 
@@ -26,36 +27,6 @@ def table(*rows: dict[str, Any], scaling: list[dict[str, str]] = SCALING) -> pd.
     return scaling_table(Results(Path(), {"scaling": scaling}, list(rows)))
 
 
-@pytest.mark.parametrize("exponent", [-1.0, 0.0, 0.5, 2.0])
-def test_exact_power_law_is_recovered_with_a_degenerate_interval(exponent: float) -> None:
-    law = fit_power_law([8, 16, 64, 256], [3.0 * x**exponent for x in (8, 16, 64, 256)])
-    assert law.exponent == pytest.approx(exponent, abs=1e-12)
-    assert law.low == pytest.approx(law.high, abs=1e-12)
-    assert law.scale == pytest.approx(3.0)
-
-
-def test_interval_is_the_t_interval_of_simple_regression() -> None:
-    """Against scipy's regression and the t quantile of 2 degrees of freedom, 4.303."""
-    from scipy import stats
-
-    x, y = [1, 10, 100, 1000], [1.0, 14.0, 80.0, 1300.0]
-    reference = stats.linregress([math.log(v) for v in x], [math.log(v) for v in y])
-    law = fit_power_law(x, y)
-    assert law.exponent == pytest.approx(reference.slope)
-    assert law.high - law.exponent == pytest.approx(4.30265 * reference.stderr, rel=1e-5)
-    assert law.exponent - law.low == pytest.approx(law.high - law.exponent)
-
-
-def test_interval_covers_the_true_exponent() -> None:
-    """500 regressions on 4 points, 95 % each: fewer than 455 covering has probability below 1e-4."""
-    import numpy as np
-
-    generator = np.random.default_rng(0)
-    x = np.array([16.0, 64.0, 256.0, 1024.0])
-    laws = [fit_power_law(x, x**1.5 * np.exp(generator.normal(0, 0.3, 4))) for _ in range(500)]
-    assert 455 <= sum(law.low <= 1.5 <= law.high for law in laws) <= 492
-
-
 def test_two_points_give_an_exponent_without_an_interval() -> None:
     found = table(row(16, 1.0), row(64, 4.0)).iloc[0]
     assert found["exponent"] == pytest.approx(1.0)
@@ -64,10 +35,44 @@ def test_two_points_give_an_exponent_without_an_interval() -> None:
     assert found["points"] == 2
 
 
+def test_two_points_with_intervals_give_an_exponent_with_one() -> None:
+    found = table(row(16, 1.0, time_low=0.8, time_high=1.25), row(64, 4.0, time_low=3.2, time_high=5.0)).iloc[0]
+    half_width = math.sqrt(2) * math.log(1.25) / math.log(4)
+    assert found["exponent_low"] == pytest.approx(1 - half_width)
+    assert found["exponent_high"] == pytest.approx(1 + half_width)
+    assert not found["exact"]
+
+
+@pytest.mark.parametrize("bounds", [(-math.inf, math.inf), (0.0, 5.0), (None, None), (1.0, math.inf)])
+def test_points_without_finite_bounds_stay_and_their_error_is_unknown(bounds: tuple[float, float]) -> None:
+    low, high = bounds
+    found = table(row(16, 1.0, time_low=0.8, time_high=1.25), row(64, 4.0, time_low=low, time_high=high)).iloc[0]
+    assert found["points"] == 2
+    assert found["exponent"] == pytest.approx(1.0)
+    assert math.isnan(found["exponent_low"])
+
+
+def test_counts_are_exact() -> None:
+    rows = [row(dim, 1.0, cost_matvec=float(dim), peak_bytes=bytes_) for dim, bytes_ in ((16, 1), (64, 2), (256, 32))]
+    scaling = [{"y": "cost_matvec", "x": "problem_dim"}, {"y": "peak_bytes", "x": "problem_dim"}]
+    found = table(*rows, scaling=scaling)
+    assert found["exact"].all()
+    bounds = found[["exponent", "exponent_low", "exponent_high"]].to_numpy().tolist()
+    assert bounds[0] == pytest.approx([1, 1, 1], abs=1e-12)
+    assert bounds[1] == pytest.approx([1.25, 0.5, 2])
+
+
+def test_errors_of_rounding_follow_no_law() -> None:
+    scaling = [{"y": "mse", "x": "work"}, {"y": "time", "x": "work"}]
+    rows = [row(16, 1.0, work=work, mse=1 / work) for work in (1, 2, 4)]
+    rows.append(row(16, 1.0, work=8, mse=1e-14, stopped="rounding"))
+    found = table(*rows, scaling=scaling)
+    assert list(found["points"]) == [3, 4]
+    assert found["exponent"].iloc[0] == pytest.approx(-1.0)
+
+
 def test_one_x_is_no_curve() -> None:
     assert table(row(16, 1.0)).empty
-    with pytest.raises(ValueError, match="two different x"):
-        fit_power_law([16, 16], [1.0, 2.0])
 
 
 def test_table_names_the_problem_without_x() -> None:

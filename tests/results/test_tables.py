@@ -190,6 +190,20 @@ def test_export_writes_the_suites_tables_and_its_exponents(tmp_path: Path) -> No
     )
 
 
+def test_export_writes_break_evens_and_says_so_where_there_are_none(tmp_path: Path) -> None:
+    rows = [row("a", 1.0, 0.01, f"matrix(dim={dim})", problem_dim=dim, flops=2 * dim) for dim in (4, 16, 64)]
+    rows += [row("b", 1.0, 0.01, f"matrix(dim={dim})", problem_dim=dim, flops=32) for dim in (4, 16, 64)]
+    results = Results(tmp_path, {**ABOUT, "break_even": [{"y": "flops", "x": "problem_dim", "between": None}]}, rows)
+    assert [path.name for path in export(results)] == ["error.md", "error.tex", "break_even.md", "break_even.csv"]
+    assert "| matrix | a | b | 16 \\[16, 16] |" in (tmp_path / "tables/break_even.md").read_text()
+    written = (tmp_path / "tables/break_even.csv").read_text().splitlines()
+    assert written[0] == "problem,better_below,better_above,device,dtype,y,x,break_even,break_even_low,break_even_high"
+    assert written[1].startswith("matrix,a,b,cpu,float32,flops,problem_dim,")
+    assert [float(number) for number in written[1].split(",")[-3:]] == pytest.approx([16, 16, 16])
+    export(Results(tmp_path, results.about, rows[:3]))
+    assert "No two of the curves demonstrably cross." in (tmp_path / "tables/break_even.md").read_text()
+
+
 def test_defaults_and_runs_with_nothing_to_show(tmp_path: Path) -> None:
     results = Results(tmp_path, {}, [row("a", None, status="failed"), row("b", None, status="timeout")])
     assert [path.name for path in export(results)] == ["error.md", "error.tex", "time.md", "time.tex"]

@@ -31,8 +31,9 @@ from estibench.results.canvas import (
     svg_text,
 )
 from estibench.results.comparison import at_rounding, blocks, is_reference
-from estibench.results.scaling import Curve, curves, fit
-from estibench.results.tables import exponent_text
+from estibench.results.curves import Curve, curves
+from estibench.results.grids import exponent_text
+from estibench.results.power_law import fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,8 @@ CAPTIONS = {
     + ROUNDING,
     "scaling": (
         "One panel per family of problems, one line per estimator: the power law y ~ x^k fitted to the points, with "
-        "k and its {level:g} % Student-t interval where there are more than two points. Flatter scales better."
+        "k and its {level:g} % confidence interval, or where y is counted the range of its slopes between neighbouring "
+        "points. Flatter scales better."
     ),
     "bias_variance": (
         "Systematic against random error of one estimate, both relative to the truth, with {level:g} % confidence "
@@ -282,7 +284,7 @@ def _draw_law(axis: Axes, curve: Curve, look: Look, number: int, level: float) -
     import numpy as np
 
     law, points = fit(curve, level), curve.points
-    bars = np.abs(points[["low", "high"]].to_numpy().T - points["y"].to_numpy())
+    bars = np.nan_to_num(np.abs(points[["low", "high"]].to_numpy().T - points["y"].to_numpy()))
     axis.errorbar(points["x"], points["y"], yerr=bars, fmt=look.marker, color=look.colour, ms=4, lw=0.8)
     ends = np.array([points["x"].min(), points["x"].max()])
     text = f"{curve.estimator}: k = {exponent_text(law.exponent, law.low, law.high)}"

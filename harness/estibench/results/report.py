@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from estibench import host as plugin_host
-from estibench.results import plots, tables
+from estibench.results import grids, plots, tables
+from estibench.results.break_even import break_even_table
 from estibench.results.comparison import comparisons
 from estibench.results.scaling import scaling_table
 from estibench.results.summary import counts, findings, headline, misses, summary_tables
@@ -56,10 +57,14 @@ def render(results: Results) -> str:
         doubtful=sorted(
             (found for found in tested if found.verdict != "supported"), key=lambda found: found.verdict == "undecided"
         ),
-        scaling=tables.scaling_grids(scaling_table(results)),
+        scaling=grids.scaling_grids(scaling_table(results)),
+        scaling_caption=grids.SCALING_CAPTION,
+        break_even_wanted=bool(about.get("break_even")),
+        break_even=grids.break_even_grids(break_even_table(results)),
+        break_even_caption=grids.BREAK_EVEN_CAPTION,
+        no_break_even=grids.NO_BREAK_EVEN,
         problems=_problems(results),
         command=f"bench run {shlex.quote(str(about.get('suite_file') or about.get('suite') or 'SUITE'))}",
-        scaling_caption=tables.SCALING_CAPTION,
         misses=misses(results),
         sections=sections,
         complaints=complaints,

@@ -1,27 +1,35 @@
-"""The suite's comparisons as Markdown and LaTeX: `tables/<name>.md`, `tables/<name>.tex`, `tables/scaling.{md,csv}`."""
+"""The suite's comparisons as Markdown and LaTeX: `tables/<name>.md`, `tables/<name>.tex`.
+
+Beside them the scaling exponents and the break-evens: `tables/scaling.{md,csv}`, `tables/break_even.{md,csv}`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from estibench.columns import label
+from estibench.results.break_even import break_even_table
 from estibench.results.comparison import Comparison, Entry, Part, comparisons
+from estibench.results.grids import (
+    BREAK_EVEN_CAPTION,
+    NO_BREAK_EVEN,
+    SCALING_CAPTION,
+    Grid,
+    break_even_grids,
+    scaling_grids,
+)
 from estibench.results.scaling import scaling_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from estibench.results.run_directory import Results
 
 MARKDOWN_COLUMNS, LATEX_COLUMNS = 7, 4
 
 
 def export(results: Results) -> list[Path]:
-    """Writes the suite's tables (error and time where it asks for none) and its scaling exponents."""
+    """Writes the suite's tables (error and time where it asks for none), scaling exponents and break-evens."""
     folder = results.directory / "tables"
     folder.mkdir(exist_ok=True)
     texts = {}
@@ -30,8 +38,13 @@ def export(results: Results) -> list[Path]:
         texts[f"{comparison.name}.tex"] = to_latex(comparison)
     exponents = scaling_table(results)
     if len(exponents):
-        texts["scaling.md"] = _scaling_markdown(exponents)
+        texts["scaling.md"] = _grids_markdown("Scaling exponents", SCALING_CAPTION, scaling_grids(exponents))
         texts["scaling.csv"] = exponents.to_csv(index=False)
+    if results.about.get("break_even"):
+        crossings = break_even_table(results)
+        caption = BREAK_EVEN_CAPTION if len(crossings) else f"{BREAK_EVEN_CAPTION} {NO_BREAK_EVEN}"
+        texts["break_even.md"] = _grids_markdown("Break-even", caption, break_even_grids(crossings))
+        texts["break_even.csv"] = crossings.to_csv(index=False)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
@@ -169,46 +182,9 @@ def _markdown_entry(entry: Entry) -> str:
     return {"best": f"**{text}**", "reference": f"*{text}*", "tie": f"{text} †"}.get(entry.mark, text)
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Exponents against one x, as text: a line per curve, a column per quantity."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-def scaling_grids(exponents: pd.DataFrame) -> list[Grid]:
-    """Lay out a `scaling_table`."""
-    several = len(exponents[["device", "dtype"]].drop_duplicates()) > 1
-    who = ["problem", "estimator", *(["device", "dtype"] if several else [])]
-    grids = []
-    for x, fits in exponents.groupby("x", sort=False):
-        quantities = list(dict.fromkeys(fits["y"]))
-        rows = []
-        for key, group in fits.groupby(who, sort=False):
-            numbers = group[["exponent", "exponent_low", "exponent_high"]].to_numpy(dtype=float).tolist()
-            found = {y: exponent_text(*bounds) for y, bounds in zip(group["y"], numbers, strict=True)}
-            rows.append((*map(str, key), *(found.get(y, "") for y in quantities)))
-        grids.append(Grid(f"Against {label(str(x))}", (*who, *map(label, quantities)), tuple(rows)))
-    return grids
-
-
-def _scaling_markdown(exponents: pd.DataFrame) -> str:
-    lines = ["## Scaling exponents", "", SCALING_CAPTION, ""]
-    for grid in scaling_grids(exponents):
+def _grids_markdown(title: str, caption: str, grids: Sequence[Grid]) -> str:
+    lines = [f"## {md(title)}", "", md(caption), ""]
+    for grid in grids:
         body = [[*map(md, row)] for row in grid.rows]
         lines += [f"### {md(grid.title)}", "", *markdown_table([*map(md, grid.header)], body), ""]
     return "\n".join(lines).rstrip() + "\n"
-
-
-SCALING_CAPTION = (
-    "Exponent k of y ~ x^k over the cells that differ only in x, by least squares on log–log axes; "
-    "in brackets its Student-t interval, where there are more than two points."
-)
-
-
-def exponent_text(exponent: float, low: float, high: float) -> str:
-    """An exponent with its interval: `1.02 [0.98, 1.06]`."""
-    texts = [f"{round(number, 2) + 0.0:.2f}" for number in (exponent, low, high)]
-    return texts[0] if math.isnan(low) else f"{texts[0]} [{texts[1]}, {texts[2]}]"

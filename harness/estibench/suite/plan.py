@@ -93,6 +93,7 @@ class Plan:
     settings: Settings
     devices_auto: bool
     scaling: tuple[dict[str, Any], ...]
+    break_even: tuple[dict[str, Any], ...]
     tables: tuple[dict[str, Any], ...]
     plots: tuple[dict[str, Any], ...]
 

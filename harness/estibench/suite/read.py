@@ -68,6 +68,7 @@ class _Reader:
         wanted = self.baseline(data.get("baseline"), estimators)
         if suite and not self.mistakes:
             self.columns(suite, [component for _, component in problems + estimators])
+            self.between(suite, [component for _, component in estimators])
         self.finish()
         assert suite is not None
         blocks = self.blocks(problems, estimators, devices, tuple(suite.dtypes), wanted)
@@ -91,6 +92,7 @@ class _Reader:
             ),
             devices_auto=device == "auto" or (device is None and suite.devices == "auto"),
             scaling=tuple(entry.model_dump() for entry in suite.scaling),
+            break_even=tuple(entry.model_dump() for entry in suite.break_even),
             tables=tuple(entry.model_dump() for entry in suite.tables),
             plots=tuple(entry.model_dump() for entry in suite.plots),
         )
@@ -217,16 +219,33 @@ class _Reader:
         return fitting
 
     def columns(self, suite: Any, components: list[Component]) -> None:
-        """Check that the columns named by scaling, tables and plots exist."""
+        """Check that the columns named by scaling, break_even, tables and plots exist."""
         parameters = (name for one in components for name in parameter_columns(one.kind, one.parameters))
         known = known_columns(parameters)
-        for section, keys in (("scaling", "xy"), ("tables", ("value", "rows", "columns")), ("plots", "xy")):
+        axes = {"scaling": "xy", "break_even": "xy", "tables": ("value", "rows", "columns"), "plots": "xy"}
+        for section, keys in axes.items():
             for index, entry in enumerate(getattr(suite, section)):
                 for key in keys:
                     column = getattr(entry, key)
                     message = None if column is None else why_unknown(column, known)
                     if message:
                         self.complain((section, index, key), message)
+
+    def between(self, suite: Any, estimators: list[Component]) -> None:
+        """Check that break-evens are between estimators of the suite: names, families, or labels.
+
+        A label names a curve only against a parameter of the problem: else its points differ in the label.
+        """
+        kinds = {called for one in estimators for called in (one.name, one.family)}
+        labels = {one.label for one in estimators}
+        for index, entry in enumerate(suite.break_even):
+            known = kinds | labels if entry.x.startswith("problem_") else kinds
+            for place, called in enumerate(entry.between or ()):
+                if called not in known:
+                    message = f"no estimator of this suite is called {called!r}{did_you_mean(called, known)}"
+                    if called in labels:
+                        message = f"{called!r} is one point of a curve against {entry.x}: name the estimator"
+                    self.complain(("break_even", index, "between", place), message)
 
     def blocks(
         self,

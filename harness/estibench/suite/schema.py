@@ -33,6 +33,14 @@ class Scaling(_Strict):
     x: str = "problem_dim"
 
 
+class BreakEven(_Strict):
+    """Where curves of y against x cross: those of two estimators, or all pairs. x and y are columns of the table."""
+
+    y: str
+    x: str = "problem_dim"
+    between: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+
+
 class Table(_Strict):
     """A pivot of one column of the results."""
 
@@ -73,5 +81,6 @@ class SuiteFile(_Strict):
     problems: Annotated[list[Any], Field(min_length=1)]
     estimators: Annotated[list[Any], Field(min_length=1)]
     scaling: list[Scaling] = []
+    break_even: list[BreakEven] = []
     tables: list[Table] = []
     plots: list[Plot] = []
