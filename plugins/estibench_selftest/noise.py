@@ -15,9 +15,9 @@ BEYOND_LIMITS = ("student3", "lognormal")
 def draw_noise(kind: Noise, shape: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
     """Independent noise of a shape.
 
-    `normal`; `laplace`, kurtosis 6; `exponential`, skewness 2, kurtosis 9; `student` with 5 degrees of freedom, kurtosis
-    9, whose squares have no third moment. `BEYOND_LIMITS` of what an interval can cover: `student3`, whose squares have no variance,
-    and `lognormal`, skewness 6.2, kurtosis 114.
+    `normal`; `laplace`, kurtosis 6; `exponential`, skewness 2, kurtosis 9; `student` with 5 degrees of freedom,
+    kurtosis 9, whose squares have no third moment. `BEYOND_LIMITS` of what an interval can cover: `student3`, whose
+    squares have no variance, and `lognormal`, skewness 6.2, kurtosis 114.
     """
     if kind == "exponential":
         return -1 - _log_uniform(shape, generator, dtype)

@@ -21,7 +21,7 @@ SUITE = "selftest"
 
 @click.command("selftest", short_help="Check the harness against estimators that are known.")
 @click.option("--quick", is_flag=True, help="Within a minute, with fewer repetitions.")
-@click.option("--repetitions", type=click.IntRange(min=2), metavar="N", help="Repeat the suite N times; default 1000.")
+@click.option("--repetitions", type=click.IntRange(min=2), metavar="N", help="Repeat the suite N times; default 500.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes; default one per core.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory of the run; default results/runs/….")
 @click.pass_context

@@ -150,7 +150,7 @@ def _variance(
         return _certain(title, found.value, claimed, False)
     if min(claimed, found.value) <= tolerance**2:  # rounding noise on one side: nothing to compare but size
         return _certain(title, found.value, claimed, max(found.value, claimed) <= tolerance**2)
-    error = float(m.squared_deviations.std()) / math.sqrt(m.n) / found.value
+    error = math.sqrt(float(m.squared_deviations.var()) / m.n + m.variance_of_centring) / found.value
     return Evidence(
         title,
         variance_p_value(m, claimed),

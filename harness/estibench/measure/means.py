@@ -49,8 +49,12 @@ class Summary:
     skewness: Array
 
 
-def summarise(samples: Tensor) -> Summary:
-    """Summary of samples (n,) or (n, D), n ≥ 2."""
+def summarise(samples: Tensor, extra: float = 0.0) -> Summary:
+    """Summary of samples (n,) or (n, D), n ≥ 2.
+
+    Args:
+        extra: variance of the mean beyond what the samples show; the deviation is enlarged accordingly.
+    """
     columns = samples if samples.ndim == 2 else samples[:, None]
     n = columns.shape[0]
     mean = columns.mean(0)
@@ -58,7 +62,7 @@ def summarise(samples: Tensor) -> Summary:
     square = centred.square().mean(0)
     third = (centred**3).mean(0)
     skewness = torch.where(square > 0, third / square.clamp(min=torch.finfo(square.dtype).tiny) ** 1.5, 0.0)
-    deviation = (square * n / (n - 1)).sqrt()
+    deviation = (square * n / (n - 1) + n * extra).sqrt()
     return Summary(n, mean.numpy(), deviation.numpy(), skewness.nan_to_num(0.0, 0.0, 0.0).numpy())
 
 
@@ -86,9 +90,9 @@ def mean_interval(samples: Tensor, confidence: float) -> Interval:
     return Interval(float(y.mean[0]), float(low[0]), float(high[0]))
 
 
-def positive_mean_interval(samples: Tensor, confidence: float) -> Interval:
-    """Mean of n non-negative scalars."""
-    y = summarise(samples)
+def positive_mean_interval(samples: Tensor, confidence: float, extra: float = 0.0) -> Interval:
+    """Mean of n non-negative scalars; `extra` as in `summarise`."""
+    y = summarise(samples, extra)
     low, high = mean_bounds(y, (1 - confidence) / 2, positive=True)
     return Interval(float(y.mean[0]), float(low[0]), float(high[0]))
 
@@ -113,9 +117,9 @@ def mean_p_value(samples: Tensor, mu: float, tolerance: float = 0.0) -> float:
     return _p_value(min(abs(student), _abs(transformed(y, nearest))), y.n)
 
 
-def positive_mean_p_value(samples: Tensor, mu: float) -> float:
+def positive_mean_p_value(samples: Tensor, mu: float, extra: float = 0.0) -> float:
     """Two-sided p-value of E y = mu > 0 for n non-negative scalars; Student's t is taken on the log scale."""
-    y = summarise(samples)
+    y = summarise(samples, extra)
     mean, deviation = float(y.mean[0]), float(y.deviation[0])
     if deviation == 0 or mean <= 0:
         return float(math.isclose(mean, mu, rel_tol=1e-6))

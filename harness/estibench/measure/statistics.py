@@ -80,6 +80,11 @@ class Moments:
         corrected = (n - 1) ** 2 / max((n + 1) * (n - 2), 1) * (raw - self.trace**2 / (n - 1))
         return max(corrected, self.trace**2 / self.components)  # tr Σ² ≥ (tr Σ)²/D, by Cauchy–Schwarz
 
+    @property
+    def variance_of_centring(self) -> float:
+        """Variance that tr S owes to ḡ in place of E g, 2 tr(Σ²)/n²: all of it where every ‖g_i − E g‖ is the same."""
+        return 2 * self.trace_squared / self.n**2
+
     @cached_property
     def variance_along_bias(self) -> float:
         """b̂ᵀSb̂/‖b̂‖² for b̂ = ḡ − t."""
@@ -99,7 +104,7 @@ def mse_interval(m: Moments, confidence: float) -> Interval:
 
 def variance_interval(m: Moments, confidence: float) -> Interval:
     """tr Cov(g)."""
-    return positive_mean_interval(m.squared_deviations, confidence)
+    return positive_mean_interval(m.squared_deviations, confidence, m.variance_of_centring)
 
 
 def mean_error_interval(m: Moments, confidence: float) -> Interval:
@@ -169,7 +174,7 @@ def unbiasedness_p_value(m: Moments, tolerance: float) -> float:
 
 def variance_p_value(m: Moments, claimed: float) -> float:
     """p-value of tr Cov(g) = claimed > 0."""
-    return positive_mean_p_value(m.squared_deviations, claimed)
+    return positive_mean_p_value(m.squared_deviations, claimed, m.variance_of_centring)
 
 
 def cosine_interval(draws: Tensor, truth: Tensor, confidence: float) -> Interval:

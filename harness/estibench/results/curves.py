@@ -24,7 +24,7 @@ class Curve:
         family: estimator without its numbers.
         estimator_name: the estimator's registered name.
         points: columns `x` and `y`, positive, and the bounds `low` and `high` of y: y itself where it is exact, NaN
-            where the table has none or one that is not positive and finite.
+            where the table has none or one that is not positive and finite; `cell`, the point's label in the table.
         exact: whether y is counted, not measured.
     """
 
@@ -93,7 +93,7 @@ def curves(frame: pd.DataFrame, y: str, x: str) -> list[Curve]:
         first = rows.loc[members[0], names].astype(str).to_dict()
         if not x.startswith(("problem_", "estimator_")):
             first["estimator"] = first["family"]
-        points = measured.loc[members].sort_values("x").reset_index(drop=True)
+        points = measured.loc[members].rename_axis("cell").sort_values("x").reset_index()
         curve = Curve(**{str(name): value for name, value in first.items()}, points=points, exact=exact)
         if curve.distinct >= 2:
             found.append(curve)

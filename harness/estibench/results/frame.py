@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from estibench.columns import IDENTITY, MEASURED, WITH_INTERVAL, parameter_columns
+from estibench.results.scaling_claims import scaling_evidence
 from estibench.results.verdicts import judge, judge_ratios
 
 if TYPE_CHECKING:
@@ -28,15 +29,21 @@ def identity(cell: Any, suite: str) -> dict[str, Any]:
     }
 
 
-def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Rows of the store as a table, with verdicts and work-normalised errors added."""
+def to_frame(rows: Sequence[dict[str, Any]], confidence: float = 0.95) -> pd.DataFrame:
+    """Rows of the store as a table, with verdicts and work-normalised errors added.
+
+    Args:
+        confidence: of the intervals in the rows.
+    """
     import pandas as pd
 
     rows = [dict(row) for row in rows]
-    judge(rows)
-    judge_ratios(rows)
     for row in rows:
         _normalise_by_work(row)
+    for number, evidence in scaling_evidence(pd.DataFrame(rows), confidence).items():
+        rows[number]["claims"] = [*rows[number]["claims"], *evidence]
+    judge(rows)
+    judge_ratios(rows)
     frame = pd.DataFrame(rows)
     return frame[_ordered(list(frame.columns))]
 

@@ -23,6 +23,7 @@ class Fit:
         scale: y at x = 1.
         error: standard error of the exponent; 0 where y is exact; NaN where there is nothing to judge by.
         freedom: degrees of freedom of the Student-t quantile that goes with `error`; infinite for the normal one.
+        errors: both estimates of `error`, from the points' own errors and from their scatter; NaN where there is none.
         exact: whether y is counted, not measured. A hypothesis on the exponent is then a matter of `low` and `high`,
             which hold every local slope (up to rounding, some 1e-15), and not of chance.
     """
@@ -34,6 +35,7 @@ class Fit:
     error: float
     freedom: float
     exact: bool
+    errors: tuple[float, float] = (math.nan, math.nan)
 
 
 def fit(curve: Curve, confidence: float) -> Fit:
@@ -71,13 +73,15 @@ def fit_power_law(x: Any, y: Any, confidence: float = 0.95, log_errors: Any = No
     if log_errors is not None:
         propagated = math.sqrt(float((centred**2 * np.asarray(log_errors, dtype=float) ** 2).sum())) / spread
     error, freedom, half_width = propagated, math.inf, normal_quantile(confidence) * propagated
+    scatter = math.nan
     if len(log_x) > 2:
         residuals = log_y - offset - slope * log_x
         scatter = math.sqrt(float((residuals**2).sum()) / (len(log_x) - 2) / spread)
         wider = float(stats.t.ppf(0.5 + confidence / 2, len(log_x) - 2)) * scatter
         if not half_width >= wider:
             error, freedom, half_width = scatter, len(log_x) - 2, wider
-    return Fit(slope, slope - half_width, slope + half_width, math.exp(offset), error, freedom, exact=False)
+    bounds = (slope - half_width, slope + half_width)
+    return Fit(slope, *bounds, math.exp(offset), error, freedom, exact=False, errors=(propagated, scatter))
 
 
 def fit_exact_power_law(x: Any, y: Any) -> Fit:

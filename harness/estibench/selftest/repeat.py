@@ -26,8 +26,10 @@ NOMINAL = (0.93, 0.97)
 AT_LEAST = (0.93, 1.0)
 CONSERVATIVE = ("component_rmse_max", "component_bias_max")  # by construction: see `measure.statistics`
 LEVEL = 0.05
+ROUNDING = 1e-9
 SINGLE_TESTS = (-math.inf, 0.07)  # an interval that covers with 93 % is a test that rejects 7 %
 POWER = (0.8, 1.0)
+PROMISE = "promised power"
 SHORTFALL = 0.05  # by which a measured power may stay below the promised one
 
 
@@ -114,7 +116,7 @@ def measure(host: Host, plan: Plan, seed: int) -> tuple[list[dict[str, Any]], di
     return list(rows.values()), estimators
 
 
-def lines(plan: Plan, outcomes: Iterable[list[Outcome]]) -> list[Line]:
+def lines(outcomes: Iterable[list[Outcome]]) -> list[Line]:
     """One line for each subject, over all repetitions."""
     tallies: dict[tuple[str, str], _Tally] = {}
     number = 0
@@ -123,22 +125,21 @@ def lines(plan: Plan, outcomes: Iterable[list[Outcome]]) -> list[Line]:
         found = defaultdict(list)
         for outcome in repetition:
             found[outcome.check, outcome.subject].append(outcome)
-        for subject, some in found.items():
-            tally = tallies.setdefault(subject, _Tally(some[0].goal))
+        for name, some in found.items():
+            tally = tallies.setdefault(name, _Tally(some[0].goal))
             tally.by_repetition.append(sum(outcome.hit for outcome in some) / len(some))
             tally.cells = max(tally.cells, len(some))
     made = []
-    promised = {subject: tally for (check, subject), tally in tallies.items() if check == "promised power"}
     for (check, subject), tally in tallies.items():
-        if check == "promised power":
-            continue
-        fractions = torch.tensor(tally.by_repetition, dtype=torch.float64)
         over = f"{number} repetitions" + (f" × {tally.cells} cells" if tally.cells > 1 else "")
         goal = tally.goal
-        if check == "power" and subject in promised:
-            mean = sum(promised[subject].by_repetition) / len(promised[subject].by_repetition)
+        promise = tallies.get((PROMISE, subject))
+        if promise is not None:
+            mean = sum(promise.by_repetition) / len(promise.by_repetition)
             goal, over = (mean - SHORTFALL, 1.0), f"{over}; promised {100 * mean:.1f} %"
-        made.append(mean_share(check, subject, fractions, tally.cells, goal, over))
+        if check != PROMISE:
+            fractions = torch.tensor(tally.by_repetition, dtype=torch.float64)
+            made.append(mean_share(check, subject, fractions, tally.cells, goal, over))
     return sorted(made, key=lambda line: (line.check, line.goal == UNJUDGED))
 
 
@@ -168,7 +169,7 @@ def _coverage(row: dict[Any, Any], known: Any, estimator: Known) -> Iterator[Out
         if quantity == "mse_ratio" and row["estimator"] == row.get("baseline"):
             continue
         low, high = row[f"{quantity}_low"], row[f"{quantity}_high"]
-        slack = 1e-9 * abs(truth)
+        slack = ROUNDING * abs(truth)
         goal = AT_LEAST if quantity in CONSERVATIVE else NOMINAL
         yield Outcome(
             "coverage",
@@ -183,11 +184,17 @@ def _power(row: dict[Any, Any], claim: dict[str, Any]) -> Iterator[Outcome]:
     subject = f"{row['estimator']}: {claim['claim']}, {row['components']:.0f} components"
     yield Outcome("power", subject, float(claim["verdict"] == "refuted"), POWER)
     if str(row["estimator_name"]).startswith("claims_"):
-        yield Outcome("promised power", subject, claim["power"], POWER)
+        yield Outcome(PROMISE, subject, claim["power"], POWER)
 
 
 def _true_claim(claim: dict[str, Any], estimator: Known) -> Iterator[Outcome]:
     """Whether a test at 5 % rejects a true claim; counted and exact ones never may."""
+    judged = estimator.coverable
     subject = f"{claim['claim']}, {estimator.tails}"
-    goal = SINGLE_TESTS if estimator.coverable else UNJUDGED
-    yield Outcome("false rejection at 5 %", subject, float(claim["p_value"] < LEVEL), goal)
+    yield Outcome(
+        "false rejection at 5 %", subject, float(claim["p_value"] < LEVEL), SINGLE_TESTS if judged else UNJUDGED
+    )
+    if "exponent_of" in claim:  # with few points its interval is conservative: Student's t on the scatter
+        covered = float(claim["low"] - ROUNDING <= claim["claimed"] <= claim["high"] + ROUNDING)
+        subject = f"exponent of {claim['exponent_of']}, {estimator.tails}"
+        yield Outcome("coverage", subject, covered, AT_LEAST if judged else UNJUDGED)
