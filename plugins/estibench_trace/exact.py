@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from estibench import Cost, Estimator, PositiveInt, Unsupported, count
+from estibench import Cost, Estimator, PositiveInt, ScalesAs, Unsupported, count
 from estibench import Exact as ExactClaim
 from estibench_trace.contract import DivergenceProblem, TraceProblem, diagonal_entries, unit_rows
 
@@ -30,7 +30,11 @@ class Exact(Estimator):
     method: Literal["vjp", "vjp_loop", "jvp", "jacrev", "jacfwd"] = "vjp"
     rows: PositiveInt = 2048
 
-    claims = (ExactClaim(), Cost("matvec", lambda problem, estimator: problem.dim, "m"))
+    claims = (
+        ExactClaim(),
+        Cost("matvec", lambda problem, estimator: problem.dim, "m"),
+        ScalesAs("cost_matvec", "problem_dim", 1),
+    )
     citation = "Grathwohl et al., FFJORD, ICLR 2019, section 3 (the O(m²) baseline)."
 
     def estimate(self, problem: TraceProblem, generator: torch.Generator) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from estibench import Cost, ErrorBarEstimator, PositiveInt, Unbiased, Unsupported, Variance
+from estibench import Cost, ErrorBarEstimator, PositiveInt, ScalesAs, Unbiased, Unsupported, Variance
 from estibench_trace.contract import TraceProblem
 from estibench_trace.noise import Noise, draw_probes
 
@@ -60,6 +60,14 @@ class Hutchinson(ErrorBarEstimator):
         Unbiased(),
         Variance(hutchinson_variance, "closed form of the noise"),
         Cost("matvec", lambda problem, estimator: estimator.probes, "k"),
+        ScalesAs("cost_matvec", "problem_dim", 0),
+        ScalesAs(
+            "variance",
+            "estimator_probes",
+            -1,
+            when=lambda problem, estimator: estimator.noise != "orthogonal",
+            given="probes are independent",
+        ),
     )
     citation = "Girard 1989; Hutchinson 1990, Communications in Statistics 19(2), 433–450."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -103,7 +104,9 @@ def claim(verdict: str) -> dict[str, Any]:
         "low": 76,
         "high": 76,
         "claimed": 90,
-        "decisive": decisive,
+        "noncentrality": math.inf if decisive else 0.0,
+        "numerator": 1.0,
+        "denominator": math.inf,
     }
 
 

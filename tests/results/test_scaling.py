@@ -130,7 +130,13 @@ def test_estimators_parameter_as_x() -> None:
 def test_points_are_ordered_and_keep_their_intervals() -> None:
     rows = [row(256, 4.0, time_low=3.0, time_high=5.0), row(16, 1.0, time_low=0.5, time_high=2.0)]
     points = curves(Results(Path(), {}, rows).frame, "time", "problem_dim")[0].points
-    assert points.to_dict("list") == {"x": [16.0, 256.0], "y": [1.0, 4.0], "low": [0.5, 3.0], "high": [2.0, 5.0]}
+    assert points.to_dict("list") == {
+        "cell": [1, 0],
+        "x": [16.0, 256.0],
+        "y": [1.0, 4.0],
+        "low": [0.5, 3.0],
+        "high": [2.0, 5.0],
+    }
 
 
 def test_unknown_columns_and_no_ok_cells_give_nothing() -> None:

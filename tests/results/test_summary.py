@@ -44,9 +44,13 @@ def failed(estimator: str, status: str, reason: str, problem: str = "matrix(dim=
     }
 
 
+FREEDOM = {"numerator": 1.0, "denominator": math.inf}
+
+
 def claim(measured: float, p_value: float, decisive: bool = True) -> dict[str, Any]:
     interval = {"measured": measured, "low": 0.9 * measured, "high": 1.1 * measured}
-    return {"claim": "unbiased", "p_value": p_value, **interval, "claimed": 0.0, "decisive": decisive}
+    shift = math.inf if decisive else 0.0
+    return {"claim": "unbiased", "p_value": p_value, **interval, "claimed": 0.0, "noncentrality": shift, **FREEDOM}
 
 
 def run(*rows: dict[str, Any]) -> Results:

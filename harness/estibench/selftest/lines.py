@@ -64,10 +64,10 @@ class Line:
 
     @property
     def number(self) -> str:
-        """The measured number in words: `94.8 % [93.9, 95.6]`."""
+        """The measured number in words: `94.8 [93.9, 95.6] %`."""
         value, low, high = (self._shown(number) for number in (self.found.value, self.found.low, self.found.high))
         interval = f" [{low}, {high}]" if (low, high) != (value, value) else ""
-        return f"{value} {self.unit}{interval}".strip()
+        return f"{value}{interval} {self.unit}".strip()
 
     @property
     def wanted(self) -> str:
@@ -76,8 +76,11 @@ class Line:
         if self.goal == UNJUDGED:
             return "–"
         if low == float("-inf"):
-            return f"≤ {self._shown(high)}"
-        return f"{self._shown(low)}–{self._shown(high)}" if low < high else self._shown(low)
+            return f"≤ {self._shown(high)} {self.unit}".strip()
+        if self.unit == "%" and low < high == 1:
+            return f"≥ {self._shown(low)} %"
+        bounds = f"{self._shown(low)}–{self._shown(high)}" if low < high else self._shown(low)
+        return f"{bounds} {self.unit}".strip()
 
     def _shown(self, number: float) -> str:
         return f"{100 * number:.1f}".removesuffix(".0") if self.unit == "%" else f"{number:.3g}"

@@ -1,0 +1,164 @@
+"""Claims, their evidence and verdicts: each kind on draws that keep it and on draws that break it."""
+
+import math
+
+import pytest
+import torch
+from scipy import stats
+
+from estibench import Bias, Claim, Cost, ErrorBar, Exact, ScalesAs, Unbiased, Variance
+from estibench.measure.claims import gather_evidence, scaling_claims
+from estibench.measure.statistics import Moments, covered
+from estibench.results.verdicts import ERROR_RATE, judge, power
+
+
+class Problem:
+    """The truth is (1, 2)."""
+
+    torch_dtype = torch.float64
+    magnitude = 2.0
+    truth = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    linear = True
+
+
+class Claiming:
+    """An estimator by its claims only."""
+
+    def __init__(self, *claims):
+        self.claims = claims
+
+
+def draws(n=512, seed=0, bias=0.0, scale=1.0):
+    generator = torch.Generator().manual_seed(seed)
+    return Problem.truth + bias + scale * torch.randn(n, 2, generator=generator, dtype=torch.float64)
+
+
+def verdicts(values, *claims, counts=None, errors=None):
+    cover = None if errors is None else covered(values, errors, Problem.truth, 0.95)
+    moments = Moments(values, Problem.truth)
+    row = {"claims": gather_evidence(Claiming(*claims), Problem, moments, counts or {}, cover, 0.95)}
+    judge([row])
+    return {claim["claim"]: claim["verdict"] for claim in row["claims"]}
+
+
+def test_bias_by_formula():
+    per_component = torch.tensor([0.5, -0.5])
+    values = draws(bias=per_component)
+    assert verdicts(
+        values,
+        Bias(lambda problem, estimator: per_component, "right"),
+        Bias(lambda problem, estimator: -per_component, "wrong sign"),
+        Bias(lambda problem, estimator: 0.0, "none"),
+        Bias(lambda problem, estimator: float("nan"), "undefined"),
+        Bias(lambda problem, estimator: None, "not claimed here"),
+        Unbiased(),
+    ) == {
+        "bias = right": "supported",
+        "bias = wrong sign": "refuted",
+        "bias = none": "refuted",
+        "bias = undefined": "refuted",
+        "unbiased": "refuted",
+    }
+    assert verdicts(draws(bias=0.5), Bias(lambda problem, estimator: 0.5)) == {"bias": "supported"}
+
+
+def test_a_conditional_claim_is_tested_where_its_condition_holds():
+    on = Unbiased(when=lambda problem, estimator: problem.linear, given="the objective is linear")
+    off = Unbiased(when=lambda problem, estimator: not problem.linear, given="the objective is not linear")
+    assert verdicts(draws(bias=1.0), on, off) == {"unbiased if the objective is linear": "refuted"}
+
+
+def test_error_bars():
+    one = torch.ones(512, 2, dtype=torch.float64)
+    assert verdicts(draws(), ErrorBar(), errors=one) == {"error bar covers": "supported"}
+    assert verdicts(draws(), ErrorBar(), errors=2 * one) == {"error bar covers": "supported"}, "too long is no lie"
+    assert verdicts(draws(), ErrorBar(), errors=one / 2) == {"error bar covers": "refuted"}
+    honest = ErrorBar(lambda problem, estimator: 0.67, "67 %")
+    assert verdicts(draws(), honest, errors=one / 2) == {"error bar covers 67 %": "supported"}
+    assert verdicts(draws(), ErrorBar()) == {}, "no error bar, nothing to test"
+
+
+def test_variance_cost_and_exactness():
+    values = draws(scale=0.5)
+    found = verdicts(
+        values,
+        Variance(lambda problem, estimator: torch.tensor([0.25, 0.25]), "σ² each"),
+        Variance(lambda problem, estimator: 0.25, "a missing factor 2"),
+        Cost("vjp", lambda problem, estimator: 3, "3"),
+        Cost("jvp", lambda problem, estimator: 1, "1"),
+        Exact(),
+        counts={"vjp": 3},
+    )
+    assert found == {
+        "variance = σ² each": "supported",
+        "variance = a missing factor 2": "refuted",
+        "vjp = 3": "supported",
+        "jvp = 1": "refuted",
+        "exact": "refuted",
+    }
+
+
+def test_few_draws_leave_a_claim_undecided():
+    assert verdicts(draws(8), Unbiased()) == {"unbiased": "undecided"}
+    assert verdicts(draws(8), Variance(lambda problem, estimator: 2.0)) == {"variance": "undecided"}
+
+
+def test_power_is_that_of_the_t_test():
+    """One component: noncentral F with one degree of freedom is the square of noncentral t."""
+    evidence = {"noncentrality": 9.0, "numerator": 1.0, "denominator": 30.0}
+    critical = stats.t.isf(0.005, 30)
+    expected = stats.nct.sf(critical, 30, 3.0) + stats.nct.cdf(-critical, 30, 3.0)
+    assert power(evidence, 0.01) == pytest.approx(expected, rel=1e-6)
+    assert power(evidence | {"denominator": math.inf}, 0.05) == pytest.approx(0.851, abs=1e-3)
+    assert power(evidence | {"noncentrality": math.inf}, 1e-9) == 1
+    assert power(evidence | {"noncentrality": 1e5}, 1e-9) == 1
+
+
+def test_the_promised_power_is_the_measured_one():
+    """300 cells with a bias of half the RMSE, at the level of one among 100 tests.
+
+    A power off by more than 0.1 has probability below 1e-3 (three standard errors of a share near one half).
+    """
+    level, promised, found = ERROR_RATE / 100, [], 0
+    bias = 1 / math.sqrt(3)
+    for seed in range(300):
+        moments = Moments(draws(28, seed, bias), Problem.truth)
+        (evidence,) = gather_evidence(Claiming(Unbiased()), Problem, moments, {}, None, 0.95)
+        promised.append(power(evidence, level))
+        found += evidence["p_value"] < level
+    assert 0.3 < sum(promised) / 300 < 0.9
+    assert abs(found / 300 - sum(promised) / 300) < 0.1
+
+
+def test_holm_holds_over_the_run():
+    """A p-value that would be refuted alone stands among many."""
+    evidence = {"claim": "c", "p_value": 0.01, "noncentrality": math.inf, "numerator": 1.0, "denominator": math.inf}
+    alone = [{"claims": [dict(evidence)]}]
+    judge(alone)
+    assert alone[0]["claims_refuted"] == 1
+    among = [{"claims": [dict(evidence)]}, *({"claims": [evidence | {"p_value": 0.5}]} for _ in range(9))]
+    judge(among)
+    assert [row["claims_refuted"] for row in among] == [0] * 10
+    assert among[0]["claims"][0]["p_adjusted"] == pytest.approx(0.1)
+
+
+def test_titles():
+    claims = [
+        (Unbiased(given="f is linear", when=lambda problem, estimator: True), "unbiased if f is linear"),
+        (Variance(text="σ²", given="n > 1"), "variance = σ² if n > 1"),
+        (ScalesAs("time", "problem_dim", 2, tolerance=0.1), "time ~ problem_dim^2 ± 0.1"),
+    ]
+    for claim, title in claims:
+        assert claim.title == title
+    with pytest.raises(TypeError):
+        Claim()
+
+
+def test_claims_about_scaling_wait_for_the_run():
+    applies = ScalesAs("variance", "estimator_probes", -1)
+    not_here = ScalesAs("time", "problem_dim", 1, when=lambda problem, estimator: False)
+    moments = Moments(draws(8), Problem.truth)
+    assert gather_evidence(Claiming(applies), Problem, moments, {}, None, 0.95) == []
+    assert scaling_claims(Claiming(applies, not_here), Problem) == [
+        {"claim": applies.title, "y": "variance", "x": "estimator_probes", "exponent": -1, "tolerance": 0.0}
+    ]
