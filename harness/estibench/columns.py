@@ -49,6 +49,8 @@ MEASURED = {
     "baseline": "estimator that times are compared with",
     "threads": "torch's intra-op threads",
     "work": "amount of the task's cost unit in one estimate",
+    "front_work": "whether no other cell of the block is shown to be better by (mse, work)",
+    "front_time": "whether no other cell of the block is shown to be better by (mse, time)",
     "claims": "evidence for each claim, with its verdict",
     "claims_supported": "number of claims supported",
     "claims_refuted": "number of claims refuted",
