@@ -57,7 +57,7 @@ def _names(quantity: str) -> tuple[str, str, str]:
 
 def _with_bounds(row: dict[str, Any], quantity: str) -> tuple[float, ...]:
     """Value, low and high; the value alone where a bound is missing; nothing where the value is."""
-    value, *bounds = (row.get(name) for name in _names(quantity))
+    value, low, high = (row.get(name) for name in _names(quantity))
     if value is None:
         return ()
-    return (value,) if None in bounds else (value, *bounds)
+    return (value,) if low is None or high is None else (value, low, high)
