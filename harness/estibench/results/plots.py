@@ -108,7 +108,7 @@ def to_svg(results: Results, picture: Picture) -> str:
 def pictures(results: Results) -> Iterator[Picture]:
     """The figures that the suite asks for and that have something to draw."""
     looks = looks_of(results.frame)
-    level = float(results.about.get("settings", {}).get("confidence", 0.95))
+    level = results.confidence
     parts = list(blocks(results.frame))
     taken: Counter[str] = Counter()
     for plot in results.about.get("plots") or []:

@@ -40,6 +40,11 @@ class Results:
         return to_frame(self.rows)
 
     @property
+    def confidence(self) -> float:
+        """The level of all intervals of the run."""
+        return float(self.about.get("settings", {}).get("confidence", 0.95))
+
+    @property
     def exit_code(self) -> int:
         """0 when every cell is ok or declared unsupported; 1 when one failed; 2 for a problem without a truth.
 
