@@ -74,6 +74,9 @@ WITH_INTERVAL = {
     "mse_work": "mse × work: work-normalised error by counted cost",
 }
 
+# The errors by which estimators are ranked, without units.
+EFFICIENCIES = {"mse_work": "MSE × work", "mse_time": "MSE × time"}
+
 LABELS = {
     "relative_rmse": "relative RMSE",
     "rmse": "RMSE",

@@ -126,6 +126,12 @@ baseline: exct
         ("scaling: [{y: tme}]", "9:12: scaling[0].y: unknown column 'tme'; did you mean 'time'?"),
         ("tables: [{name: t, value: rmsee}]", "9:20: tables[0].value: unknown column 'rmsee'; did you mean 'rmse'?"),
         ("plots: [{kind: error_cost, x: wrk}]", "9:28: plots[0].x: unknown column 'wrk'; did you mean 'work'?"),
+        (
+            "plots: [{kind: ranks, y: mse_tme}]",
+            "9:23: plots[0].y: ranks are by mse_work or mse_time, got 'mse_tme'",
+        ),
+        ("plots: [{kind: ranks, y: relative_rmse}]", "9:23: plots[0].y: ranks are by mse_work or mse_time, got 'rel"),
+        ("plots: [{kind: ranks, x: work}]", "9:23: plots[0].x: a plot of ranks has no x"),
         ("plots: [{kind: pie}]", "9:10: plots[0].kind: input should be"),
     ],
 )

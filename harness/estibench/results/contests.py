@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from estibench.columns import label
+from estibench.columns import EFFICIENCIES, label
 from estibench.results.comparison import at_rounding, is_reference
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 SAME_WORK = 1.5  # budgets within this factor count as the same
 MOST_CLASSES = 5
 CONTESTED = ("mse", "mse_low", "mse_high", "work", "time", "mse_work", "mse_time")
-EFFICIENCIES = {"mse_work": "MSE × work", "mse_time": "MSE × time"}
 
 AT_EQUAL_WORK = (
     "The kind of estimator with the lowest error among those whose work is the same within a factor of 1.5. "

@@ -50,6 +50,17 @@ class Ranking:
         """The estimator of lowest mean rank, and all that are not told apart from it."""
         return self.estimators[: self.groups[0][1] + 1]
 
+    @property
+    def size(self) -> str:
+        """How large the comparison is, and how finely it tells apart, in words."""
+        difference = f"critical difference {self.critical_difference:.1f}"
+        return f"k = {len(self.estimators)} estimators, N = {self.blocks} blocks, {difference}"
+
+    @property
+    def chance(self) -> str:
+        """The p-value in words."""
+        return "p < 0.0001" if self.p_value < 1e-4 else f"p = {self.p_value:.2g}"
+
 
 def ranking(cells: pd.DataFrame, column: str, level: float) -> Ranking | None:
     """Rank the stochastic estimators of one task by a work-normalised error, `mse_work` or `mse_time`.

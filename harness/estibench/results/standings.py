@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from estibench.results.contests import EFFICIENCIES, SummaryTable
+from estibench.columns import EFFICIENCIES
+from estibench.results.contests import SummaryTable
 from estibench.results.ranks import Ranking, ranking
 
 if TYPE_CHECKING:
@@ -50,13 +51,8 @@ def tests_in_words(found: dict[str, Ranking]) -> str:
     """What the tests rest on, said once for errors that rank as many estimators over as many blocks."""
     sizes: dict[str, list[str]] = {}
     for column, one in found.items():
-        size = (
-            f"k = {len(one.estimators)} estimators, N = {one.blocks} blocks, "
-            f"critical difference {one.critical_difference:.1f}"
-        )
-        p_value = "< 0.0001" if one.p_value < 1e-4 else f"= {one.p_value:.2g}"
-        sizes.setdefault(size, []).append(f"p {p_value} by {EFFICIENCIES[column]}")
-    return " ".join(f"{size}; Friedman's {', '.join(texts)}." for size, texts in sizes.items())
+        sizes.setdefault(one.size, []).append(f"{one.chance} by {EFFICIENCIES[column]}")
+    return " ".join(f"{size}; Friedman's {', '.join(chances)}." for size, chances in sizes.items())
 
 
 def _mean_rank(found: Ranking, estimator: str) -> float:
