@@ -49,6 +49,12 @@ def test_diagram_shows_ranks_groups_and_the_critical_difference() -> None:
     assert "k = 3 estimators, N = 8 blocks, critical difference 1.2; Friedman's p < 0.0001." in picture.caption
 
 
+def test_the_ends_of_the_scale_are_labelled_on_top_so_that_no_lines_cross() -> None:
+    (axis,) = next(pictures(results(*cells("a", "b", "c", "d"), plots=[RANKS]))).draw().axes
+    line = {text.get_text(): text.xy[1] for text in axis.texts if hasattr(text, "xy")}
+    assert line["a"] == line["d"] < line["b"] == line["c"]
+
+
 def test_one_picture_per_task_over_all_devices_and_problems_may_be_chosen() -> None:
     rows = [*cells("a", "b"), *cells("a", "b", problems="xyz", task="flow"), *cells("a", "b", device="cuda")]
     found = list(pictures(results(*rows, row("c", "p", 1.0), plots=[{**RANKS, "title": "Who leads"}])))
@@ -66,17 +72,19 @@ def test_without_a_ranking_nothing_is_drawn(tmp_path: Path) -> None:
     assert export(results(plots=[RANKS], directory=tmp_path)) == []
 
 
+@pytest.mark.parametrize("name", ["e{}", "hutchinson(noise=orthogonal, probes={})"])
 @pytest.mark.parametrize("k", [2, 3, 15, 40])
-def test_all_texts_lie_inside_and_clear_of_each_other(k: int) -> None:
+def test_all_texts_lie_inside_and_clear_of_each_other(k: int, name: str) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    names = [f"hutchinson(noise=orthogonal, probes={at})" for at in range(k)]
+    names = [name.format(at) for at in range(k)]
     means = tuple(1 + (k - 1) * (at / max(k - 1, 1)) ** 0.5 for at in range(k))
     difference = 1.39 * (k - 1)  # as large as it gets
     groups = ((0, k // 2), (k // 2, k - 1))
     found = Ranking(tuple(names), means, 2, (), 0.01, difference, groups)
-    run = results(*(row(name, "p", 1.0) for name in names), plots=[])
-    figure = draw_ranks(found, looks_of(run.frame), dict.fromkeys(names, "hutchinson"), "MSE × time")
+    families = dict(zip(names, (name.partition("(")[0] for name in names), strict=True))
+    looks = looks_of(results(*(row(name, "p", 1.0) for name in names), plots=[]).frame)
+    figure = draw_ranks(found, looks, families, "MSE × time")
     renderer = FigureCanvasAgg(figure).get_renderer()
     boxes = [text.get_window_extent(renderer) for text in figure.axes[0].texts]
     assert not any(one.overlaps(two) for one, two in itertools.combinations(boxes, 2))
