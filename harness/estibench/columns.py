@@ -53,6 +53,8 @@ MEASURED = {
     "baseline": "estimator that errors and times are compared with",
     "threads": "torch's intra-op threads",
     "work": "amount of the task's cost unit in one estimate",
+    "front_work": "whether no other cell of the block is shown to be better by (mse, work)",
+    "front_time": "whether no other cell of the block is shown to be better by (mse, time)",
     "claims": "evidence for each claim, with its verdict",
     "scaling_claims": "claims about exponents, tested over the run on the curve's last cell",
     "claims_supported": "number of claims supported",
@@ -83,6 +85,8 @@ WITH_INTERVAL = {
 }
 
 COUNTED = {"work", "flops", "peak_bytes"}  # and every cost: counted in one pass, so free of noise
+# The errors by which estimators are ranked, without units.
+EFFICIENCIES = {"mse_work": "MSE × work", "mse_time": "MSE × time"}
 
 LABELS = {
     "relative_rmse": "relative RMSE",

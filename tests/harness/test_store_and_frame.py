@@ -4,7 +4,6 @@ import math
 
 import estibench
 from estibench.results import Results
-from estibench.results.frame import to_frame
 from estibench.results.store import Store
 from estibench.results.table_files import export
 from estibench.results.verdicts import holm
@@ -41,12 +40,6 @@ def test_holm():
     assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
     assert holm([]) == []
     assert holm([0.9, 0.8]) == [1.0, 1.0]
-
-
-def test_work_normalised_errors():
-    frame = to_frame([row(mse=2.0, mse_low=1.0, mse_high=3.0, time=0.5, time_low=0.4, time_high=0.6, work=10)])
-    assert frame.loc[0, ["mse_work", "mse_work_low", "mse_work_high"]].tolist() == [20, 10, 30]
-    assert frame.loc[0, ["mse_time", "mse_time_low", "mse_time_high"]].tolist() == [1.0, 0.4, 3.0 * 0.6]
 
 
 def test_parameters_of_one_name_and_several_types_still_make_a_parquet_file(tmp_path):

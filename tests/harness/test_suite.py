@@ -138,6 +138,12 @@ baseline: exct
         ("break_even: [{y: time, betwen: [a, b]}]", "9:24: break_even[0].betwen: unknown key; did you mean 'between'?"),
         ("tables: [{name: t, value: rmsee}]", "9:20: tables[0].value: unknown column 'rmsee'; did you mean 'rmse'?"),
         ("plots: [{kind: error_cost, x: wrk}]", "9:28: plots[0].x: unknown column 'wrk'; did you mean 'work'?"),
+        (
+            "plots: [{kind: ranks, y: mse_tme}]",
+            "9:23: plots[0].y: ranks are by mse_work or mse_time, got 'mse_tme'",
+        ),
+        ("plots: [{kind: ranks, y: relative_rmse}]", "9:23: plots[0].y: ranks are by mse_work or mse_time, got 'rel"),
+        ("plots: [{kind: ranks, x: work}]", "9:23: plots[0].x: a plot of ranks has no x"),
         ("plots: [{kind: pie}]", "9:10: plots[0].kind: input should be"),
     ],
 )

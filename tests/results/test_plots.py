@@ -12,7 +12,8 @@ import pytest
 
 from estibench.results import Results
 from estibench.results.canvas import COLOURS, MARKERS, looks_of, tick, tick_steps, wrapped
-from estibench.results.plots import export, floor_of, panels_of, pictures, to_svg
+from estibench.results.panels import floor_of, panels_of
+from estibench.results.plots import export, pictures, to_svg
 
 ERROR_COST = {"kind": "error_cost", "title": "Error"}
 BIAS = {"kind": "bias_variance"}
@@ -67,6 +68,26 @@ def test_rounding_level_does_not_stretch_the_axis() -> None:
     triangles = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
     assert [list(line.get_xdata()) for line in triangles] == [[1000]]
     assert "at rounding level" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_pareto_front_is_drawn_as_steps_for_errors_against_their_cost() -> None:
+    def cell(estimator: str, mse: float, work: float, **more: Any) -> dict[str, Any]:
+        bounds = {"mse": mse, "mse_low": 0.8 * mse, "mse_high": 1.25 * mse}
+        return row(estimator, mse**0.5, work, task="trace", **bounds, **more)
+
+    rows = [cell("a(k=1)", 1.0, 1), cell("a(k=2)", 0.25, 4), cell("b", 2.0, 2), cell("c", 0.26, 4)]
+    rows += [cell("exact", 0.0, 9, stopped="deterministic", rounding=1e-6, rmse=0.0)]
+    picture = next(pictures(results(*rows, plots=[ERROR_COST])))
+    figure = picture.draw()
+    (steps,) = (line for line in figure.axes[0].lines if line.get_drawstyle() == "steps-post")
+    assert list(steps.get_xdata()) == [1, 4, 4, 9]  # c is behind by less than noise
+    assert list(steps.get_ydata()) == pytest.approx([1.0, 0.5, 0.5, 0.125])  # the last at the floor
+    assert "Pareto front" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "the column front_work" in picture.caption
+    for other in ({**ERROR_COST, "y": "relative_bias"}, {**ERROR_COST, "x": "cost_matvec"}, BIAS):
+        picture = next(pictures(results(*rows, plots=[other])))
+        assert "Pareto" not in picture.caption
+        assert "Pareto front" not in [text.get_text() for text in picture.draw().legends[0].get_texts()]
 
 
 def test_floor_of() -> None:

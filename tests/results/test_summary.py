@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from estibench.results import Results
+from estibench.results.contests import contested_classes
 from estibench.results.summary import (
-    contested_classes,
     headline,
     misses,
     notes,
@@ -96,7 +96,10 @@ def test_rounding_wins_by_its_cost_not_by_its_size() -> None:
     assert tables(*rows)["Most efficient"] == (("matrix(dim=4)", "b°", "b°", ""),)
 
 
-def test_ranking_is_the_mean_over_blocks_with_claims() -> None:
+STANDINGS = "Estimators over all problems (trace)"
+
+
+def test_standings_are_mean_ranks_with_blocks_and_claims() -> None:
     good = [claim(1.0, 0.5)]
     rows = [
         *(row("a", 1.0, 1, 2.0, claims=good), row("b", 2.0, 1, 3.0, claims=[claim(2.0, 1e-9)])),
@@ -104,19 +107,50 @@ def test_ranking_is_the_mean_over_blocks_with_claims() -> None:
             row("a", 3.0, 1, 1.0, problem="q", claims=good),
             row("b", 2.0, 1, 1.0, problem="q", claims=[claim(1.0, 0.5, False)]),
         ),
-        row("exact", 0.0, 256, stopped="deterministic"),
+        *(row("part", 0.1, 1), row("exact", 0.0, 256, stopped="deterministic")),
     ]
-    assert tables(*rows)["Estimators over all problems"] == (
-        ("a", "1.5", "1.5", "2", "2 / 0 / 0"),
-        ("b", "1.5", "1.5", "2", "0 / 1 / 1"),
+    (table,) = (table for table in summary_tables(run(*rows)) if table.title == STANDINGS)
+    assert table.header == ("estimator", "rank by\nMSE × work", "rank by\nMSE × time", "blocks", "claims")
+    assert table.rows == (
+        ("a", "1.5 †", "1.5 †", "2", "2 / 0 / 0"),
+        ("b", "1.5 †", "1.5 †", "2", "0 / 1 / 1"),
+        ("part", "–", "–", "1", "0 / 0 / 0"),
         ("exact", "–", "–", "1", "0 / 0 / 0"),
     )
+    size = (
+        "k = 2 estimators, N = 2 blocks, critical difference 1.4; Friedman's p = 1 by MSE × work, p = 1 by MSE × time."
+    )
+    assert size in table.explanation
 
 
-def test_rounding_ties_in_the_ranking() -> None:
-    rows = [row("a", 1e-18, 1, stopped="rounding"), row("b", 1e-15, 1, stopped="rounding"), row("c", 1.0, 1)]
-    ranked = tables(*rows)["Estimators over all problems"]
-    assert [(name, by_work) for name, by_work, *_ in ranked] == [("a", "1.5"), ("b", "1.5"), ("c", "3.0")]
+def test_standings_mark_who_is_not_told_apart_from_the_best() -> None:
+    """By work all blocks agree on a, b, c, d: with k = 4 and N = 12 ranks differ by 1.35 or not. By time c leads."""
+    quick = {"a": 1.0, "b": 1.0, "c": 1e-4, "d": 1.0}
+    rows = [
+        row(name, 10.0**at * (1 + 0.1 * number), 1, time, problem=f"p{number}")
+        for number in range(12)
+        for at, (name, time) in enumerate(quick.items())
+    ]
+    assert [row[:3] for row in tables(*rows)[STANDINGS]] == [
+        ("c", "3.0", "1.0 †"),
+        ("a", "1.0 †", "2.0 †"),
+        ("b", "2.0 †", "3.0"),
+        ("d", "4.0", "4.0"),
+    ]
+
+
+def test_each_task_has_its_own_standings() -> None:
+    rows = [
+        row(name, 1.0, 1, problem=problem, task=task) for task in ("trace", "flow") for problem in "pq" for name in "ab"
+    ]
+    titles = [table.title for table in summary_tables(run(*rows))]
+    assert titles[-2:] == [STANDINGS, "Estimators over all problems (flow)"]
+
+
+def test_one_block_gives_no_ranks() -> None:
+    (table,) = (table for table in summary_tables(run(row("a", 1.0, 1), row("b", 2.0, 1))) if table.title == STANDINGS)
+    assert table.header == ("estimator", "blocks", "claims")
+    assert table.explanation.startswith("No ranks: they take")
 
 
 def test_several_dtypes_are_different_blocks() -> None:
@@ -179,6 +213,6 @@ def test_runs_with_little_in_them() -> None:
     assert summary_tables(run(failed("c", "failed", "why"))) == []
     assert "Failed: 1 cell" in printed(run(failed("c", "failed", "why")))
     bare = {key: value for key, value in row("a", 1.0, 1).items() if key not in ("mse", "work", "time", "claims")}
-    assert [table.title for table in summary_tables(run(bare))] == ["Estimators over all problems"]
+    assert [table.title for table in summary_tables(run(bare))] == [STANDINGS]
     odd = row("a", math.nan, math.nan, time=math.nan)
-    assert "Estimators over all problems" in printed(run(odd, {**row("b", 1.0, 1), "mse": None}))
+    assert STANDINGS in printed(run(odd, {**row("b", 1.0, 1), "mse": None}))

@@ -101,7 +101,7 @@ def break_even_table(results: Results) -> pd.DataFrame:
     """Every crossing that the suite asks for; see `COLUMNS`. Empty where no two curves demonstrably cross."""
     import pandas as pd
 
-    confidence = float(results.about.get("settings", {}).get("confidence", 0.95))
+    confidence = results.confidence
     rows = []
     for entry in results.about.get("break_even") or []:
         y, x = entry["y"], entry["x"]

@@ -20,6 +20,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "P", "X", "*", "<", ">", "h", "p")
 LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 GREY = "0.45"
+FRONT: dict[str, Any] = {"color": "0.75", "lw": 2.0, "ls": "-"}
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,29 @@ def sign_key(marker: str, text: str) -> Any:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=GREY, ls="", marker=marker, mfc="white", ms=6, label=text)
+
+
+def front_key() -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], **FRONT, label="Pareto front")
+
+
+def heading(figure: Figure, title: str) -> None:
+    """The title of a figure, at its upper left corner."""
+    width, height = figure.get_size_inches()
+    text = literal(textwrap.fill(title, int(11 * width)))
+    figure.suptitle(text, fontsize=11, weight="bold", x=0.2 / width, y=1 - 0.12 / height, ha="left")
+
+
+def label_axes(figure: Figure, x: str, y: str) -> None:
+    """One label for the x of all panels, below them, and one for their y, at the left."""
+    width, height = figure.get_size_inches()
+    places = [axis.get_position() for axis in figure.axes]
+    across = 0.5 * (places[0].x0 + max(place.x1 for place in places))
+    lowest = min(place.y0 for place in places)
+    figure.supxlabel(literal(x), fontsize=9, x=across, y=lowest - 0.42 / height, va="center")
+    figure.supylabel(literal(y), fontsize=9, x=0.1 / width, y=0.5 * (lowest + places[0].y1))
 
 
 def literal(text: str) -> str:

@@ -97,8 +97,7 @@ class Comparison:
 
 def comparisons(results: Results) -> list[Comparison]:
     """Lay out the tables that the suite asks for, or the default ones."""
-    confidence = float(results.about.get("settings", {}).get("confidence", 0.95))
-    return [_comparison(results.frame, entry, confidence) for entry in results.about.get("tables") or DEFAULTS]
+    return [_comparison(results.frame, entry, results.confidence) for entry in results.about.get("tables") or DEFAULTS]
 
 
 def blocks(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from estibench.columns import IDENTITY, MEASURED, WITH_INTERVAL, parameter_columns
+from estibench.results.efficiency import normalise_by_work
+from estibench.results.pareto import mark_fronts
 from estibench.results.scaling_claims import scaling_evidence
 from estibench.results.verdicts import judge, judge_ratios
 
@@ -30,7 +32,7 @@ def identity(cell: Any, suite: str) -> dict[str, Any]:
 
 
 def to_frame(rows: Sequence[dict[str, Any]], confidence: float = 0.95) -> pd.DataFrame:
-    """Rows of the store as a table, with verdicts and work-normalised errors added.
+    """Rows of the store as a table, with verdicts, work-normalised errors and Pareto fronts added.
 
     Args:
         confidence: of the intervals in the rows.
@@ -39,23 +41,13 @@ def to_frame(rows: Sequence[dict[str, Any]], confidence: float = 0.95) -> pd.Dat
 
     rows = [dict(row) for row in rows]
     for row in rows:
-        _normalise_by_work(row)
+        normalise_by_work(row)
     for number, evidence in scaling_evidence(pd.DataFrame(rows), confidence).items():
         rows[number]["claims"] = [*rows[number]["claims"], *evidence]
     judge(rows)
     judge_ratios(rows)
-    frame = pd.DataFrame(rows)
+    frame = mark_fronts(pd.DataFrame(rows))
     return frame[_ordered(list(frame.columns))]
-
-
-def _normalise_by_work(row: dict[str, Any]) -> None:
-    """mse × time and mse × work. The product's interval treats the two factors' bounds as simultaneous."""
-    for side in ("", "_low", "_high"):
-        mse, time, work = row.get(f"mse{side}"), row.get(f"time{side}"), row.get("work")
-        if mse is not None and time is not None:
-            row[f"mse_time{side}"] = mse * time
-        if mse is not None and work:
-            row[f"mse_work{side}"] = mse * work
 
 
 def _ordered(columns: list[str]) -> list[str]:

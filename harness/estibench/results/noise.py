@@ -22,7 +22,7 @@ def typical_spread(frame: pd.DataFrame) -> float | None:
 
 
 def noise_warning(frame: pd.DataFrame) -> str | None:
-    """A sentence where the typical cell's rounds differ by more than 15 %, and why that may be; None on a quiet machine.
+    """A sentence where the typical cell's rounds differ by more than 15 %, with a reason; None on a quiet machine.
 
     Wall time well above CPU time says that other programs had the processor. Ratios stay valid under noise, since they
     are paired by round, but grow uncertain; absolute times do not.

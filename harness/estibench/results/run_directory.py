@@ -37,7 +37,12 @@ class Results:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row per cell; see `docs/results.md` for the columns."""
-        return to_frame(self.rows, float(self.about.get("settings", {}).get("confidence", 0.95)))
+        return to_frame(self.rows, self.confidence)
+
+    @property
+    def confidence(self) -> float:
+        """The level of all intervals of the run."""
+        return float(self.about.get("settings", {}).get("confidence", 0.95))
 
     @property
     def exit_code(self) -> int:

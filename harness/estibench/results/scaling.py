@@ -31,7 +31,7 @@ def scaling_table(results: Results) -> pd.DataFrame:
     """Every exponent that the suite asks for; see `COLUMNS`. Empty where nothing varies."""
     import pandas as pd
 
-    confidence = float(results.about.get("settings", {}).get("confidence", 0.95))
+    confidence = results.confidence
     rows = []
     for entry in results.about.get("scaling") or []:
         y, x = entry["y"], entry["x"]

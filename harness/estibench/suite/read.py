@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from estibench.columns import known_columns, parameter_columns, why_unknown
+from estibench.columns import EFFICIENCIES, known_columns, parameter_columns, why_unknown
 from estibench.components import Component, Parameter, ParameterError, canonical, check_value, make, parameters_of
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
@@ -228,6 +228,8 @@ class _Reader:
                 for key in keys:
                     column = getattr(entry, key)
                     message = None if column is None else why_unknown(column, known)
+                    if section == "plots" and entry.kind == "ranks" and column is not None:
+                        message = _why_not_ranked(key, column)
                     if message:
                         self.complain((section, index, key), message)
 
@@ -279,6 +281,15 @@ class _Reader:
         for problem, task, chosen, baseline in expanded:
             for device, dtype in itertools.product(devices, dtypes):
                 yield Block(problem, task, device, dtype, chosen, baseline)
+
+
+def _why_not_ranked(key: str, column: str) -> str | None:
+    """What is wrong with an axis of a plot of ranks, or None."""
+    if key == "x":
+        return "a plot of ranks has no x"
+    if column in EFFICIENCIES:
+        return None
+    return f"ranks are by {' or '.join(EFFICIENCIES)}, got {column!r}{did_you_mean(column, EFFICIENCIES)}"
 
 
 def _fits(component: Component, wanted: Mapping[str, Any]) -> bool:

@@ -52,9 +52,9 @@ class Table(_Strict):
 
 
 class Plot(_Strict):
-    """A figure. `x` and `y` are columns; each kind has its own defaults."""
+    """A figure. `x` and `y` are columns; each kind has its own defaults. Ranks have no x, and two choices of y."""
 
-    kind: Literal["error_cost", "scaling", "bias_variance"]
+    kind: Literal["error_cost", "scaling", "bias_variance", "ranks"]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     x: str | None = None
     y: str | None = None
