@@ -23,6 +23,8 @@ IDENTITY = {
     "key": "identity of the cell",
 }
 
+BLOCK = ["problem", "device", "dtype"]  # what the cells of a block share
+
 MEASURED = {
     "truth_norm": "Euclidean norm of the truth",
     "truth_source": "where the truth comes from",

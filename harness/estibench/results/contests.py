@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from estibench.columns import EFFICIENCIES, label
+from estibench.columns import BLOCK, EFFICIENCIES, label
 from estibench.results.comparison import at_rounding, is_reference
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def measured(frame: pd.DataFrame) -> pd.DataFrame:
     numbers = {name: pd.to_numeric(frame[name]) for name in CONTESTED if name in frame}
     marked = frame.assign(reference=is_reference(frame), rounding=at_rounding(frame), **numbers)
     ok = marked[frame["status"] == "ok"]
-    return ok.assign(block=[block_label(row, several) for row in ok[["problem", "device", "dtype"]].to_dict("records")])
+    return ok.assign(block=[block_label(row, several) for row in ok[BLOCK].to_dict("records")])
 
 
 def at_equal_work(cells: pd.DataFrame, task: str) -> SummaryTable:

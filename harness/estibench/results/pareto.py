@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from estibench.columns import BLOCK
 from estibench.results.comparison import at_rounding
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-BLOCK = ["problem", "device", "dtype"]
 COSTS = ("work", "time")
 
 

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from estibench.columns import BLOCK
 from estibench.results.comparison import at_rounding, is_reference
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-BLOCK = ["problem", "device", "dtype"]
 
 
 @dataclass(frozen=True)
