@@ -131,10 +131,13 @@ def ratio_of_means(a: Tensor, b: Tensor, confidence: float) -> tuple[Interval, f
     """E a / E b for n pairs of non-negative scalars, and the p-value of a ratio of 1.
 
     All r for which the mean of a − r b is not told apart from 0 (Fieller 1954), by the test of this module: the pairs
-    may be dependent in any way. An upper bound is ∞ where E b may be 0.
+    may be dependent in any way. An upper bound is ∞ where E b may be 0. As for positive means, the interval is the
+    outer envelope with Student's t on the log scale, where the variance of log(ā/b̄) is that of the mean of a/ā − b/b̄.
     """
-    value = float(a.mean() / b.mean())
+    n, value = len(a), float(a.mean() / b.mean())
     tail = (1 - confidence) / 2
+    error = float((a / a.mean() - b / b.mean()).std()) / math.sqrt(n)
+    half = -float(special.stdtrit(n - 1, tail)) * error
 
     def above(log_ratio: float) -> float:
         """How far the lower bound of E[a − r b] lies above 0, in units of the value."""
@@ -145,9 +148,10 @@ def ratio_of_means(a: Tensor, b: Tensor, confidence: float) -> tuple[Interval, f
         ratio = value * math.exp(log_ratio)
         return float(mean_bounds(summarise(a - ratio * b), tail)[1][0])
 
-    low, high = _root(above, -1.0), _root(below, 1.0)
-    interval = Interval(value, value * math.exp(low), value * math.exp(high) if high < math.inf else math.inf)
-    return interval, mean_p_value(a - b, 0.0)
+    low, high = min(_root(above, -1.0), -half), max(_root(below, 1.0), half)
+    interval = Interval(value, value * math.exp(low), value * math.exp(high) if high < 700 else math.inf)
+    distance = abs(math.log(value)) / error / math.sqrt(n) if error > 0 else math.inf
+    return interval, max(mean_p_value(a - b, 0.0), _p_value(distance, n))
 
 
 def _root(function: Callable[[float], float], step: float) -> float:
