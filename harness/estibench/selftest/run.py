@@ -28,7 +28,7 @@ class Size:
 
 
 FULL = Size(500, 1000)
-QUICK = Size(20, 100)
+QUICK = Size(10, 100)
 
 
 def run(
