@@ -96,6 +96,7 @@ LABELS = {
     "mse": "MSE",
     "time": "time per estimate [s]",
     "time_ratio": "time relative to baseline",
+    "mse_ratio": "MSE relative to baseline",
     "peak_bytes": "peak memory [bytes]",
     "relative_bias": "relative bias",
     "mse_time": "MSE × time [s]",

@@ -33,7 +33,7 @@ def plan_command(suite: str, device: str | None, cells: bool) -> None:
     print_table(f"{plan.name}: {plan.title}", rows)
     settings = plan.settings
     click.echo(
-        f"{len(plan.blocks)} blocks, {plan.cells} cells; {settings.min_draws} to {settings.max_draws} draws a cell, "
+        f"{len(plan.blocks)} blocks, {plan.cells} cells; a pilot and {settings.min_draws} to {settings.max_draws} draws a cell, "
         f"at most {settings.time_limit:g} s each; {settings.rounds} timed rounds; threads {settings.threads}"
     )
 
@@ -48,6 +48,7 @@ def expected_work(host: Host, plan: Plan, block: Block) -> str:
     for component in block.estimators:
         estimator = component.build(host)
         costs = [claim for claim in estimator.claims if isinstance(claim, Cost) and claim.unit == unit]
-        total += sum(int(claim.formula(problem, estimator)) for claim in costs[:1]) * plan.settings.max_draws
+        draws = plan.settings.min_draws + plan.settings.max_draws  # the pilot's, and those that count
+        total += sum(int(claim.formula(problem, estimator)) for claim in costs[:1]) * draws
         unknown += not costs
     return f"{total:.2g} {unit}s" + (f" + {unknown} cells unknown" if unknown else "")

@@ -2,12 +2,13 @@
 
 Student's t fails for skewed samples: squared errors are skewed to the right, so that a sample without its share of
 large values has both a small mean and a small standard error. Hall (1992, *On the removal of skewness by
-transformation*, J. R. Statist. Soc. B 54, 221–228) transforms T = (ȳ − μ)/s, with γ the sample's skewness, to
+transformation*, J. R. Statist. Soc. B 54, 221–228) transforms x = (ȳ − μ)/e, with e the standard error and λ the
+skewness of the mean (that of the sample over √n), to
 
-    g(T) = T + γ T²/3 + γ² T³/27 + γ/(6n),
+    g(x) = x + λ x²/3 + λ² x³/27 + λ/6,
 
-monotone, and √n g(T) is normal up to O(1/n). Where γ itself is uncertain (symmetric heavy tails) Student's t is the
-better of the two, so the interval here is the outer envelope of both and the p-value the larger one.
+monotone, and normal up to O(1/n). Where λ itself is uncertain (symmetric heavy tails) Student's t is the better of the
+two, so the interval here is the outer envelope of both and the p-value the larger one.
 
 Limits: no method covers the mean of every distribution (Bahadur and Savage 1956). A value too rare to be in the sample
 cannot be accounted for; for samples without a finite variance coverage falls below nominal. `docs/how_we_measure.md`
@@ -29,7 +30,7 @@ from torch import Tensor
 from estibench.measure.intervals import Interval
 
 Array = NDArray[np.float64]
-SYMMETRIC = 1e-6  # skewness below which the transformation is the identity, up to rounding
+SYMMETRIC = 1e-7  # skewness of the mean below which the transformation is the identity, up to rounding
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,15 @@ class Summary:
     """What the interval of a mean needs, for each of D columns.
 
     Attributes:
-        n: number of rows.
+        freedom: degrees of freedom of Student's t.
         mean: ȳ, (D,).
-        deviation: s with divisor n − 1, (D,).
-        skewness: γ, third central moment over the cube of the standard deviation (divisor n), (D,); 0 for constants.
+        error: its standard error e, (D,).
+        skewness: λ of the mean, (D,); 0 where the error is 0.
     """
 
-    n: int
+    freedom: int
     mean: Array
-    deviation: Array
+    error: Array
     skewness: Array
 
 
@@ -53,17 +54,20 @@ def summarise(samples: Tensor, extra: float = 0.0) -> Summary:
     """Summary of samples (n,) or (n, D), n ≥ 2.
 
     Args:
-        extra: variance of the mean beyond what the samples show; the deviation is enlarged accordingly.
+        extra: variance of the mean beyond what the samples show.
     """
     columns = samples if samples.ndim == 2 else samples[:, None]
     n = columns.shape[0]
     mean = columns.mean(0)
-    centred = columns - mean
-    square = centred.square().mean(0)
-    third = (centred**3).mean(0)
-    skewness = torch.where(square > 0, third / square.clamp(min=torch.finfo(square.dtype).tiny) ** 1.5, 0.0)
-    deviation = (square * n / (n - 1) + n * extra).sqrt()
-    return Summary(n, mean.numpy(), deviation.numpy(), skewness.nan_to_num(0.0, 0.0, 0.0).numpy())
+    return _summary(n - 1, mean, (columns - mean) / n, extra)
+
+
+def _summary(freedom: int, mean: Tensor, terms: Tensor, extra: float = 0.0) -> Summary:
+    """Summary of a sum of independent terms, less their means, (n, D)."""
+    variance = terms.square().sum(0)
+    skewness = (terms**3).sum(0) / variance.clamp(min=torch.finfo(terms.dtype).tiny) ** 1.5
+    error = (variance * (freedom + 1) / freedom + extra).sqrt()
+    return Summary(freedom, mean.numpy(), error.numpy(), skewness.nan_to_num(0.0, 0.0, 0.0).numpy())
 
 
 def mean_bounds(y: Summary, tail: float, positive: bool = False) -> tuple[Array, Array]:
@@ -72,9 +76,9 @@ def mean_bounds(y: Summary, tail: float, positive: bool = False) -> tuple[Array,
     Args:
         positive: the samples cannot be negative; Student's t is then taken on the log scale, so that no bound is ≤ 0.
     """
-    quantile = -float(special.stdtrit(y.n - 1, tail)) / math.sqrt(y.n)
-    half = quantile * y.deviation
-    hall_low, hall_high = (y.mean - y.deviation * _inverse(sign * quantile, y) for sign in (1, -1))
+    quantile = -float(special.stdtrit(y.freedom, tail))
+    half = quantile * y.error
+    hall_low, hall_high = (y.mean - y.error * _inverse(sign * quantile, y.skewness) for sign in (1, -1))
     if not positive:
         return np.fmin(y.mean - half, hall_low), np.fmax(y.mean + half, hall_high)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -98,11 +102,11 @@ def positive_mean_interval(samples: Tensor, confidence: float, extra: float = 0.
 
 
 def transformed(y: Summary, mu: Array | float) -> Array:
-    """Hall's g(T) of each column for the hypothesis E y = mu, (D,). Constant columns give 0 or ±∞."""
+    """Hall's g(x) of each column for the hypothesis E y = mu, (D,). Columns without an error give 0 or ±∞."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(y.mean == mu, 0.0, (y.mean - mu) / y.deviation)
-        g = t + y.skewness * t**2 / 3 + y.skewness**2 * t**3 / 27 + y.skewness / (6 * y.n)
-    return np.where(np.isfinite(t), g, t)
+        x = np.where(y.mean == mu, 0.0, (y.mean - mu) / y.error)
+        g = x + y.skewness * x**2 / 3 + y.skewness**2 * x**3 / 27 + y.skewness / 6
+    return np.where(np.isfinite(x), g, x)
 
 
 def mean_p_value(samples: Tensor, mu: float, tolerance: float = 0.0) -> float:
@@ -111,47 +115,52 @@ def mean_p_value(samples: Tensor, mu: float, tolerance: float = 0.0) -> float:
     nearest = float(np.clip(y.mean[0], mu - tolerance, mu + tolerance))
     if y.mean[0] == nearest:
         return 1.0
-    if y.deviation[0] == 0:
+    if y.error[0] == 0:
         return 0.0
-    student = float((y.mean[0] - nearest) / y.deviation[0])
-    return _p_value(min(abs(student), _abs(transformed(y, nearest))), y.n)
+    return _p_value(float((y.mean[0] - nearest) / y.error[0]), y, nearest)
 
 
 def positive_mean_p_value(samples: Tensor, mu: float, extra: float = 0.0) -> float:
     """Two-sided p-value of E y = mu > 0 for n non-negative scalars; Student's t is taken on the log scale."""
     y = summarise(samples, extra)
-    mean, deviation = float(y.mean[0]), float(y.deviation[0])
-    if deviation == 0 or mean <= 0:
+    mean, error = float(y.mean[0]), float(y.error[0])
+    if error == 0 or mean <= 0:
         return float(math.isclose(mean, mu, rel_tol=1e-6))
-    logarithm = math.log(mean / mu) * mean / deviation
-    return _p_value(min(abs(logarithm), _abs(transformed(y, mu))), y.n)
+    return _p_value(math.log(mean / mu) * mean / error, y, mu)
 
 
 def ratio_of_means(a: Tensor, b: Tensor, confidence: float) -> tuple[Interval, float]:
-    """E a / E b for n pairs of non-negative scalars, and the p-value of a ratio of 1.
+    """E a / E b for non-negative samples (n,) and (n',), and the p-value of a ratio of 1.
 
-    All r for which the mean of a − r b is not told apart from 0 (Fieller 1954), by the test of this module: the pairs
-    may be dependent in any way. An upper bound is ∞ where E b may be 0. As for positive means, the interval is the
-    outer envelope with Student's t on the log scale, where the variance of log(ā/b̄) is that of the mean of a/ā − b/b̄.
+    The first min(n, n') of both are pairs, which may be dependent in any way. The interval is all r for which
+    ā − r b̄ is not told apart from 0 (Fieller 1954), by Hall's transformation or by Student's t, and as for positive
+    means also Student's t on the log scale. An upper bound is ∞ where E b may be 0.
     """
-    n, value = len(a), float(a.mean() / b.mean())
+    value = float(a.mean() / b.mean())
     tail = (1 - confidence) / 2
-    error = float((a / a.mean() - b / b.mean()).std()) / math.sqrt(n)
-    half = -float(special.stdtrit(n - 1, tail)) * error
+    at_value = _difference(a, b, value)
+    error = float(at_value.error[0] / a.mean())  # of log(ā/b̄)
+    half = -float(special.stdtrit(at_value.freedom, tail)) * error
 
-    def above(log_ratio: float) -> float:
-        """How far the lower bound of E[a − r b] lies above 0, in units of the value."""
-        ratio = value * math.exp(log_ratio)
-        return float(mean_bounds(summarise(a - ratio * b), tail)[0][0])
+    def bound(side: int) -> Callable[[float], float]:
+        return lambda log_ratio: float(mean_bounds(_difference(a, b, value * math.exp(log_ratio)), tail)[side][0])
 
-    def below(log_ratio: float) -> float:
-        ratio = value * math.exp(log_ratio)
-        return float(mean_bounds(summarise(a - ratio * b), tail)[1][0])
-
-    low, high = min(_root(above, -1.0), -half), max(_root(below, 1.0), half)
+    low, high = min(_root(bound(0), -1.0), -half), max(_root(bound(1), 1.0), half)
     interval = Interval(value, value * math.exp(low), value * math.exp(high) if high < 700 else math.inf)
-    distance = abs(math.log(value)) / error / math.sqrt(n) if error > 0 else math.inf
-    return interval, max(mean_p_value(a - b, 0.0), _p_value(distance, n))
+    at_one = _difference(a, b, 1.0)
+    if error == 0 or at_one.error[0] == 0:
+        return interval, float(value == 1)
+    p_value = _p_value(float(at_one.mean[0] / at_one.error[0]), at_one, 0.0)
+    return interval, max(p_value, _two_sided(abs(math.log(value)) / error, at_one.freedom))
+
+
+def _difference(a: Tensor, b: Tensor, ratio: float) -> Summary:
+    """ā − r b̄ as a sum of independent terms: pairs, and what only the longer sample has."""
+    n = min(len(a), len(b))
+    one, other = a / len(a), ratio * b / len(b)
+    groups = (one[:n] - other[:n], one[n:], -other[n:])
+    terms = torch.cat([group - group.mean() for group in groups if len(group)])
+    return _summary(n - 1, (one.sum() - other.sum())[None], terms[:, None])
 
 
 def _root(function: Callable[[float], float], step: float) -> float:
@@ -167,17 +176,17 @@ def _root(function: Callable[[float], float], step: float) -> float:
     return float(optimize.brentq(function, 0.0, reached, xtol=1e-10))
 
 
-def _inverse(x: float, y: Summary) -> Array:
-    """The T of each column at which g(T) = x."""
-    symmetric = np.abs(y.skewness) < SYMMETRIC
-    gamma = np.where(symmetric, 1.0, y.skewness)
-    return np.where(symmetric, x, 3 / gamma * (np.cbrt(1 + gamma * (x - gamma / (6 * y.n))) - 1))
+def _inverse(quantile: float, skewness: Array) -> Array:
+    """The x of each column at which g(x) = quantile."""
+    symmetric = np.abs(skewness) < SYMMETRIC
+    skew = np.where(symmetric, 1.0, skewness)
+    return np.where(symmetric, quantile, 3 / skew * (np.cbrt(1 + skew * (quantile - skew / 6)) - 1))
 
 
-def _abs(value: Array) -> float:
-    return abs(float(value[0]))
+def _p_value(student: float, y: Summary, mu: float) -> float:
+    """The larger of the two-sided p-values of Student's statistic and of Hall's transformed one."""
+    return _two_sided(min(abs(student), abs(float(transformed(y, mu)[0]))), y.freedom)
 
 
-def _p_value(distance: float, n: int) -> float:
-    """Two-sided p-value of √n · distance against Student's t."""
-    return 2 * float(special.stdtr(n - 1, -math.sqrt(n) * distance))
+def _two_sided(distance: float, freedom: int) -> float:
+    return 2 * float(special.stdtr(freedom, -distance))

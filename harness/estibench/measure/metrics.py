@@ -73,17 +73,15 @@ def squared_errors(draws: Tensor, problem: Any) -> Tensor:
 
 
 def paired_with_baseline(errors: Tensor, baseline: Tensor, rounding: float, confidence: float) -> Row:
-    """The ratio of MSEs to the baseline's, from the draws that both have, which share their seeds.
+    """The ratio of MSEs to the baseline's; the draws that both have share their seeds.
 
     Args:
         errors, baseline: squared errors of the draws, (n,) and (n',).
         rounding: norm of an error that counts as none: below it there is nothing to compare.
     """
-    n = min(len(errors), len(baseline))
-    a, b = errors[:n], baseline[:n]
-    if math.sqrt(min(float(a.mean()), float(b.mean()))) <= rounding:
+    if math.sqrt(min(float(errors.mean()), float(baseline.mean()))) <= rounding:
         return {}
-    ratio, p_value = ratio_of_means(a, b, confidence)
+    ratio, p_value = ratio_of_means(errors, baseline, confidence)
     return columns({"mse_ratio": ratio}) | {"mse_ratio_p_value": p_value}
 
 

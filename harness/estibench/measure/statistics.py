@@ -93,7 +93,7 @@ class Moments:
 
     @cached_property
     def by_component(self) -> Summary:
-        """Mean, deviation and skewness of each component's errors."""
+        """Mean error of each component, with its standard error and skewness."""
         return summarise(self.errors)
 
 
@@ -166,7 +166,7 @@ def unbiasedness_p_value(m: Moments, tolerance: float) -> float:
         return float(allowed == 0)
     if m.components == 1:
         return mean_p_value(m.errors[:, 0], 0.0, tolerance)
-    straightened = float(np.linalg.norm(transformed(m.by_component, 0.0) * m.by_component.deviation))
+    straightened = float(np.linalg.norm(transformed(m.by_component, 0.0) * m.by_component.error))
     least = min(allowed, straightened * allowed / distance)
     h = m.trace**2 / m.trace_squared
     return float(stats.f.sf(m.n * least**2 / m.trace, h, h * (m.n - 1)))

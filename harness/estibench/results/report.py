@@ -12,6 +12,7 @@ from estibench import host as plugin_host
 from estibench.results import grids, plots, tables
 from estibench.results.break_even import break_even_table
 from estibench.results.comparison import comparisons
+from estibench.results.noise import noise_warning, typical_spread
 from estibench.results.scaling import scaling_table
 from estibench.results.summary import counts, findings, headline, misses, summary_tables
 
@@ -66,6 +67,7 @@ def render(results: Results) -> str:
         problems=_problems(results),
         command=f"bench run {shlex.quote(str(about.get('suite_file') or about.get('suite') or 'SUITE'))}",
         misses=misses(results),
+        warning=noise_warning(results.frame),
         sections=sections,
         complaints=complaints,
     )
@@ -103,6 +105,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
         "confidence": f"{100 * settings['confidence']:g} %" if "confidence" in settings else None,
         "time limit per cell": f"{seconds:g} s of draws" if seconds is not None else None,
         "rounds of timing": settings.get("rounds"),
+        "noise of the clock": _noise(results),
     }
     return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
 
@@ -160,6 +163,11 @@ def _draws(results: Results) -> str | None:
         return None
     draws = results.frame["draws"]
     return f"{draws.min():.0f} to {draws.max():.0f}"
+
+
+def _noise(results: Results) -> str | None:
+    spread = typical_spread(results.frame)
+    return None if spread is None else f"rounds of a call differ by {100 * spread:.0f} % (interquartile range, typical)"
 
 
 def _listed(values: Any) -> str:

@@ -20,6 +20,7 @@ from estibench.results.contests import (
     several_places,
     short,
 )
+from estibench.results.noise import noise_warning
 from estibench.results.standings import VERDICTS, standings
 from estibench.results.tables import markdown_table, md
 
@@ -151,15 +152,17 @@ def misses(results: Results) -> list[tuple[str, str, int, str]]:
 
 
 def notes(results: Results) -> list[str]:
-    """Refuted claims with their evidence, then failures and unsupported cells with their reasons."""
+    """Refuted claims with their evidence, failures and unsupported cells with their reasons, the machine's noise."""
     refuted = [found for found in findings(results) if found.verdict == "refuted"]
     lines = [f"Refuted: {found.where}: “{found.claim}”: {found.evidence}." for found in refuted[:MOST_LINES]]
     if len(refuted) > MOST_LINES:
         lines.append(f"Refuted: {len(refuted) - MOST_LINES} more, which the report lists.")
-    return lines + [
+    lines += [
         f"{status.capitalize()}: {_count(number, 'cell')} ({whose}): {reason}"
         for status, reason, number, whose in misses(results)
     ]
+    warning = noise_warning(results.frame)
+    return [*lines, f"{warning[0].upper()}{warning[1:]}."] if warning else lines
 
 
 def _evidence(claim: dict[str, Any]) -> str:
@@ -168,7 +171,12 @@ def _evidence(claim: dict[str, Any]) -> str:
     if low is not None and low != high:
         measured += f" [{short(low)}, {short(high)}]"
     p_value = claim.get("p_adjusted")
-    chance = "" if p_value is None or p_value in (0, 1) else f" (adjusted p = {short(p_value)})"
+    if p_value is None or p_value in (0, 1):
+        chance = ""
+    elif claim["verdict"] == "undecided":
+        chance = f" (power {100 * claim['power']:.0f} % against {claim['effect']})"
+    else:
+        chance = f" (adjusted p = {short(p_value)})"
     return f"measured {measured}, claimed {short(claim.get('claimed'))}{chance}"
 
 
