@@ -33,8 +33,9 @@ def plan_command(suite: str, device: str | None, cells: bool) -> None:
     print_table(f"{plan.name}: {plan.title}", rows)
     settings = plan.settings
     click.echo(
-        f"{len(plan.blocks)} blocks, {plan.cells} cells; a pilot and {settings.min_draws} to {settings.max_draws} draws a cell, "
-        f"at most {settings.time_limit:g} s each; {settings.rounds} timed rounds; threads {settings.threads}"
+        f"{len(plan.blocks)} blocks, {plan.cells} cells; a pilot, then "
+        f"{settings.min_draws} to {settings.max_draws} draws a cell, at most {settings.time_limit:g} s each; "
+        f"{settings.rounds} timed rounds; threads {settings.threads}"
     )
 
 
