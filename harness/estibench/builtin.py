@@ -14,8 +14,8 @@ def bench_engines() -> list[EngineEntry]:
 @hookimpl
 def bench_exporters() -> list[ExporterEntry]:
     return [
-        ExporterEntry("frame", "estibench.results.table_files:export", "table.parquet and table.csv: one row per cell"),
-        ExporterEntry("tables", "estibench.results.tables:export", "tables/*.md and *.tex: the suite's comparisons"),
-        ExporterEntry("plots", "estibench.results.plots:export", "plots/*.svg: the suite's figures"),
-        ExporterEntry("report", "estibench.results.report:export", "report.html: one self-contained page"),
+        ExporterEntry("frame", "estibench.exports.table_files:export", "table.parquet and table.csv: one row per cell"),
+        ExporterEntry("tables", "estibench.exports.tables:export", "tables/*.md and *.tex: the suite's comparisons"),
+        ExporterEntry("plots", "estibench.exports.plots:export", "plots/*.svg: the suite's figures"),
+        ExporterEntry("report", "estibench.exports.report:export", "report.html: one self-contained page"),
     ]

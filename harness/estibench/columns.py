@@ -90,6 +90,14 @@ COUNTED = {"work", "flops", "peak_bytes"}  # and every cost: counted in one pass
 # The errors by which estimators are ranked, without units.
 EFFICIENCIES = {"mse_work": "MSE × work", "mse_time": "MSE × time"}
 
+# Which way is better. The others are not compared.
+HIGHER_IS_BETTER = {"cosine"}
+LOWER_IS_BETTER = {*WITH_INTERVAL, "flops", "peak_bytes", "time_first", "time_cpu", "work"} - {
+    *HIGHER_IS_BETTER,
+    *("coverage", "mean_error", "zeros_fraction"),
+}
+ERRORS = LOWER_IS_BETTER & {*WITH_INTERVAL} - {"time", "time_ratio", "not_finite_fraction"}
+
 LABELS = {
     "relative_rmse": "relative RMSE",
     "rmse": "RMSE",

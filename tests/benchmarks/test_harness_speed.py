@@ -4,39 +4,28 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 
 import pytest
-import torch
 
-from estibench import Estimator
-from estibench.measure import block as measure
-from estibench.suite import Settings
-
-
-@dataclass(frozen=True)
-class NoOperation(Estimator):
-    """Costs nothing by itself: all that is measured is overhead."""
-
-    def estimate(self, problem, generator):
-        return torch.randn(problem.truth.shape, generator=generator, dtype=problem.torch_dtype)
+from estibench.components import make
+from estibench.measure import measure_block
+from estibench.suite import Block, Settings
 
 
 @pytest.mark.parametrize("draws", [1024, 4096, 16384])
-def test_overhead_per_draw(benchmark, build, report, draws):
-    """CPU microseconds per draw of a cell without timing: draws, statistics, claims, first call and memory pass."""
-    problem = build("problem", "matrix", dim=8)
-    problem.truth, problem.operator()
-    settings = Settings(precision=1e-9, min_draws=draws, max_draws=draws)
+def test_overhead_per_draw(benchmark, host, report, draws):
+    """CPU microseconds per draw of a cell without timing, whose estimator does next to nothing.
 
-    class AnyBlock:
-        key = "0"
-        device = "cpu"
+    All of it: as many draws of the pilot, statistics, claims, first call and memory pass.
+    """
+    problem = make(host, "problem", "constant", {})
+    block = Block(problem, "synthetic", "cpu", "float64", (make(host, "estimator", "additive", {}),), None)
+    settings = Settings(precision=1e-9, min_draws=draws, max_draws=draws, rounds=0)
 
     def cell():
         start = time.process_time()
-        row = measure._measure_cell(NoOperation(), problem, AnyBlock, settings)
-        assert row["draws"] == draws
+        *_, last = measure_block(block, settings)
+        assert last.row["draws"] == draws
         return (time.process_time() - start) / draws * 1e6
 
     cell()

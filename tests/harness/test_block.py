@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from estibench import host as plugin_host
+from estibench.analysis.verdicts import judge
 from estibench.components import make
 from estibench.measure import measure_block
-from estibench.results.verdicts import judge
 from estibench.suite import Block, Settings
 
 PLUGINS = Path(__file__).parent / "plugins"

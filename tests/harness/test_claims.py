@@ -7,9 +7,9 @@ import torch
 from scipy import stats
 
 from estibench import Bias, Claim, Cost, ErrorBar, Exact, ScalesAs, Unbiased, Variance
+from estibench.analysis.verdicts import ERROR_RATE, judge, power
 from estibench.measure.claims import gather_evidence, scaling_claims
 from estibench.measure.statistics import Moments, covered
-from estibench.results.verdicts import ERROR_RATE, judge, power
 
 
 class Problem:

@@ -172,7 +172,7 @@ def test_plan_does_not_run(suite, tmp_path):
     assert done.returncode == 0
     assert "3 blocks, 9 cells" in done.stdout
     assert "hutchinson(probes=4)" in done.stdout
-    assert f"{(8 + 1 + 4) * 128:.2g} matvecs" in done.stdout
+    assert f"{(8 + 1 + 4) * (128 + 128):.2g} matvecs" in done.stdout
     assert not (tmp_path / "results").exists()
 
 

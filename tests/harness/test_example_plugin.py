@@ -51,7 +51,7 @@ def test_the_wheel_ships_packages_and_suites(wheel):
         "estibench/__init__.py",
         "estibench/py.typed",
         "estibench/suites/trace.yaml",
-        "estibench/results/templates/report.html.j2",
+        "estibench/exports/templates/report.html.j2",
         "estibench_trace/hooks.py",
         "estibench_densities/hooks.py",
     ):

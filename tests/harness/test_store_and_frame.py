@@ -3,10 +3,10 @@
 import math
 
 import estibench
+from estibench.analysis.verdicts import holm
+from estibench.exports.table_files import export
 from estibench.results import Results
 from estibench.results.store import Store
-from estibench.results.table_files import export
-from estibench.results.verdicts import holm
 
 
 def row(**values):

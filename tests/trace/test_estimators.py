@@ -7,7 +7,7 @@ import torch
 
 from estibench import Unsupported, counting
 from estibench.measure.draws import Drawer
-from estibench.measure.statistics import moments, unbiasedness_p_value
+from estibench.measure.statistics import Moments, unbiasedness_p_value
 
 NOISES = ["rademacher", "gaussian", "sphere", "orthogonal"]
 STOCHASTIC = [
@@ -67,7 +67,7 @@ def test_unbiased(build, name, parameters, problem_name, problem_parameters):
             estimator.estimate(problem, torch.Generator())
         return
     values, _ = draw(estimator, problem, 20_000)
-    assert unbiasedness_p_value(moments(values, problem.truth), 1e-10) > 1e-6
+    assert unbiasedness_p_value(Moments(values, problem.truth), 1e-10) > 1e-6
 
 
 @pytest.mark.parametrize("noise", NOISES)

@@ -70,7 +70,7 @@ def run_command(suite: str, device: str | None, output: Path | None, engine: str
 
 
 def _print_results(results: Results, files: list[Path], console: Console) -> None:
-    from estibench.results.summary import print_summary
+    from estibench.exports.summary import print_summary
 
     print_summary(results, console)
     console.print(f"\n{len(files)} files in {results.directory}", highlight=False)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from estibench.analysis.efficiency import normalise_by_work
+from estibench.analysis.pareto import mark_fronts
+from estibench.analysis.scaling_claims import scaling_evidence
+from estibench.analysis.verdicts import judge, judge_ratios
 from estibench.columns import IDENTITY, MEASURED, WITH_INTERVAL, parameter_columns
-from estibench.results.efficiency import normalise_by_work
-from estibench.results.pareto import mark_fronts
-from estibench.results.scaling_claims import scaling_evidence
-from estibench.results.verdicts import judge, judge_ratios
 
 if TYPE_CHECKING:
     import pandas as pd

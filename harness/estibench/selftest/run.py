@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from estibench.exports.table_files import export
+from estibench.exports.tables import markdown_table, md
 from estibench.host import Host
 from estibench.provenance import describe_run
 from estibench.results import Results
 from estibench.results.run_directory import RUN_FILE
 from estibench.results.store import Store
-from estibench.results.table_files import export
-from estibench.results.tables import markdown_table, md
 from estibench.selftest import clock, repeat
 from estibench.selftest.lines import Line
 from estibench.suite import Plan

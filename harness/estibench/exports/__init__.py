@@ -1,0 +1,1 @@
+"""Exporters: a run as tables, plots and a page."""

@@ -1,0 +1,203 @@
+"""The suite's figures: `plots/<name>.svg` and `.png`; one for each device and dtype where there are several.
+
+Figures are made object by object, never through pyplot, so that drawing leaves the caller's matplotlib as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from estibench.analysis.curves import Curve, curves
+from estibench.analysis.ranks import ranking
+from estibench.columns import EFFICIENCIES, label
+from estibench.exports.canvas import heading, label_axes, looks_of, style, svg_text
+from estibench.exports.comparison import blocks
+from estibench.exports.panels import panels_of, shows_fronts, small_multiples
+from estibench.exports.rank_plot import draw_ranks
+from estibench.exports.scaling_plot import draw_scaling
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from estibench.results.run_directory import Results
+
+
+FOLDER = "plots"
+AXES = {
+    "error_cost": ("work", "relative_rmse"),
+    "scaling": ("problem_dim", "time"),
+    "bias_variance": ("relative_std", "relative_bias"),
+}
+RANKED_BY = "mse_work"
+PARETO = (
+    " Grey steps: the Pareto front, the least error that so much buys. Cells behind it by no more than noise count to "
+    "it as well: the column {column}."
+)
+ROUNDING = " Errors at the level of rounding, however small, are drawn as ▽ on the floor of their panel."
+CAPTIONS = {
+    "error_cost": (
+        "One panel per problem, one line per kind of estimator through its budgets. Lower is more accurate, further "
+        "left is cheaper: choose from the lower left border. Bands and bars are {level:g} % confidence intervals."
+    )
+    + ROUNDING,
+    "scaling": (
+        "One panel per family of problems, one line per estimator: the power law y ~ x^k fitted to the points, with "
+        "k and its {level:g} % confidence interval, or where y is counted the range of its slopes between neighbouring "
+        "points. Flatter scales better."
+    ),
+    "bias_variance": (
+        "Systematic against random error of one estimate, both relative to the truth, with {level:g} % confidence "
+        "intervals. An open marker with an arrow is the upper bound of a bias that is not distinguishable from 0. "
+        "Above the dashed diagonal the bias is the larger part of the error, and more draws will not help."
+    )
+    + ROUNDING,
+    "ranks": (
+        "Each estimator's mean rank, 1 at best. A bar joins estimators that are not told apart at {level:g} %: their "
+        "mean ranks differ by less than the critical difference CD, the length of the ruler (Nemenyi), or Friedman's "
+        "test finds no difference at all. {size}; Friedman's {chance}. Ranks say how often one is ahead of another on "
+        "these problems, not by how much, and depend on who else is ranked."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure to be drawn, with its words.
+
+    Attributes:
+        name: stem of its files.
+        caption: how to read it, and which problems it lacks.
+        draw: makes the figure, which takes a while.
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[], Figure]
+
+
+def export(results: Results) -> list[Path]:
+    """Writes every picture as SVG and as PNG (150 dpi)."""
+    folder = results.directory / FOLDER
+    written = []
+    for picture in pictures(results):
+        folder.mkdir(exist_ok=True)
+        written += [folder / f"{picture.name}.svg", folder / f"{picture.name}.png"]
+        figure = picture.draw()
+        svg = results.scratch[f"svg:{picture.name}"] = svg_text(figure, picture.name)
+        written[-2].write_text(svg, encoding="utf-8")
+        with style():
+            figure.savefig(written[-1], dpi=150)
+    return written
+
+
+def to_svg(results: Results, picture: Picture) -> str:
+    """The picture as SVG text, drawn unless `export` has just done so; the same picture gives the same text."""
+    drawn = results.scratch.get(f"svg:{picture.name}")
+    return drawn if isinstance(drawn, str) else svg_text(picture.draw(), picture.name)
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """The figures that the suite asks for and that have something to draw, each with a name of its own."""
+    taken: Counter[str] = Counter()
+    for plot in results.about.get("plots") or []:
+        found = _rank_pictures if plot["kind"] == "ranks" else _log_pictures
+        for picture in found(results, plot):
+            name = re.sub(r"[^\w-]+", "-", picture.name)
+            taken[name] += 1
+            yield replace(picture, name=f"{name}-{taken[name]}" if taken[name] > 1 else name)
+
+
+def _log_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
+    """Figures with x and y, one for each device and dtype."""
+    looks, level, kind = looks_of(results.frame), results.confidence, plot["kind"]
+    x, y = (plot.get(axis) or default for axis, default in zip("xy", AXES[kind], strict=True))
+    parts = list(blocks(results.frame))
+    for device, dtype, cells in parts:
+        rows = _with_relative_std(_wanted(cells, plot.get("problems")))
+        name, title = _words(plot, [device, dtype] if len(parts) > 1 else [])
+        caption = CAPTIONS[kind].format(level=100 * level)
+        draw: Callable[[], Figure]
+        if kind == "scaling":
+            laws: dict[str, list[Curve]] = {}
+            for curve in curves(rows, y, x):
+                laws.setdefault(curve.problem, []).append(curve)
+            drawn, draw = {*laws}, partial(draw_scaling, laws, looks, level)
+        else:
+            panels = panels_of(rows, x, y)
+            drawn, draw = {*panels}, partial(small_multiples, kind, panels, looks)
+            if kind == "error_cost" and shows_fronts(panels):
+                caption += PARETO.format(column=f"front_{x}")
+            missing = [problem for problem in dict.fromkeys(rows["problem"]) if problem not in drawn]
+            caption += f" Without both quantities, and not drawn: {'; '.join(missing)}." if missing else ""
+        if drawn:
+            axes = axis_label(rows, x), axis_label(rows, y)
+            yield Picture(name, title, caption, partial(_finished, draw, title, axes))
+
+
+def _rank_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
+    """Critical-difference diagrams, one for each task."""
+    if results.frame.empty:
+        return
+    looks, level, column = looks_of(results.frame), 1 - results.confidence, plot.get("y") or RANKED_BY
+    tasks = list(_wanted(results.frame, plot.get("problems")).groupby("task", sort=False))
+    for task, cells in tasks:
+        found = ranking(cells, column, level)
+        if found is None:
+            continue
+        name, title = _words(plot, [str(task)] if len(tasks) > 1 else [])
+        families = dict(zip(cells["estimator"], cells["family"], strict=True))
+        caption = CAPTIONS["ranks"].format(level=100 * level, size=found.size, chance=found.chance)
+        if found.left_out:
+            caption += f" Left out, for they were not measured in every block: {'; '.join(found.left_out)}."
+        draw = partial(draw_ranks, found, looks, families, EFFICIENCIES[column])
+        yield Picture(name, title, caption, partial(_finished, draw, title))
+
+
+def _words(plot: dict[str, Any], part: Sequence[str]) -> tuple[str, str]:
+    """Name and title of a picture, and of which part of the run."""
+    name, title = plot.get("name") or plot["kind"], plot.get("title") or plot["kind"].replace("_", " ")
+    return "-".join([name, *part]), f"{title} ({', '.join(part)})" if part else title
+
+
+def axis_label(rows: pd.DataFrame, column: str) -> str:
+    """A column's label; work says what it counts where all rows agree."""
+    if column == "relative_std":
+        return "standard deviation / ‖truth‖"
+    costs = [str(name) for name in rows if str(name).startswith("cost_")]
+    units = [name for name in costs if column == "work" and rows[name].equals(rows["work"])]
+    return f"work [{label(units[0])}]" if units else label(column)
+
+
+def _with_relative_std(rows: pd.DataFrame) -> pd.DataFrame:
+    """The table with √variance over the norm of the truth, and its bounds."""
+    if not {"variance", "truth_norm"} <= {*rows.columns}:
+        return rows
+    norm = rows["truth_norm"].where(rows["truth_norm"] > 0)
+    sides = [side for side in ("", "_low", "_high") if f"variance{side}" in rows]
+    return rows.assign(**{f"relative_std{side}": rows[f"variance{side}"].clip(lower=0) ** 0.5 / norm for side in sides})
+
+
+def _wanted(cells: pd.DataFrame, problems: Sequence[str] | None) -> pd.DataFrame:
+    """Ok cells of the problems that a plot names, by label or registered name; of all where it names none."""
+    ok = cells["status"] == "ok"
+    if problems:
+        ok &= cells["problem"].isin(problems) | cells["problem_name"].isin(problems)
+    return cells[ok]
+
+
+def _finished(draw: Callable[[], Figure], title: str, axes: tuple[str, str] | None = None) -> Figure:
+    """The figure with the words around its panels: title, and the labels of x and y that they share."""
+    with style():
+        figure = draw()
+        heading(figure, title)
+        if axes:
+            label_axes(figure, *axes)
+    return figure

@@ -1,0 +1,178 @@
+"""`report.html`: everything about a run on one page that needs no network, no scripts and no other file."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from estibench import host as plugin_host
+from estibench.analysis.noise import noise_warning, typical_spread
+from estibench.exports import grids, plots, tables
+from estibench.exports.comparison import comparisons
+from estibench.exports.scaling import break_even_table, scaling_table
+from estibench.exports.summary import counts, findings, headline, misses, summary_tables
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from estibench.results.run_directory import Results
+
+TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
+COLUMNS = 6
+LARGEST = 4_500_000  # characters of the pictures together; what comes after is left to the plots folder
+NAMED_VERSIONS = ("estibench", "torch", "numpy", "scipy", "torchdiffeq")
+
+
+def export(results: Results) -> list[Path]:
+    """Writes `report.html`."""
+    path = results.directory / "report.html"
+    path.write_text(render(results), encoding="utf-8")
+    return [path]
+
+
+def render(results: Results) -> str:
+    """The page. Every text is escaped, whoever wrote it; only the pictures are markup, and those are drawn here."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"plain": tables.plain, "breakable": breakable}
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    sections, complaints = plugin_host.current().report_sections(results)
+    tested = findings(results)
+    about = results.about
+    return template.render(
+        description=about.get("description"),
+        suite_text=about.get("suite_text"),
+        title=about.get("title") or about.get("suite") or "A run of estibench",
+        headline=headline(results),
+        facts=facts(results),
+        summary=summary_tables(results),
+        comparisons=comparisons(results),
+        columns=COLUMNS,
+        pictures=list(_pictures(results)),
+        counts=counts(tested),
+        doubtful=sorted(
+            (found for found in tested if found.verdict != "supported"), key=lambda found: found.verdict == "undecided"
+        ),
+        scaling=grids.scaling_grids(scaling_table(results)),
+        scaling_caption=grids.SCALING_CAPTION,
+        break_even_wanted=bool(about.get("break_even")),
+        break_even=grids.break_even_grids(break_even_table(results)),
+        break_even_caption=grids.BREAK_EVEN_CAPTION,
+        no_break_even=grids.NO_BREAK_EVEN,
+        problems=_problems(results),
+        command=f"bench run {shlex.quote(str(about.get('suite_file') or about.get('suite') or 'SUITE'))}",
+        misses=misses(results),
+        warning=noise_warning(results.frame),
+        sections=sections,
+        complaints=complaints,
+    )
+
+
+def facts(results: Results) -> list[tuple[str, str]]:
+    """What was measured, where and with what: names and values. What the run does not say is left out."""
+    about, frame = results.about, results.frame
+    machine, settings = about.get("machine") or {}, about.get("settings") or {}
+    versions = about.get("distributions") or {}
+    seconds = settings.get("time_limit")
+    found = {
+        "suite": about.get("suite"),
+        "measured": about.get("started"),
+        "commit": about.get("commit"),
+        **{f"{name}s": len(set(frame.get(name, ()))) for name in ("problem", "estimator")},
+        **{f"{name}s": _listed(frame.get(name, ())) for name in ("device", "dtype")},
+        "processor": _with(machine, "processor", "cores", "{processor}, {cores} cores"),
+        "memory": f"{machine['memory_bytes'] / 2**30:.0f} GiB" if machine.get("memory_bytes") else None,
+        "accelerators": _listed(machine.get("cuda") or []),
+        "system": machine.get("system"),
+        "Python": machine.get("python"),
+        "versions": ", ".join(f"{name} {versions[name]}" for name in NAMED_VERSIONS if name in versions),
+        "plugins": _listed(
+            f"{plugin['name']} ({plugin['distribution']} {plugin['version']})"
+            if plugin.get("distribution")
+            else plugin["name"]
+            for plugin in about.get("plugins") or []
+            if not plugin.get("refused")
+        ),
+        "seed": settings.get("seed"),
+        "threads": settings.get("threads"),
+        "draws per cell": _draws(results),
+        "precision asked for": f"{100 * settings['precision']:g} % of the RMSE" if "precision" in settings else None,
+        "confidence": f"{100 * settings['confidence']:g} %" if "confidence" in settings else None,
+        "time limit per cell": f"{seconds:g} s of draws" if seconds is not None else None,
+        "rounds of timing": settings.get("rounds"),
+        "noise of the clock": _noise(results),
+    }
+    return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
+
+
+def breakable(text: str) -> Markup:
+    """A component's label, escaped, that a narrow column may break at its punctuation."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([(_])", r"\1<wbr>", str(escape(text))))
+
+
+def inline_svg(text: str, title: str) -> Markup:
+    """A picture of matplotlib's as an element of a page, with a name for who cannot see it.
+
+    The XML prolog, the fixed size and the ids of groups go: other pictures of the page have the same.
+    """
+    from markupsafe import Markup, escape
+
+    body = text[text.index("<svg") :]
+    tag_end = body.index(">")
+    tag = re.sub(r'\s(width|height)="[^"]*"', "", body[:tag_end])
+    body = re.sub(r"<metadata>.*?</metadata>", "", body[tag_end:], count=1, flags=re.DOTALL)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    return Markup(tag) + Markup(' role="img" aria-label="{}"').format(escape(title)) + Markup(body)
+
+
+def _pictures(results: Results) -> Iterator[dict[str, Any]]:
+    """Title, caption, markup and width in pixels of every picture. They are drawn anew: a file may be anyone's."""
+    room = LARGEST
+    for picture in plots.pictures(results):
+        text = plots.to_svg(results, picture)
+        room -= len(text)
+        width = re.search(r'width="([\d.]+)pt"', text)
+        yield {
+            "name": picture.name,
+            "title": picture.title,
+            "caption": picture.caption,
+            "svg": inline_svg(text, picture.title) if room >= 0 else None,
+            "width": round(float(width[1]) * 4 / 3) if width else 900,
+        }
+
+
+def _problems(results: Results) -> list[tuple[str, ...]]:
+    """Every problem with its truth: label, components, norm and source."""
+    columns = ["problem", "components", "truth_norm", "truth_source"]
+    known = results.frame.reindex(columns=columns).dropna(subset=["truth_source"]).drop_duplicates("problem")
+    return [
+        (str(row["problem"]), f"{row['components']:g}", f"{row['truth_norm']:.4g}", str(row["truth_source"]))
+        for row in known.to_dict("records")
+    ]
+
+
+def _draws(results: Results) -> str | None:
+    if "draws" not in results.frame or results.frame["draws"].isna().all():
+        return None
+    draws = results.frame["draws"]
+    return f"{draws.min():.0f} to {draws.max():.0f}"
+
+
+def _noise(results: Results) -> str | None:
+    spread = typical_spread(results.frame)
+    return None if spread is None else f"rounds of a call differ by {100 * spread:.0f} % (interquartile range, typical)"
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(dict.fromkeys(map(str, values)))
+
+
+def _with(machine: dict[str, Any], *arguments: str) -> str | None:
+    *names, text = arguments
+    return text.format(**machine) if all(machine.get(name) for name in names) else None

@@ -1,0 +1,218 @@
+"""Who wins which contest, and that the summary says what went wrong."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from estibench.exports.contests import contested_classes
+from estibench.exports.summary import (
+    headline,
+    misses,
+    notes,
+    print_summary,
+    summary_markdown,
+    summary_tables,
+)
+from estibench.results import Results
+
+
+def row(
+    estimator: str, mse: float, work: float, time: float = 1.0, problem: str = "matrix(dim=4)", **more: Any
+) -> dict[str, Any]:
+    family = estimator.partition("(")[0]
+    names = {"problem_name": problem.partition("(")[0], "estimator_name": family, "reason": "", "status": "ok"}
+    labels = {"problem": problem, "estimator": estimator, "family": family, "device": "cpu", "dtype": "float32"}
+    measured = {"mse": mse, "mse_low": 0.9 * mse, "mse_high": 1.1 * mse, "work": work, "cost_matvec": work}
+    times = {"time": time, "time_low": time, "time_high": time}
+    return {**names, **labels, "task": "trace", **measured, **times, "claims": [], **more}
+
+
+def failed(estimator: str, status: str, reason: str, problem: str = "matrix(dim=4)") -> dict[str, Any]:
+    names = {"problem_name": "matrix", "estimator_name": estimator, "task": "trace", "status": status, "reason": reason}
+    return {
+        **names,
+        "problem": problem,
+        "estimator": estimator,
+        "family": estimator,
+        "device": "cpu",
+        "dtype": "float32",
+    }
+
+
+FREEDOM = {"numerator": 1.0, "denominator": math.inf}
+
+
+def claim(measured: float, p_value: float, decisive: bool = True) -> dict[str, Any]:
+    interval = {"measured": measured, "low": 0.9 * measured, "high": 1.1 * measured}
+    shift = math.inf if decisive else 0.0
+    return {"claim": "unbiased", "p_value": p_value, **interval, "claimed": 0.0, "noncentrality": shift, **FREEDOM}
+
+
+def run(*rows: dict[str, Any]) -> Results:
+    return Results(Path(), {}, list(rows))
+
+
+def tables(*rows: dict[str, Any]) -> dict[str, tuple[tuple[str, ...], ...]]:
+    return {table.title: table.rows for table in summary_tables(run(*rows))}
+
+
+EQUAL = "Most accurate at equal work (trace, work in matvecs)"
+
+
+def test_winner_at_equal_work_is_the_lowest_error_of_its_class() -> None:
+    rows = [row("a(k=1)", 8.0, 10), row("b(k=1)", 4.0, 12), row("a(k=2)", 1.0, 30), row("b(k=2)", 2.0, 30)]
+    (table,) = (table for table in summary_tables(run(*rows)) if table.title == EQUAL)
+    assert table.header == ("problem", "work 10–12", "work 30")
+    assert table.rows == (("matrix(dim=4)", "b", "a"),)
+
+
+def test_tie_is_marked_and_reference_does_not_compete() -> None:
+    rows = [row("a", 1.0, 10), row("b", 1.1, 10), row("exact", 1e-20, 10, stopped="deterministic")]
+    assert tables(*rows)[EQUAL] == (("matrix(dim=4)", "a †"),)
+
+
+def test_classes_of_work() -> None:
+    rows = [row(f"{name}(k={k})", 1.0, k) for name in ("a", "b") for k in (1, 10, 14, 16, 100)]
+    cells = run(*rows, row("c", 1.0, 50)).frame.assign(block="x")
+    assert contested_classes(cells) == [[1.0], [10.0, 14.0], [16.0], [100.0]]  # nobody competes at 50
+
+
+def test_most_efficient_by_work_and_by_time() -> None:
+    rows = [row("a", 2.0, 10, 5.0), row("b", 1.0, 30, 1.0), row("exact", 0.0, 256, 0.02, stopped="deterministic")]
+    assert tables(*rows)["Most efficient"] == (("matrix(dim=4)", "a", "b", "256, 20 ms"),)
+
+
+def test_rounding_wins_by_its_cost_not_by_its_size() -> None:
+    rows = [
+        row("a", 1e-18, 90, 2.0, stopped="rounding"),
+        row("b", 1e-15, 30, 1.0, stopped="rounding"),
+        row("c", 1.0, 1),
+    ]
+    assert tables(*rows)["Most efficient"] == (("matrix(dim=4)", "b°", "b°", ""),)
+
+
+STANDINGS = "Estimators over all problems (trace)"
+
+
+def test_standings_are_mean_ranks_with_blocks_and_claims() -> None:
+    good = [claim(1.0, 0.5)]
+    rows = [
+        *(row("a", 1.0, 1, 2.0, claims=good), row("b", 2.0, 1, 3.0, claims=[claim(2.0, 1e-9)])),
+        *(
+            row("a", 3.0, 1, 1.0, problem="q", claims=good),
+            row("b", 2.0, 1, 1.0, problem="q", claims=[claim(1.0, 0.5, False)]),
+        ),
+        *(row("part", 0.1, 1), row("exact", 0.0, 256, stopped="deterministic")),
+    ]
+    (table,) = (table for table in summary_tables(run(*rows)) if table.title == STANDINGS)
+    assert table.header == ("estimator", "rank by\nMSE × work", "rank by\nMSE × time", "blocks", "claims")
+    assert table.rows == (
+        ("a", "1.5 †", "1.5 †", "2", "2 / 0 / 0"),
+        ("b", "1.5 †", "1.5 †", "2", "0 / 1 / 1"),
+        ("part", "–", "–", "1", "0 / 0 / 0"),
+        ("exact", "–", "–", "1", "0 / 0 / 0"),
+    )
+    size = (
+        "k = 2 estimators, N = 2 blocks, critical difference 1.4; Friedman's p = 1 by MSE × work, p = 1 by MSE × time."
+    )
+    assert size in table.explanation
+
+
+def test_standings_mark_who_is_not_told_apart_from_the_best() -> None:
+    """By work all blocks agree on a, b, c, d: with k = 4 and N = 12 ranks differ by 1.35 or not. By time c leads."""
+    quick = {"a": 1.0, "b": 1.0, "c": 1e-4, "d": 1.0}
+    rows = [
+        row(name, 10.0**at * (1 + 0.1 * number), 1, time, problem=f"p{number}")
+        for number in range(12)
+        for at, (name, time) in enumerate(quick.items())
+    ]
+    assert [row[:3] for row in tables(*rows)[STANDINGS]] == [
+        ("c", "3.0", "1.0 †"),
+        ("a", "1.0 †", "2.0 †"),
+        ("b", "2.0 †", "3.0"),
+        ("d", "4.0", "4.0"),
+    ]
+
+
+def test_each_task_has_its_own_standings() -> None:
+    rows = [
+        row(name, 1.0, 1, problem=problem, task=task) for task in ("trace", "flow") for problem in "pq" for name in "ab"
+    ]
+    titles = [table.title for table in summary_tables(run(*rows))]
+    assert titles[-2:] == [STANDINGS, "Estimators over all problems (flow)"]
+
+
+def test_one_block_gives_no_ranks() -> None:
+    (table,) = (table for table in summary_tables(run(row("a", 1.0, 1), row("b", 2.0, 1))) if table.title == STANDINGS)
+    assert table.header == ("estimator", "blocks", "claims")
+    assert table.explanation.startswith("No ranks: they take")
+
+
+def test_several_dtypes_are_different_blocks() -> None:
+    rows = [row("a", 1.0, 1), row("b", 2.0, 1), row("a", 2.0, 1, dtype="float64"), row("b", 1.0, 1, dtype="float64")]
+    assert tables(*rows)[EQUAL] == (("matrix(dim=4) [cpu, float32]", "a"), ("matrix(dim=4) [cpu, float64]", "b"))
+
+
+def test_refuted_claims_and_reasons_are_told() -> None:
+    rows = [
+        row("a", 1.0, 1, claims=[claim(2.0, 1e-9)]),
+        *(failed("b", "unsupported", "needs symmetry", problem) for problem in ("p", "q")),
+        failed("c", "timeout", "took [too] long"),
+    ]
+    found = notes(run(*rows))
+    assert found[0] == "Refuted: a on matrix(dim=4): “unbiased”: measured 2 [1.8, 2.2], claimed 0 (adjusted p = 1e-09)."
+    assert found[1:] == [
+        "Timeout: 1 cell (c on 1 problem): took [too] long",
+        "Unsupported: 2 cells (b on 2 problems): needs symmetry",
+    ]
+    assert misses(run(*rows))[1] == ("unsupported", "needs symmetry", 2, "b on 2 problems")
+    assert headline(run(*rows)) == (
+        "3 problems × 3 estimators: 1 of 4 cells measured, 1 timeout, 2 unsupported. "
+        "Claims tested: 0 supported, 1 refuted, 0 undecided."
+    )
+
+
+def printed(results: Results, width: int = 100) -> str:
+    text = io.StringIO()
+    print_summary(results, Console(file=text, width=width))
+    return text.getvalue()
+
+
+def test_terminal_shows_all_of_it_in_100_columns() -> None:
+    long = "score_jacobian(density=logistic_posterior, dim=30, batch=16)"
+    rows = [row(f"hutchinson(probes={k}0)", 1.0 / k, 10 * k, problem=long) for k in (1, 3, 9)]
+    rows += [row(f"xnystrace(matvecs={k}0)", 2.0 / k, 10 * k, problem=long) for k in (1, 3, 9)]
+    rows += [
+        row("exact", 0.0, 256, problem=long, stopped="deterministic"),
+        failed("odd", "failed", "[red]why[/nope]"),
+    ]
+    rows += [row("[bold]odd", 9.0, 10, problem=long)]
+    text = printed(run(*rows))
+    assert "[bold]odd" in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+    assert "hutchinson(probes=90)" in text  # not cut, not folded
+    assert "density=logistic_posterior," in text
+    assert "[red]why[/nope]" in text  # not taken for markup
+
+
+def test_markdown_says_the_same() -> None:
+    rows = [row("a|x", 1.0, 10), row("b", 4.0, 10), failed("c", "failed", "a <b> c")]
+    text = summary_markdown(run(*rows))
+    assert "| matrix(dim=4) | a\\|x |" in text
+    assert "- Failed: 1 cell (c on 1 problem): a \\<b> c" in text
+    assert text.startswith("1 problems × 3 estimators: 2 of 3 cells measured, 1 failed.")
+
+
+def test_runs_with_little_in_them() -> None:
+    assert printed(run()).strip() == "The run has no cells."
+    assert summary_tables(run(failed("c", "failed", "why"))) == []
+    assert "Failed: 1 cell" in printed(run(failed("c", "failed", "why")))
+    bare = {key: value for key, value in row("a", 1.0, 1).items() if key not in ("mse", "work", "time", "claims")}
+    assert [table.title for table in summary_tables(run(bare))] == [STANDINGS]
+    odd = row("a", math.nan, math.nan, time=math.nan)
+    assert STANDINGS in printed(run(odd, {**row("b", 1.0, 1), "mse": None}))
