@@ -48,10 +48,10 @@ class ClaimsUnbiased(_Wrong, Estimator):
 
 @dataclass(frozen=True)
 class ClaimsVariance(_Wrong, Estimator):
-    """t + N(0, 1), and says that its variance is 1.5 times less, the least that a verdict should notice."""
+    """t + N(0, 1), and says that its variance is half of what it is, the least that a verdict should notice."""
 
-    claims = (Unbiased(), Variance(lambda problem, estimator: problem.components / 1.5, "D/1.5"))
-    false_claims = ("variance = D/1.5",)
+    claims = (Unbiased(), Variance(lambda problem, estimator: problem.components / 2, "D/2"))
+    false_claims = ("variance = D/2",)
 
     def estimate(self, problem: Constant, generator: torch.Generator) -> Tensor:
         """The estimate, (components,)."""

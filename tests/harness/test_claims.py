@@ -8,8 +8,11 @@ from scipy import stats
 
 from estibench import Bias, Claim, Cost, ErrorBar, Exact, ScalesAs, Unbiased, Variance
 from estibench.analysis.verdicts import ERROR_RATE, judge, power
-from estibench.measure.claims import gather_evidence, scaling_claims
+from estibench.components import make
+from estibench.measure import measure_block
+from estibench.measure.claims import confirmed, gather_evidence, is_doubtful, scaling_claims
 from estibench.measure.statistics import Moments, covered
+from estibench.suite import Block, Settings
 
 
 class Problem:
@@ -128,6 +131,37 @@ def test_the_promised_power_is_the_measured_one():
         found += evidence["p_value"] < level
     assert 0.3 < sum(promised) / 300 < 0.9
     assert abs(found / 300 - sum(promised) / 300) < 0.1
+
+
+def test_a_doubtful_claim_is_tested_again():
+    """The larger p-value counts, with the evidence of the second sample; claims that are not doubtful stay."""
+
+    def evidence(p_value, measured):
+        return {"claim": f"c{measured // 10}", "p_value": p_value, "measured": measured}
+
+    first = [evidence(0.001, 10), evidence(0.002, 20), evidence(0.5, 30), evidence(0.0, 40)]
+    second = [evidence(0.6, 11), evidence(1e-9, 21), evidence(1e-9, 31), evidence(1.0, 41)]
+    assert is_doubtful(first)
+    assert not is_doubtful(first[2:])
+    found = [(claim["p_value"], claim["measured"]) for claim in confirmed(first, second)]
+    assert found == [(0.6, 11), (0.002, 21), (0.5, 30), (0.0, 40)]
+
+
+def test_a_cell_tests_doubtful_claims_on_fresh_draws(host):
+    """Forty seeds. True claims end above 1e-4 although lognormal noise makes 32 draws look impossible at times."""
+    names = [("additive", {"noise": "lognormal"}), ("claims_variance", {})]
+    components = tuple(make(host, "estimator", name, parameters) for name, parameters in names)
+    block = Block(make(host, "problem", "constant", {}), "synthetic", "cpu", "float64", components, 0)
+    true, false = [], []
+    for seed in range(40):
+        settings = Settings(seed=seed, min_draws=32, max_draws=512, precision=0.5, rounds=0)
+        rows = [found.row for found in measure_block(block, settings) if found.final]
+        true += [claim for claim in rows[0]["claims"] if claim["draws"]]
+        false += [claim for claim in rows[1]["claims"] if claim["claim"] == "variance = D/2"]
+    assert min(claim["p_value"] for claim in true) > 1e-4
+    for claims in (true, false):
+        assert {claim["draws"] for claim in claims} == {32, 512}, "some were tested again"
+    assert sum(claim["p_value"] < 0.05 for claim in false) > 20
 
 
 def test_holm_holds_over_the_run():

@@ -49,6 +49,7 @@ def _evidence(claim: dict[str, Any], law: Fit, points: int) -> dict[str, Any]:
         "low": law.low,
         "high": law.high,
         "claimed": exponent,
+        "draws": 0,
         "effect": f"an exponent off by {EXPONENT_THAT_MATTERS:g}",
         "numerator": 1.0,
         "denominator": math.inf,

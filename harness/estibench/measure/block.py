@@ -17,11 +17,11 @@ from torch import Tensor
 from estibench import host as plugin_host
 from estibench.contracts.estimator import Estimator
 from estibench.errors import Unsupported, UserError
-from estibench.measure.claims import rounding_tolerance
+from estibench.measure.claims import confirmed, is_doubtful, rounding_tolerance
 from estibench.measure.device import generator, pinned, synchronise, why_unavailable
 from estibench.measure.draws import ContractError, Drawer, check_estimate
-from estibench.measure.metrics import Row, accuracy, columns, finiteness, paired_with_baseline, squared_errors
-from estibench.measure.sampling import take_sample
+from estibench.measure.metrics import Row, accuracy, claims, columns, finiteness, paired_with_baseline, squared_errors
+from estibench.measure.sampling import take_again, take_sample
 from estibench.measure.seeds import chunk_seed
 from estibench.measure.timing import Stopwatch, median_interval, ratio_interval, spread, time_block
 from estibench.measure.work import Work, measure_work
@@ -149,7 +149,14 @@ def _measure_cell(cell: Cell, problem: Any, block: Block, settings: Settings) ->
         **finiteness(sample.draws, settings.confidence),
     }
     if row["status"] == "ok":
-        row |= accuracy(sample, problem, work, settings, estimator)
+        row |= accuracy(sample, problem, settings)
+        row |= claims(sample, problem, work.counts, settings, estimator)
+        if is_doubtful(row["claims"]):
+            second = take_again(drawer, block.key, settings)
+            row |= finiteness(second.draws, settings.confidence)
+            if row["status"] == "ok":
+                again = claims(second, problem, work.counts, settings, estimator)
+                row["claims"] = confirmed(row["claims"], again["claims"])
     return _Measured(cell, estimator, row, squared_errors(sample.draws, problem))
 
 

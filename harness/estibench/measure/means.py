@@ -109,6 +109,11 @@ def transformed(y: Summary, mu: Array | float) -> Array:
     return np.where(np.isfinite(x), g, x)
 
 
+def straightened_mean(y: Summary) -> Array:
+    """The mean that would lie as far from 0 without skewness, (D,): e g(ȳ/e); the mean itself where it has no error."""
+    return np.where(y.error > 0, transformed(y, 0.0) * np.where(y.error > 0, y.error, 1.0), y.mean)
+
+
 def mean_p_value(samples: Tensor, mu: float, tolerance: float = 0.0) -> float:
     """Two-sided p-value of E y = mu for n scalars, allowing the mean to be off by `tolerance`."""
     y = summarise(samples)

@@ -15,7 +15,6 @@ from estibench.measure.claims import gather_evidence, rounding_tolerance, scalin
 from estibench.measure.intervals import Interval, clustered_proportion_interval, proportion_interval
 from estibench.measure.means import ratio_of_means
 from estibench.measure.sampling import Sample
-from estibench.measure.work import Work
 from estibench.suite.plan import Settings
 
 Row = dict[str, Any]
@@ -35,8 +34,8 @@ def finiteness(draws: Tensor, confidence: float) -> Row:
     return row
 
 
-def accuracy(sample: Sample, problem: Any, work: Work, settings: Settings, estimator: Estimator) -> Row:
-    """Errors with their intervals, and the evidence for each claim. All draws are finite."""
+def accuracy(sample: Sample, problem: Any, settings: Settings) -> Row:
+    """Errors with their intervals. All draws are finite."""
     truth, confidence = problem.truth.reshape(-1), settings.confidence
     m = statistics.Moments(sample.draws, truth)
     mse, bias = statistics.mse_interval(m, confidence), statistics.bias_interval(m, confidence)
@@ -56,15 +55,21 @@ def accuracy(sample: Sample, problem: Any, work: Work, settings: Settings, estim
         found |= {"relative_rmse": mse.root().scaled(1 / norm), "relative_bias": bias.scaled(1 / norm)}
         if m.components > 1:
             found["cosine"] = statistics.cosine_interval(m.draws, truth, confidence)
-    covered = _covered(sample, m, rounding_tolerance(problem), mse, confidence)
+    covered = _covered(sample, m, rounding_tolerance(problem), confidence)
     if covered is not None:
         found["coverage"] = clustered_proportion_interval(covered, m.components, confidence)
     return {
         **columns(found),
         "largest_share": float(m.squared_errors.max() / m.squared_errors.sum()) if mse.value > 0 else 0.0,
-        "claims": gather_evidence(estimator, problem, m, work.counts, covered, confidence),
-        "scaling_claims": scaling_claims(estimator, problem),
     }
+
+
+def claims(sample: Sample, problem: Any, counts: dict[str, int], settings: Settings, estimator: Estimator) -> Row:
+    """The evidence that finite draws and counted work give for each claim."""
+    m = statistics.Moments(sample.draws, problem.truth.reshape(-1))
+    covered = _covered(sample, m, rounding_tolerance(problem), settings.confidence)
+    evidence = gather_evidence(estimator, problem, m, counts, covered, settings.confidence)
+    return {"claims": evidence, "scaling_claims": scaling_claims(estimator, problem)}
 
 
 def squared_errors(draws: Tensor, problem: Any) -> Tensor:
@@ -85,12 +90,10 @@ def paired_with_baseline(errors: Tensor, baseline: Tensor, rounding: float, conf
     return columns({"mse_ratio": ratio}) | {"mse_ratio_p_value": p_value}
 
 
-def _covered(
-    sample: Sample, m: statistics.Moments, tolerance: float, mse: Interval, confidence: float
-) -> Tensor | None:
+def _covered(sample: Sample, m: statistics.Moments, tolerance: float, confidence: float) -> Tensor | None:
     """Which error bars cover, (n,); None without error bars, or where only rounding is left to cover."""
     errors = sample.errors
-    if errors is None or bool(errors.isnan().all()) or mse.high <= tolerance**2:
+    if errors is None or bool(errors.isnan().all()) or statistics.mse_interval(m, confidence).high <= tolerance**2:
         return None
     return statistics.covered(m.draws, errors, m.truth, confidence, tolerance / math.sqrt(m.components))
 

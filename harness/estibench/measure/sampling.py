@@ -69,6 +69,13 @@ def take_sample(drawer: Drawer, block_key: str, settings: Settings) -> Sample:
     return counted.sample(reason, len(values))
 
 
+def take_again(drawer: Drawer, block_key: str, settings: Settings) -> Sample:
+    """Fresh draws, as many as max_draws, for a second test of claims."""
+    stream = _Stream(drawer, settings, block_key, "again ", time.perf_counter())
+    stream.take(settings.max_draws)
+    return stream.sample("time_limit" if stream.late else "max_draws", 0)
+
+
 def _precise(draws: Tensor, problem: Any, settings: Settings) -> bool:
     """Whether the interval of the RMSE is as narrow as asked for."""
     errors = (draws - problem.truth.reshape(-1)).square().sum(1)

@@ -24,8 +24,8 @@ from estibench.measure.means import (
     mean_p_value,
     positive_mean_interval,
     positive_mean_p_value,
+    straightened_mean,
     summarise,
-    transformed,
 )
 
 
@@ -166,7 +166,7 @@ def unbiasedness_p_value(m: Moments, tolerance: float) -> float:
         return float(allowed == 0)
     if m.components == 1:
         return mean_p_value(m.errors[:, 0], 0.0, tolerance)
-    straightened = float(np.linalg.norm(transformed(m.by_component, 0.0) * m.by_component.error))
+    straightened = float(np.linalg.norm(straightened_mean(m.by_component)))
     least = min(allowed, straightened * allowed / distance)
     h = m.trace**2 / m.trace_squared
     return float(stats.f.sf(m.n * least**2 / m.trace, h, h * (m.n - 1)))
