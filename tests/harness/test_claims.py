@@ -154,13 +154,15 @@ def test_a_cell_tests_doubtful_claims_on_fresh_draws(host):
     block = Block(make(host, "problem", "constant", {}), "synthetic", "cpu", "float64", components, 0)
     true, false = [], []
     for seed in range(40):
-        settings = Settings(seed=seed, min_draws=32, max_draws=512, precision=0.5, rounds=0)
+        settings = Settings(seed=seed, min_draws=32, max_draws=4096, precision=0.9, rounds=0)
         rows = [found.row for found in measure_block(block, settings) if found.final]
         true += [claim for claim in rows[0]["claims"] if claim["draws"]]
         false += [claim for claim in rows[1]["claims"] if claim["claim"] == "variance = D/2"]
     assert min(claim["p_value"] for claim in true) > 1e-4
     for claims in (true, false):
-        assert {claim["draws"] for claim in claims} == {32, 512}, "some were tested again"
+        draws = [claim["draws"] for claim in claims]
+        assert min(draws) < 512
+        assert max(draws) == 4096, "some were tested again"
     assert sum(claim["p_value"] < 0.05 for claim in false) > 20
 
 
