@@ -43,6 +43,9 @@ class TraceProblem(Problem):
     def operator(self) -> Operator:
         """The matrices. Estimators call this once per estimate; for a field, products start from a fresh forward."""
 
+    def prepare(self) -> None:
+        self.operator()
+
     @property
     def psd(self) -> bool:
         """Whether the matrices are known to be symmetric positive semidefinite."""

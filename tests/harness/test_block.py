@@ -156,6 +156,15 @@ def test_drawing_stops_for_the_stated_reason(measure):
     assert measure(("hutchinson", {}), problem=skew)["hutchinson"]["stopped"] == "rounding"
 
 
+def test_the_first_call_does_not_pay_for_the_problems_data(monkeypatch, measure):
+    from estibench_trace.matrix import Matrix
+
+    made = []
+    monkeypatch.setattr(Matrix, "prepare", lambda self: made.append(self.dtype))
+    measure(("normal", {}), ("loop", {}), dtype="float32")
+    assert made == ["float32"]
+
+
 def test_times_are_paired_with_the_baseline(measure):
     settings = Settings(max_draws=128, rounds=7)
     rows = measure(("normal", {}), ("loop", {}), ("raises", {}), settings=settings)

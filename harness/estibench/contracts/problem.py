@@ -31,6 +31,12 @@ class Problem(Placed, ABC):
     def truth_source(self) -> str:
         """Where `truth` comes from: `"closed form"`, or the float64 reference that was computed."""
 
+    def prepare(self) -> None:
+        """Make the data that all estimators share, so that the first one's first call does not pay for them.
+
+        Called once on the problem's device and in its dtype. Default: nothing.
+        """
+
     @property
     def magnitude(self) -> float:
         """Size of the terms that cancel or add up to the truth, in the truth's units.

@@ -50,6 +50,7 @@ def measure_block(block: Block, settings: Settings) -> Iterator[Measurement]:
     try:
         problem = block.problem.build(host).at(block.device, block.dtype)
         facts = _problem_facts(problem)
+        problem.prepare()
     except (BadProblemError, UserError) as error:
         for cell in block.cells:
             yield Measurement(cell, {"status": "bad_problem", "reason": str(error)}, final=True)
