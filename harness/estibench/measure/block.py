@@ -154,8 +154,9 @@ def _measure_cell(cell: Cell, problem: Any, block: Block, settings: Settings) ->
         row |= claims(sample, problem, work.counts, settings, estimator)
         if is_doubtful(row["claims"]):
             second = take_again(drawer, block.key, settings)
-            row |= finiteness(second.draws, settings.confidence)
-            if row["status"] == "ok":
+            if not bool(torch.isfinite(second.draws).all()):
+                row |= finiteness(second.draws, settings.confidence)
+            else:
                 again = claims(second, problem, work.counts, settings, estimator)
                 row["claims"] = confirmed(row["claims"], again["claims"])
     return _Measured(cell, estimator, row, squared_errors(sample.draws, problem))
