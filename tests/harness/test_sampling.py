@@ -66,11 +66,17 @@ def test_a_sample_is_the_beginning_of_a_larger_one(fewer):
 
 
 def test_the_pilots_draws_do_not_count():
-    settings = Settings(min_draws=64, max_draws=64)
+    settings = Settings(min_draws=64, max_draws=128, precision=0.5)
     sample = sampling.take_sample(Drawer(), "block", settings)
     assert (len(sample.draws), sample.pilot) == (64, 64)
     pilot = sampling._Stream(Drawer(), settings, "block", "pilot ", 0.0).take(2)
     assert not torch.equal(sample.draws[:2], pilot)
+
+
+@pytest.mark.parametrize(("precision", "stopped"), [(0.5, "precision"), (0.01, "max_draws")])
+def test_a_fixed_number_of_draws_needs_no_pilot(precision, stopped):
+    sample = sampling.take_sample(Drawer(), "block", Settings(min_draws=100, max_draws=100, precision=precision))
+    assert (sample.stopped, len(sample.draws), sample.pilot) == (stopped, 100, 0)
 
 
 @pytest.mark.parametrize(

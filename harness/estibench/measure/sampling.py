@@ -37,7 +37,7 @@ class Sample:
         draws: estimates, (n, components), float64 on the CPU.
         errors: their standard errors of the same shape, where the estimator reports them.
         stopped: why there are no more: deterministic, rounding, precision, planned, max_draws or time_limit.
-        pilot: number of draws of the pilot, which do not count.
+        pilot: number of draws of the pilot, which do not count; 0 without one.
         seconds: spent drawing, pilot included.
     """
 
@@ -49,24 +49,30 @@ class Sample:
 
 
 def take_sample(drawer: Drawer, block_key: str, settings: Settings) -> Sample:
-    """Pilot, plan and draws of one cell."""
+    """Pilot, plan and draws of one cell. Where min_draws = max_draws there is nothing to plan, and no pilot."""
     start = time.perf_counter()
     pilot = _Stream(drawer, settings, block_key, "pilot ", start)
-    exact = any(isinstance(claim, declared.Exact) for claim in drawer.estimator.claims)
-    first = pilot.take(2)
-    if exact and bool((first == first[0]).all()):
-        return pilot.sample("deterministic", 0)
-    values = pilot.take(settings.min_draws)
-    if pilot.late or pilot.affordable() < len(values):  # the pilot decides nothing, so its draws may count
-        return pilot.sample("time_limit", 0)
-    wanted, reason = plan(values, drawer.problem, settings)
     counted = _Stream(drawer, settings, block_key, "", start)
+    planned = settings.min_draws < settings.max_draws
+    opening = pilot if planned else counted
+    first = opening.take(2)
+    exact = any(isinstance(claim, declared.Exact) for claim in drawer.estimator.claims)
+    if exact and bool((first == first[0]).all()):
+        return opening.sample("deterministic", 0)
+    wanted, reason = settings.max_draws, "max_draws"
+    if planned:
+        values = pilot.take(settings.min_draws)
+        if pilot.late or pilot.affordable() < len(values):  # the pilot decides nothing, so its draws may count
+            return pilot.sample("time_limit", 0)
+        wanted, reason = plan(values, drawer.problem, settings)
     draws = counted.take(wanted)
     if counted.late:
         reason = "time_limit"
-    elif reason == "precision" and not _precise(draws, drawer.problem, settings):
+    elif reason != "rounding" and _precise(draws, drawer.problem, settings):
+        reason = "precision"
+    elif reason == "precision":
         reason = "planned"
-    return counted.sample(reason, len(values))
+    return counted.sample(reason, pilot.drawn)
 
 
 def take_again(drawer: Drawer, block_key: str, settings: Settings) -> Sample:
