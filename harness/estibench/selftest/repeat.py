@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -70,11 +71,16 @@ def repeat(plan: Plan, repetitions: int, jobs: int, plugins: Iterable[str]) -> I
     if jobs == 1:
         yield from (once(quick, seed) for seed in range(repetitions))
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _start, (list(plugins),)) as pool:
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (list(plugins),))
+    try:
         yield from pool.map(once, [quick] * repetitions, range(repetitions), chunksize=4)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _start(plugins: list[str]) -> None:
+    """Make a worker ready. Ctrl-C is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     plugin_host.start(plugins)
 
 
