@@ -8,6 +8,7 @@ from typing import Any
 from estibench.measure.intervals import Interval, clustered_proportion_interval, proportion_interval
 from estibench.suite.plan import digest
 
+SHOWN, JUDGED = 0.95, 0.999
 UNJUDGED = (float("-inf"), float("inf"))
 
 
@@ -21,6 +22,7 @@ class Line:
         found: the measured number with its 95 % interval.
         goal: the range in which it should lie; `UNJUDGED` for a number that is only shown.
         over: what it was measured over, in words.
+        judged: a wider interval to judge by, where there is one: of a hundred 95 % intervals some miss by chance.
         unit: `"%"` for proportions (stored as fractions), or what the number counts.
     """
 
@@ -30,14 +32,16 @@ class Line:
     goal: tuple[float, float]
     over: str
     unit: str = "%"
+    judged: Interval | None = None
 
     @property
     def verdict(self) -> str:
-        """pass, fail or shown. A line fails when its interval lies outside the goal as a whole."""
+        """pass, fail or shown. A line fails when the interval to judge by lies outside the goal as a whole."""
         low, high = self.goal
         if self.goal == UNJUDGED:
             return "shown"
-        return "pass" if self.found.low <= high and self.found.high >= low else "fail"
+        interval = self.judged or self.found
+        return "pass" if interval.low <= high and interval.high >= low else "fail"
 
     @property
     def row(self) -> dict[str, Any]:
@@ -88,7 +92,8 @@ class Line:
 
 def share(check: str, subject: str, hits: int, trials: int, goal: tuple[float, float], over: str) -> Line:
     """A line about a proportion of independent trials."""
-    return Line(check, subject, proportion_interval(hits / trials, trials, 0.95), goal, over)
+    shown, judged = (proportion_interval(hits / trials, trials, level) for level in (SHOWN, JUDGED))
+    return Line(check, subject, shown, goal, over, judged=judged)
 
 
 def mean_share(check: str, subject: str, fractions: Any, cells: int, goal: tuple[float, float], over: str) -> Line:
@@ -98,4 +103,5 @@ def mean_share(check: str, subject: str, fractions: Any, cells: int, goal: tuple
         fractions: the proportion within each repetition, (repetitions,).
         cells: most trials in a repetition.
     """
-    return Line(check, subject, clustered_proportion_interval(fractions, cells, 0.95), goal, over)
+    shown, judged = (clustered_proportion_interval(fractions, cells, level) for level in (SHOWN, JUDGED))
+    return Line(check, subject, shown, goal, over, judged=judged)
