@@ -8,7 +8,11 @@ from estibench.hookspecs import hookimpl
 
 @hookimpl
 def bench_engines() -> list[EngineEntry]:
-    return [EngineEntry("serial", "estibench.engines:SerialEngine", "one block after another, in this process")]
+    return [
+        EngineEntry("local", "estibench.engines.local:LocalEngine", "supervised worker processes on this machine"),
+        EngineEntry("dask", "estibench.engines.dask:DaskEngine", "a dask.distributed cluster"),
+        EngineEntry("serial", "estibench.engines.serial:SerialEngine", "in this process, for debuggers"),
+    ]
 
 
 @hookimpl

@@ -105,6 +105,7 @@ class Host:
     """
 
     def __init__(self, options: Sequence[str] = (), allow: Sequence[str] | None = None) -> None:
+        self.options = tuple(options)
         self.plugins: list[Plugin] = []
         self.tasks = Registry[entries.TaskEntry]("task")
         self.densities = Registry[entries.DensityEntry]("density")

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from estibench.host import Host
+from estibench.results.run_directory import FORMAT
 from estibench.suite import Plan
 
 
 def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
     """The content of `run.json`."""
     return {
-        "format": 1,
+        "format": FORMAT,
         "suite": plan.name,
         "title": plan.title,
         "description": plan.description,
@@ -32,6 +33,8 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
         "plots": list(plan.plots),
         "cells": plan.cells,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "process": os.getpid(),
         "commit": _commit(Path(__file__).parent),
         "machine": describe_machine(),
         "plugins": [asdict(plugin) for plugin in host.plugins],

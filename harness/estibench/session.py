@@ -1,41 +1,57 @@
-"""Runs a suite: plan, engine, store, exporters. What `bench run` and `estibench.run` share."""
+"""Runs a suite: plan, book, engine, exporters. What `bench run` and `estibench.run` share."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from estibench import host as plugin_host
-from estibench.errors import UserError
+from estibench.book import Book, Progress
+from estibench.components import ParameterError, check_value, parameters_of
+from estibench.engines import Context, Engine
+from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
 from estibench.provenance import describe_run
-from estibench.results.frame import identity
-from estibench.results.run_directory import RUN_FILE, Results
-from estibench.results.store import FILE as STORE_FILE
+from estibench.results.files import write_whole
+from estibench.results.lock import locked
+from estibench.results.plan_file import write_plan
+from estibench.results.run_directory import RUN_FILE, Results, read_about
 from estibench.results.store import Store
-from estibench.suite import Measurement, Plan, read_suite
+from estibench.suite import Plan, Work, read_suite
 from estibench.suite.lookup import find_suite
 
 RUNS = Path("results/runs")
+LOGS = "logs"
+ENGINE = "local"
 
 
 def run(
-    suite: str | Path, *, device: str | None = None, directory: str | Path | None = None, engine: str = "serial"
+    suite: str | Path,
+    *,
+    device: str | None = None,
+    directory: str | Path | None = None,
+    engine: str = ENGINE,
+    options: Mapping[str, Any] | None = None,
+    fresh: bool = False,
+    retry: bool = False,
 ) -> Results:
-    """Run a suite and return its results.
+    """Run a suite and return its results. What its directory already holds is not measured again.
 
     Args:
         suite: a suite file, or the name of a known suite: `"trace"`.
         device: overrides the suite's devices: `"auto"`, `"cpu"`, `"cuda"`.
-        directory: where the run is kept; default a new folder in `results/runs`.
+        directory: where the run is kept; default `results/runs/<name of the suite>`.
         engine: registered name of the engine.
+        options: of the engine: `{"jobs": 4}`.
+        fresh: measure everything anew; what was stored is set aside.
+        retry: measure failed cells again.
 
     Raises:
-        UserError: the suite cannot be read or is not valid.
+        UserError: the suite cannot be read or is not valid; another run is writing into the directory.
 
     Example:
         >>> import estibench
@@ -44,69 +60,136 @@ def run(
     """
     host = plugin_host.current()
     plan = read_suite(find_suite(str(suite)), host, device)
-    place = claim_directory(new_directory(plan.name) if directory is None else Path(directory))
-    for _ in execute(host, plan, place, engine):
-        pass
-    return finish(host, place)[0]
+    with opened(host, plan, place_of(plan, directory), make_engine(host, engine, options or {}), fresh, retry) as session:
+        for _ in session.execute():
+            pass
+        return session.finish()[0]
 
 
-def new_directory(suite: str) -> Path:
-    """A folder for a new run, named by suite and time (UTC)."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    path = RUNS / f"{suite}-{stamp}"
-    for number in range(2, 1000):
-        if not path.exists():
-            break
-        path = RUNS / f"{suite}-{stamp}-{number}"
-    return path
+def place_of(plan: Plan, directory: str | Path | None) -> Path:
+    """The directory of a run: the given one, or the suite's own."""
+    return RUNS / plan.name if directory is None else Path(directory)
 
 
-def claim_directory(path: Path) -> Path:
-    """Make a run directory. Raises `UserError` for one that already holds a run, or cannot be made or written to."""
+def make_engine(host: Host, name: str, options: Mapping[str, Any]) -> Engine:
+    """An engine with its options. Raises `UserError` for an option that it does not have, or a value that does not fit."""
+    cls = host.engines.get(name).load()
+    known = parameters_of(cls)
+    checked = {}
+    for option, value in options.items():
+        if option not in known:
+            hint = did_you_mean(option, known) if known else "; it has none"
+            raise UserError(f"engine {name!r}: unknown option {option!r}{hint}")
+        try:
+            checked[option] = check_value(host, known[option], value)
+        except ParameterError as error:
+            raise UserError(f"engine {name!r}: {option}: {error.message}") from error
+    made = cls(**checked)
+    assert isinstance(made, Engine)
+    return made
+
+
+@contextmanager
+def opened(
+    host: Host, plan: Plan, directory: Path, engine: Engine, fresh: bool = False, retry: bool = False
+) -> Iterator[Session]:
+    """A session in a directory that no other run may write to meanwhile.
+
+    Raises:
+        UserError: the directory is in use, holds a run of another suite, or cannot be written to.
+    """
+    claim_directory(directory, plan.name)
+    with locked(directory):
+        old = Store(directory).set_aside() if fresh else None
+        book = Book(host, plan, directory, retry)
+        history = _history(directory)
+        about = describe_run(plan, host) | {"history": history}
+        write_whole(directory / RUN_FILE, json.dumps(about, indent=2) + "\n")
+        write_plan(directory, book.planned)
+        yield Session(host, plan, directory, engine, book, tuple(book.works()), old)
+
+
+def claim_directory(path: Path, suite: str) -> Path:
+    """Make a run directory, or find one of the same suite. Raises `UserError` for any other."""
     try:
-        if (path / RUN_FILE).exists() or (path / STORE_FILE).exists():
-            raise UserError(f"{path}: already holds a run; choose another directory")
         path.mkdir(parents=True, exist_ok=True)
-        (path / RUN_FILE).touch()
     except OSError as error:
         raise UserError(f"{str(path)[:200]}: cannot make the run's directory: {error.strerror}") from error
+    if (path / RUN_FILE).exists():
+        other = read_about(path).get("suite")
+        if other != suite:
+            raise UserError(f"{path}: already holds a run of the suite {other!r}; choose another directory")
     return path
 
 
-def execute(
-    host: Host, plan: Plan, directory: Path, engine: str, warn: Callable[[str], None] = lambda line: None
-) -> Iterator[Measurement]:
-    """Measure every cell of a plan. Each row is in the store before it is yielded."""
-    (directory / RUN_FILE).write_text(json.dumps(describe_run(plan, host), indent=2) + "\n", encoding="utf-8")
-    store = Store(directory)
-    for line in host.run_started(plan.name, directory, plan.cells):
-        warn(line)
-    for measured in host.engines.get(engine).load()().run(plan.blocks, plan.settings):
-        row = full_row(host, plan.name, measured)
-        store.append(measured.cell.key, row)
-        if measured.final:
-            for line in host.cell_measured(row):
-                warn(line)
-        yield replace(measured, row=row)
+def _history(directory: Path) -> list[dict[str, Any]]:
+    """When and where the earlier runs in this directory were started, and from what commit."""
+    if not (directory / RUN_FILE).exists():
+        return []
+    about = read_about(directory)
+    earlier = {name: about.get(name) for name in ("started", "commit", "host")}
+    return [*about.get("history", []), earlier]
 
 
-def full_row(host: Host, suite: str, measured: Measurement) -> dict[str, Any]:
-    """What was measured of a cell, with the columns that say which cell it is and how much work it takes."""
-    cell = measured.cell
-    task = host.problems.get(cell.problem.name).task
-    work = measured.row.get(f"cost_{host.tasks.get(task).load().work}")
-    return identity(cell, suite) | {"task": task} | measured.row | {"work": work}
+@dataclass(frozen=True)
+class Session:
+    """One execution of a plan.
 
+    Attributes:
+        works: what is left to do.
+        old: the store that was set aside for a fresh start.
+    """
 
-def finish(host: Host, directory: Path) -> tuple[Results, list[Path], list[str]]:
-    """Run the exporters over what the store holds: the results, the files written and what went wrong."""
-    results = Results.read(directory)
-    files: list[Path] = []
-    complaints: list[str] = []
-    for entry in host.exporters:
-        try:
-            files += entry.load()(results)
-        except Exception as error:  # an exporter may fail in any way; the rows are safe
-            complaints.append(f"exporter {entry.name!r}: {type(error).__name__}: {error}")
-    complaints += host.run_finished(results)
-    return results, files, complaints
+    host: Host
+    plan: Plan
+    directory: Path
+    engine: Engine
+    book: Book
+    works: tuple[Work, ...]
+    old: Path | None
+
+    def notes(self) -> list[str]:
+        """What a user should know before it begins: what is kept, what is measured again and why."""
+        kept, cells = self.book.kept, self.plan.cells
+        lines = []
+        if self.old is not None:
+            lines.append(f"what was measured before is set aside in {self.old}")
+        if self.book.damaged:
+            where = ", ".join(map(str, self.book.damaged[:5])) + (", …" if len(self.book.damaged) > 5 else "")
+            what = f"{len(self.book.damaged)} damaged record(s), line {where}"
+            lines.append(f"{Store(self.directory).path}: {what}; what they held is measured again")
+        if kept:
+            left = cells - kept
+            verb = "left to measure" if left else "left to measure (--fresh measures all anew)"
+            lines.append(f"{self.directory}: {kept} of {cells} cells are kept, {left} {verb}")
+        again = self.book.timed_before(self.works)
+        if again:
+            lines.append(f"{again} cells are timed again with their blocks: times compare only within one interleaved run")
+        return lines
+
+    def execute(self, warn: Callable[[str], None] = lambda line: None) -> Iterator[Progress]:
+        """Measure what is left. Each row is on the disk before it is yielded."""
+        for line in self.host.run_started(self.plan.name, self.directory, self.plan.cells):
+            warn(line)
+        context = Context(self.directory / LOGS, self.host.options)
+        if not self.works:
+            return
+        for found in self.engine.run(self.works, self.plan.settings, context):
+            for progress in self.book.take(found):
+                if progress.final:
+                    for line in self.host.cell_measured(progress.row):
+                        warn(line)
+                yield progress
+
+    def finish(self) -> tuple[Results, list[Path], list[str]]:
+        """Run the exporters over what the store holds: the results, the files written and what went wrong."""
+        results = Results.read(self.directory)
+        files: list[Path] = []
+        complaints: list[str] = []
+        for entry in self.host.exporters:
+            try:
+                files += entry.load()(results)
+            except Exception as error:  # an exporter may fail in any way; the rows are safe
+                complaints.append(f"exporter {entry.name!r}: {type(error).__name__}: {error}")
+        complaints += self.host.run_finished(results)
+        return results, files, complaints

@@ -30,9 +30,7 @@ def measure(faulty_host):
         block = Block(
             make(faulty_host, "problem", *problem), "trace", device, dtype, tuple(components), 0 if components else None
         )
-        rows = {}
-        for measured in measure_block(block, settings):
-            rows[measured.cell.estimator.label] = measured.row
+        rows = dict(zip((one.label for one in components), measure_block(block, settings), strict=True))
         judge(list(rows.values()))
         return rows
 

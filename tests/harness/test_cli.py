@@ -70,16 +70,18 @@ def test_a_run_from_end_to_end(suite, tmp_path):
     assert about["machine"]["cores"] >= 1
     assert "torch" in about["distributions"]
 
-    again = bench("run", suite, "-o", tmp_path / "run")
+    other = tmp_path / "other.yaml"
+    other.write_text(SUITE.replace("name: small", "name: other"), encoding="utf-8")
+    again = bench("run", other, "-o", tmp_path / "run")
     assert again.returncode == 2
-    assert again.stderr.strip().endswith("already holds a run; choose another directory")
+    assert again.stderr.strip().endswith("already holds a run of the suite 'small'; choose another directory")
 
 
 def test_the_default_directory_and_quiet(suite, tmp_path):
     done = bench("run", suite, "--quiet", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
-    assert line.startswith("results/runs/small-")
+    assert line == "results/runs/small"
     assert (tmp_path / line / "table.parquet").is_file()
 
 

@@ -8,8 +8,14 @@ import torch
 
 from estibench import Exact
 from estibench.measure import sampling
+from estibench.measure.kept import KeptDraws
 from estibench.measure.means import positive_mean_interval
 from estibench.suite import Settings
+
+
+def take_sample(drawer, block, settings):
+    """A sample that begins with nothing kept."""
+    return sampling.take_sample(drawer, block, settings, KeptDraws())
 
 
 class Problem:
@@ -58,7 +64,7 @@ def test_chunks_double_and_then_go_on_in_equal_steps():
 @pytest.mark.parametrize("fewer", [100, 128, 1500])
 def test_a_sample_is_the_beginning_of_a_larger_one(fewer):
     small, large = (
-        sampling.take_sample(Drawer(), "block", Settings(precision=1e-6, min_draws=16, max_draws=n))
+        take_sample(Drawer(), "block", Settings(precision=1e-6, min_draws=16, max_draws=n))
         for n in (fewer, 2000)
     )
     assert (len(small.draws), len(large.draws)) == (fewer, 2000)
@@ -67,15 +73,15 @@ def test_a_sample_is_the_beginning_of_a_larger_one(fewer):
 
 def test_the_pilots_draws_do_not_count():
     settings = Settings(min_draws=64, max_draws=128, precision=0.5)
-    sample = sampling.take_sample(Drawer(), "block", settings)
+    sample = take_sample(Drawer(), "block", settings)
     assert (len(sample.draws), sample.pilot) == (64, 64)
-    pilot = sampling._Stream(Drawer(), settings, "block", "pilot ", 0.0).take(2)
+    pilot = sampling._Stream(Drawer(), settings, "block", sampling.PILOT, 0.0, KeptDraws()).take(2)
     assert not torch.equal(sample.draws[:2], pilot)
 
 
 @pytest.mark.parametrize(("precision", "stopped"), [(0.5, "precision"), (0.01, "max_draws")])
 def test_a_fixed_number_of_draws_needs_no_pilot(precision, stopped):
-    sample = sampling.take_sample(Drawer(), "block", Settings(min_draws=100, max_draws=100, precision=precision))
+    sample = take_sample(Drawer(), "block", Settings(min_draws=100, max_draws=100, precision=precision))
     assert (sample.stopped, len(sample.draws), sample.pilot) == (stopped, 100, 0)
 
 
@@ -89,13 +95,13 @@ def test_a_fixed_number_of_draws_needs_no_pilot(precision, stopped):
     ],
 )
 def test_it_says_why_there_are_no_more(drawer, settings, stopped, draws):
-    sample = sampling.take_sample(drawer, "block", settings)
+    sample = take_sample(drawer, "block", settings)
     assert (sample.stopped, len(sample.draws)) == (stopped, draws)
 
 
 def test_a_plan_that_misses_the_precision_is_said(monkeypatch):
     monkeypatch.setattr(sampling, "plan", lambda pilot, problem, settings: (128, "precision"))
-    assert sampling.take_sample(Drawer(), "block", Settings(precision=0.01)).stopped == "planned"
+    assert take_sample(Drawer(), "block", Settings(precision=0.01)).stopped == "planned"
 
 
 @pytest.mark.parametrize(("seconds", "draws"), [(0.02, 32), (0.005, 128), (0.001, 512)])
@@ -104,7 +110,7 @@ def test_the_clock_ends_drawing(monkeypatch, seconds, draws):
     clock = [0.0]
     monkeypatch.setattr(sampling.time, "perf_counter", lambda: clock[0])
     drawer = Drawer(seconds=seconds, clock=clock)
-    sample = sampling.take_sample(drawer, "block", Settings(precision=1e-6, time_limit=1.0))
+    sample = take_sample(drawer, "block", Settings(precision=1e-6, time_limit=1.0))
     assert (sample.stopped, len(sample.draws)) == ("time_limit", draws)
     assert sample.seconds <= 1.0
 
@@ -118,7 +124,7 @@ def test_stopping_does_not_bias_the_error_or_lose_coverage():
     found, hits, naive = [], 0, []
     for seed in range(2000):
         drawer = Drawer("laplace")
-        sample = sampling.take_sample(drawer, f"block {seed}", settings)
+        sample = take_sample(drawer, f"block {seed}", settings)
         mse = positive_mean_interval(sample.draws[:, 0].square(), 0.95)
         found.append(mse.value)
         hits += mse.low <= 1 <= mse.high

@@ -45,7 +45,7 @@ def test_grids_expand_into_blocks_and_cells(host, suite_file):
     ]
     assert [estimator.family for estimator in block.estimators] == ["exact", "hutchinson", "hutchinson"]
     assert block.estimators[block.baseline].name == "hutchinson", "the task's baseline"
-    assert len({cell.key for one in plan.blocks for cell in one.cells}) == plan.cells
+    assert len({cell.identity for one in plan.blocks for cell in one.cells}) == plan.cells
 
 
 def test_every_mistake_of_a_file_at_once(host, suite_file):
@@ -230,9 +230,9 @@ def test_keys_depend_on_what_is_measured_and_on_nothing_else(host, suite_file):
     written_out = SMALL.replace("- exact", "- {name: exact, method: vjp}").replace("name: small", "name: other")
     again = read(host, suite_file, written_out + "precision: 0.5\n")
     assert [block.key for block in plan.blocks] == [block.key for block in again.blocks]
-    assert plan.blocks[0].cells[0].key == again.blocks[0].cells[0].key
+    assert plan.blocks[0].cells[0].identity == again.blocks[0].cells[0].identity
     changed = read(host, suite_file, SMALL.replace("- exact", "- {name: exact, rows: 7}"))
-    assert plan.blocks[0].cells[0].key != changed.blocks[0].cells[0].key
+    assert plan.blocks[0].cells[0].identity != changed.blocks[0].cells[0].identity
 
 
 def test_a_density_takes_its_dimension_from_the_problem(host, suite_file):

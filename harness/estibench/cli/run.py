@@ -6,17 +6,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from estibench import host as plugin_host
+from estibench.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from estibench.book import Progress
     from estibench.results import Results
-    from estibench.suite import Measurement, Plan
+    from estibench.suite import Plan
 
 PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 
@@ -24,37 +26,57 @@ PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 @click.command("run", short_help="Measure a suite; write tables, plots and a report.")
 @click.argument("suite")
 @click.option("--device", metavar="auto|cpu|cuda[:N]", help="Override the suite's devices.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory of the run; default results/runs/….")
-@click.option("--engine", default="serial", show_default=True, help="See `bench list engines`.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory; default results/runs/<suite>.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Measure accuracy in N processes; timing is alone.")
+@click.option("--engine", default="local", show_default=True, help="See `bench list engines`.")
+@click.option("-E", "option", multiple=True, metavar="NAME=VALUE", help="An option of the engine; see `bench show ENGINE`.")
+@click.option("--fresh", is_flag=True, help="Measure everything anew; set aside what is stored.")
+@click.option("--retry", is_flag=True, help="Measure failed cells again.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the directory of the run, errors, and nothing else.")
-def run_command(suite: str, device: str | None, output: Path | None, engine: str, quiet: bool) -> None:
+def run_command(
+    suite: str,
+    device: str | None,
+    output: Path | None,
+    jobs: int | None,
+    engine: str,
+    option: tuple[str, ...],
+    fresh: bool,
+    retry: bool,
+    quiet: bool,
+) -> None:
     """Measure SUITE, a YAML file or a known suite's name, and write tables, plots and a report.
 
-    Exit code 0 when every cell was measured or is declared unsupported, 1 when one failed or a file could not be
-    written, 2 for a user's mistake.
+    Cells that the directory already holds are not measured again: a run that was interrupted goes on, and a suite that
+    has grown measures what is new. Exit code 0 when every cell was measured or is declared unsupported, 1 when one failed
+    or a file could not be written, 2 for a user's mistake.
     """
     from rich.console import Console
 
-    from estibench import session
+    from estibench import session as sessions
     from estibench.suite import read_suite
     from estibench.suite.lookup import find_suite
 
     host = plugin_host.current()
     plan = read_suite(find_suite(suite), host, device)
-    host.engines.get(engine)
-    directory = session.claim_directory(output or session.new_directory(plan.name))
+    options = _engine_options(option) | ({} if jobs is None else {"jobs": jobs})
+    chosen = sessions.make_engine(host, engine, options)
+    directory = sessions.place_of(plan, output)
 
     def warn(line: str) -> None:
         click.echo(f"warning: {line}", err=True)
 
-    try:
-        with _progress(plan, Console(stderr=True), quiet) as progress:
-            for measured in session.execute(host, plan, directory, engine, warn):
-                progress.advance(measured)
-    except KeyboardInterrupt:
-        click.echo(f"\nstopped; what was measured is kept in {directory}", err=True)
-        raise SystemExit(130) from None
-    results, files, complaints = session.finish(host, directory)
+    with sessions.opened(host, plan, directory, chosen, fresh, retry) as session:
+        try:
+            if not quiet:
+                for line in session.notes():
+                    click.echo(line, err=True)
+            with _progress(plan, session.book.kept, Console(stderr=True), quiet) as progress:
+                for measured in session.execute(warn):
+                    progress.advance(measured)
+        except KeyboardInterrupt:
+            click.echo(f"\nstopped; what was measured is kept in {directory}: the same command goes on from there", err=True)
+            raise SystemExit(130) from None
+        results, files, complaints = session.finish()
     for line in complaints:
         warn(line)
     if quiet:
@@ -69,6 +91,22 @@ def run_command(suite: str, device: str | None, output: Path | None, engine: str
     raise SystemExit(results.exit_code or int(bool(complaints)))
 
 
+def _engine_options(given: tuple[str, ...]) -> dict[str, Any]:
+    """`name=value` pairs, the values read as JSON where they are: 4 is a number."""
+    import json
+
+    options: dict[str, Any] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UserError(f"-E {pair}: expected NAME=VALUE")
+        try:
+            options[name] = json.loads(text)
+        except ValueError:
+            options[name] = text
+    return options
+
+
 def _print_results(results: Results, files: list[Path], console: Console) -> None:
     from estibench.exports.summary import print_summary
 
@@ -80,16 +118,16 @@ def _print_results(results: Results, files: list[Path], console: Console) -> Non
 
 
 class _Display(Protocol):
-    def advance(self, measured: Measurement) -> None: ...
+    def advance(self, measured: Progress) -> None: ...
 
 
 class _Silent:
-    def advance(self, measured: Measurement) -> None:
+    def advance(self, measured: Progress) -> None:
         pass
 
 
 @contextmanager
-def _progress(plan: Plan, console: Console, quiet: bool) -> Iterator[_Display]:
+def _progress(plan: Plan, kept: int, console: Console, quiet: bool) -> Iterator[_Display]:
     """Blocks, cells and time left on a terminal; nothing elsewhere."""
     if quiet or not console.is_terminal:
         yield _Silent()
@@ -105,13 +143,13 @@ def _progress(plan: Plan, console: Console, quiet: bool) -> Iterator[_Display]:
         TextColumn("left  {task.description}"),
     ]
     with Progress(*columns, console=console, transient=True) as bars:
-        task = bars.add_task("", total=plan.cells, block=0, blocks=len(plan.blocks))
-        order = {cell.key: number for number, block in enumerate(plan.blocks, start=1) for cell in block.cells}
+        task = bars.add_task("", total=plan.cells, completed=kept, block=0, blocks=len(plan.blocks))
+        order = {cell.identity: number for number, block in enumerate(plan.blocks, start=1) for cell in block.cells}
 
         class Bars:
-            def advance(self, measured: Measurement) -> None:
+            def advance(self, measured: Progress) -> None:
                 cell = measured.cell
                 text = f"{cell.problem.label}: {cell.estimator.label}"
-                bars.update(task, advance=int(measured.final), description=text, block=order[cell.key])
+                bars.update(task, advance=int(measured.final), description=text, block=order[cell.identity])
 
         yield Bars()

@@ -35,7 +35,7 @@ def selftest_command(
     writes a table. Exit code 1 when a line fails.
     """
     from estibench import session
-    from estibench.selftest.run import FULL, QUICK, Size, run
+    from estibench.selftest.run import FULL, NAME, QUICK, Size, run
     from estibench.suite import read_suite
     from estibench.suite.lookup import find_suite
 
@@ -43,7 +43,7 @@ def selftest_command(
     plan = read_suite(find_suite(SUITE), host)
     size = QUICK if quick else FULL
     size = Size(repetitions or size.repetitions, size.comparisons)
-    directory = session.claim_directory(output or session.new_directory(plan.name))
+    directory = session.claim_directory(output or session.RUNS / NAME, NAME)
     plugins = context.parent.params.get("plugin", ()) if context.parent else ()
     with _progress(size.repetitions) as advance:
         results = run(host, plan, directory, size, jobs or os.cpu_count() or 1, plugins, _print, advance)

@@ -13,7 +13,6 @@ from estibench.contracts.estimator import Estimator
 from estibench.measure import statistics
 from estibench.measure.claims import gather_evidence, rounding_tolerance, scaling_claims
 from estibench.measure.intervals import Interval, clustered_proportion_interval, proportion_interval
-from estibench.measure.means import ratio_of_means
 from estibench.measure.sampling import Sample
 from estibench.suite.plan import Settings
 
@@ -75,19 +74,6 @@ def claims(sample: Sample, problem: Any, counts: dict[str, int], settings: Setti
 def squared_errors(draws: Tensor, problem: Any) -> Tensor:
     """‖g_i − t‖², (n,)."""
     return (draws - problem.truth.reshape(-1)).square().sum(1)
-
-
-def paired_with_baseline(errors: Tensor, baseline: Tensor, rounding: float, confidence: float) -> Row:
-    """The ratio of MSEs to the baseline's; the draws that both have share their seeds.
-
-    Args:
-        errors, baseline: squared errors of the draws, (n,) and (n',).
-        rounding: norm of an error that counts as none: below it there is nothing to compare.
-    """
-    if math.sqrt(min(float(errors.mean()), float(baseline.mean()))) <= rounding:
-        return {}
-    ratio, p_value = ratio_of_means(errors, baseline, confidence)
-    return columns({"mse_ratio": ratio}) | {"mse_ratio_p_value": p_value}
 
 
 def _covered(sample: Sample, m: statistics.Moments, tolerance: float, confidence: float) -> Tensor | None:

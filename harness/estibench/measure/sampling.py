@@ -6,13 +6,15 @@ for a sample of fixed size: there is no optional stopping. (Stopping as soon as 
 samples whose error looks small: it biases the MSE downwards and loses coverage.)
 
 The clock may end drawing earlier. It knows the time that draws take and not their values.
+
+Draws that an earlier measurement kept are taken first: whole chunks of the same streams.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,12 +23,16 @@ from torch import Tensor
 from estibench.contracts import claims as declared
 from estibench.measure.claims import rounding_tolerance
 from estibench.measure.draws import Drawer
+from estibench.measure.kept import KeptDraws
 from estibench.measure.means import positive_mean_interval
 from estibench.measure.seeds import chunk_seed
 from estibench.suite.plan import Settings
 
 LARGEST_CHUNK = 1024
 MARGIN = 1.3  # draws beyond those that the pilot asks for: it knows the width of the interval only roughly
+SLOWER = 1.25  # a chunk may take this much longer than the last one did per draw, and must still end in time
+PILOT, COUNTED, AGAIN = "pilot", "counted", "again"
+_SEEDED = {PILOT: "pilot ", COUNTED: "", AGAIN: "again "}  # how the seeds of a stream's chunks are named
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,15 @@ class Sample:
     seconds: float
 
 
-def take_sample(drawer: Drawer, block_key: str, settings: Settings) -> Sample:
-    """Pilot, plan and draws of one cell. Where min_draws = max_draws there is nothing to plan, and no pilot."""
+def take_sample(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDraws) -> Sample:
+    """Pilot, plan and draws of one cell. Where min_draws = max_draws there is nothing to plan, and no pilot.
+
+    Args:
+        kept: draws to begin with; new ones are added to it.
+    """
     start = time.perf_counter()
-    pilot = _Stream(drawer, settings, block_key, "pilot ", start)
-    counted = _Stream(drawer, settings, block_key, "", start)
+    pilot = _Stream(drawer, settings, block_key, PILOT, start, kept)
+    counted = _Stream(drawer, settings, block_key, COUNTED, start, kept)
     planned = settings.min_draws < settings.max_draws
     opening = pilot if planned else counted
     first = opening.take(2)
@@ -75,9 +85,9 @@ def take_sample(drawer: Drawer, block_key: str, settings: Settings) -> Sample:
     return counted.sample(reason, pilot.drawn)
 
 
-def take_again(drawer: Drawer, block_key: str, settings: Settings) -> Sample:
+def take_again(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDraws) -> Sample:
     """Fresh draws, as many as max_draws, for a second test of claims."""
-    stream = _Stream(drawer, settings, block_key, "again ", time.perf_counter())
+    stream = _Stream(drawer, settings, block_key, AGAIN, time.perf_counter(), kept)
     stream.take(settings.max_draws)
     return stream.sample("time_limit" if stream.late else "max_draws", 0)
 
@@ -125,38 +135,48 @@ class _Stream:
     block_key: str
     name: str
     start: float
+    kept: KeptDraws
     wanted: int = 0
     late: bool = False
-    drawn: int = 0
     per_draw: float = 0.0
-    values: list[Tensor] = field(default_factory=list)
-    errors: list[Tensor] = field(default_factory=list)
+
+    @property
+    def drawn(self) -> int:
+        """Draws in whole chunks, those of earlier measurements included."""
+        return len(self.kept.values.get(self.name, ()))
 
     def take(self, wanted: int) -> Tensor:
         """The first `wanted` draws, or as many as there is time for: two at least."""
         self.wanted = wanted
-        while self.drawn < wanted:
-            size = chunk_end(self.drawn) - self.drawn
-            self.late = self.drawn > 0 and self.affordable() < size
+        drawn = self.drawn
+        parts: list[tuple[Tensor, Tensor | None]] = []
+        while drawn < wanted:
+            size = chunk_end(drawn) - drawn
+            self.late = drawn > 0 and self.affordable() < size
             if self.late:
                 break
             began = time.perf_counter()
-            seed = chunk_seed(self.settings.seed, self.block_key, f"{self.name}{self.drawn}")
-            value, error = self.drawer.draw(size, seed)
-            self.values.append(value)
-            if error is not None:
-                self.errors.append(error)
-            self.drawn += size
+            seed = chunk_seed(self.settings.seed, self.block_key, f"{_SEEDED[self.name]}{drawn}")
+            parts.append(self.drawer.draw(size, seed))
+            drawn += size
             self.per_draw = (time.perf_counter() - began) / size
-        return torch.cat(self.values)[:wanted]
+        _extend(self.kept.values, self.name, [value for value, _ in parts])
+        _extend(self.kept.errors, self.name, [error for _, error in parts if error is not None])
+        return self.kept.values[self.name][:wanted]
 
     def affordable(self) -> float:
         """How many more draws there is time for, at the speed of the last chunk."""
         left = self.settings.time_limit - (time.perf_counter() - self.start)
-        return left / max(self.per_draw, 1e-9)
+        return left / max(SLOWER * self.per_draw, 1e-9)
 
     def sample(self, stopped: str, pilot: int) -> Sample:
         """What was drawn."""
-        errors = torch.cat(self.errors)[: self.wanted] if self.errors else None
+        errors = self.kept.errors.get(self.name)
         seconds = time.perf_counter() - self.start
-        return Sample(torch.cat(self.values)[: self.wanted], errors, stopped, pilot, seconds)
+        values = self.kept.values[self.name][: self.wanted]
+        return Sample(values, None if errors is None else errors[: self.wanted], stopped, pilot, seconds)
+
+
+def _extend(known: dict[str, Tensor], name: str, parts: list[Tensor]) -> None:
+    if parts:
+        known[name] = torch.cat([known[name], *parts] if name in known else parts)

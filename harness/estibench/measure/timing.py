@@ -33,7 +33,7 @@ class Stopwatch:
     loops: int = 1
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
-    error: Exception | None = None
+    error: BaseException | None = None
 
     @property
     def spent(self) -> float:
@@ -44,7 +44,7 @@ class Stopwatch:
         """Choose `loops`. Also warms up: the calls made here are thrown away."""
         try:
             self.loops = _calibrate(self.call, device)
-        except Exception as error:  # a plugin's estimator may fail in any way
+        except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
             self.error = error
 
     def time(self, device: str, time_limit: float) -> None:
@@ -58,27 +58,38 @@ class Stopwatch:
                 if self.loops > 1:
                     self.call()
                 wall, cpu = elapsed(device, self.call, self.loops)
-            except Exception as error:  # a plugin's estimator may fail in any way
+            except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
                 self.error = error
         self.wall.append(wall / self.loops)
         self.cpu.append(cpu / self.loops)
 
 
 def time_block(
-    calls: Sequence[Callable[[], Any]], device: str, rounds: int, seed: int, threads: int, time_limit: float
+    calls: Sequence[Callable[[], Any]],
+    device: str,
+    rounds: int,
+    seed: int,
+    threads: int,
+    time_limit: float,
+    watch: Callable[[int], None] = lambda index: None,
 ) -> list[Stopwatch]:
     """Wall and CPU seconds per call: `rounds` epochs of every call, in a random cyclic Latin-square order.
 
     A call that has used up `time_limit` seconds takes no part in later rounds.
+
+    Args:
+        watch: told which call comes next, outside of what is timed.
     """
     watches = [Stopwatch(call) for call in calls]
     if rounds == 0:
         return watches
     with quiet(threads):
-        for watch in watches:
-            watch.calibrate(device)
+        for index, stopwatch in enumerate(watches):
+            watch(index)
+            stopwatch.calibrate(device)
         for order in _latin_orders(len(watches), rounds, seed):
             for index in order:
+                watch(index)
                 watches[index].time(device, time_limit)
     return watches
 

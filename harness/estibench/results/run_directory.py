@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from estibench.errors import UserError
 from estibench.results.frame import to_frame
-from estibench.results.store import Store
+from estibench.results.plan_file import PlannedCell, read_plan
+from estibench.results.store import Record, Store, latest
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RUN_FILE = "run.json"
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,54 @@ class Results:
     @classmethod
     def read(cls, directory: Path) -> Results:
         """Results of a finished or unfinished run. Raises `UserError` where there is none."""
-        path = directory / RUN_FILE
-        try:
-            about = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise UserError(f"{directory}: not a run directory: it has no {RUN_FILE}") from error
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: cannot read: {error}") from error
-        rows = Store(directory).rows()
+        about = read_about(directory)
+        records = latest(Store(directory).read()[0])
+        planned = read_plan(directory)
+        rows = [record.row for record in records.values()] if planned is None else list(assemble(planned, records))
         if not rows:
             raise UserError(f"{directory}: the run has no rows yet")
         return cls(directory, about, rows)
+
+
+def read_about(directory: Path) -> dict[str, Any]:
+    """The content of `run.json`. Raises `UserError` where there is none, or none of ours."""
+    path = directory / RUN_FILE
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{directory}: not a run directory: it has no {RUN_FILE}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot read: {error}") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise UserError(f"{path}: not of this version of estibench; choose another directory, or measure again")
+    return about
+
+
+def assemble(planned: Sequence[PlannedCell], records: Mapping[tuple[str, str], Record]) -> Iterator[dict[str, Any]]:
+    """The rows of the cells that have one, in the plan's order."""
+    current = {record.sum for (_, part), record in records.items() if part == "accuracy"}
+    for cell in planned:
+        row = row_of(cell.key, records, current)
+        if row is not None:
+            yield {**cell.identity, **row, "key": cell.key}
+
+
+def row_of(key: str, records: Mapping[tuple[str, str], Record], current: set[str]) -> dict[str, Any] | None:
+    """What the records say of a cell: its accuracy, and the ratio and the times that belong to it.
+
+    Args:
+        current: digests of the accuracy records that count; a ratio that builds on others is out of date.
+    """
+    accuracy = records.get((key, "accuracy"))
+    if accuracy is None:
+        return None
+    row = dict(accuracy.row)
+    ratio, time = records.get((key, "ratio")), records.get((key, "time"))
+    if row["status"] != "ok":
+        return row
+    if ratio is not None and ratio.after[:1] == (accuracy.sum,) and current.issuperset(ratio.after):
+        row |= ratio.row
+    return row if time is None else row | time.row
 
 
 def load(directory: str | Path) -> pd.DataFrame:

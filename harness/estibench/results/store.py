@@ -1,58 +1,139 @@
-"""The store: one JSON line per record, appended and synced. A kill loses at most the record being written."""
+"""The store: one JSON line per record, appended and synced. A kill loses at most the record being written.
+
+Every line begins with a digest of its rest, so a torn or damaged record is found, reported and measured again.
+"""
 
 from __future__ import annotations
 
-import json
-import math
+import hashlib
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from estibench.errors import UserError
+from estibench.plain import from_json, to_json
+
 FILE = "cells.jsonl"
+_HEAD, _MIDDLE = b'{"sum":"', b'",'
+_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Record:
+    """Something that is known of a cell.
+
+    Attributes:
+        key: of the cell; see `estibench.keys`.
+        part: `"accuracy"`; `"ratio"` to the baseline's error; `"time"`.
+        row: columns of the table.
+        settings: digest of the settings that it depends on, beyond those in the key.
+        after: what it builds upon: for a ratio the accuracy records of both, for times the interleaved run.
+        draws: digest of the file of draws that belongs to it; empty without one.
+        sum: digest of the record itself, its name; set by the store.
+    """
+
+    key: str
+    part: str
+    row: dict[str, Any]
+    settings: str = ""
+    after: tuple[str, ...] = ()
+    draws: str = ""
+    sum: str = field(default="", compare=False)
 
 
 class Store:
-    """The append-only record of a run's rows, by cell key. The last record of a key is its row."""
+    """The append-only records of a run. Later records of a key and part replace earlier ones."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
 
-    def append(self, key: str, row: dict[str, Any]) -> None:
-        """Write a row and wait until the disk has it."""
-        line = json.dumps({"key": key, **encode(row)}, allow_nan=False) + "\n"
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+    def append(self, *records: Record) -> list[str]:
+        """Write records and wait until the disk has them. Returns their digests.
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The last row of each key, in the order in which the keys first appeared. A torn last line is ignored."""
-        found: dict[str, dict[str, Any]] = {}
-        if self.path.exists():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
+        Raises:
+            UserError: the disk is full, or the like. What was stored before stays readable.
+        """
+        lines = [_line(record) for record in records]
+        try:
+            with self.path.open("ab") as file:
+                whole = file.tell()
                 try:
-                    record = decode(json.loads(line))
-                except ValueError:
-                    continue
-                found[record["key"]] = record
-        return list(found.values())
+                    file.write((b"" if self._ends_whole(whole) else b"\n") + b"".join(lines))
+                    file.flush()
+                    os.fsync(file.fileno())
+                except OSError:
+                    os.ftruncate(file.fileno(), whole)
+                    raise
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot write: {error.strerror}; what was measured before is kept") from error
+        return [_sum_of(line) for line in lines]
+
+    def read(self) -> tuple[list[Record], list[int]]:
+        """The records, oldest first, and the numbers of the damaged lines, from 1."""
+        records, damaged = [], []
+        try:
+            with self.path.open("rb") as file:
+                for number, line in enumerate(file, start=1):
+                    record = _parse(line)
+                    if record is not None:
+                        records.append(record)
+                    elif line.strip():
+                        damaged.append(number)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot read: {error.strerror}") from error
+        return records, damaged
+
+    def set_aside(self) -> Path | None:
+        """Rename the store, so that a new one begins. Returns the old one's new name."""
+        if not self.path.exists():
+            return None
+        number = 1
+        while (path := self.path.with_suffix(f".{number}.jsonl")).exists():
+            number += 1
+        return self.path.rename(path)
+
+    def _ends_whole(self, size: int) -> bool:
+        """Whether the last line is complete: a kill may have torn it."""
+        if size == 0:
+            return True
+        with self.path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
 
 
-def encode(value: Any) -> Any:
-    """`value` with the floats that JSON lacks written as {"float": "nan"}."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": str(value)}
-    if isinstance(value, dict):
-        return {key: encode(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [encode(item) for item in value]
-    return value
+def latest(records: Sequence[Record]) -> dict[tuple[str, str], Record]:
+    """The last record of each key and part."""
+    return {(record.key, record.part): record for record in records}
 
 
-def decode(value: Any) -> Any:
-    """Undo `encode`."""
-    if isinstance(value, dict):
-        if value.keys() == {"float"}:
-            return float(value["float"])
-        return {key: decode(item) for key, item in value.items()}
-    return [decode(item) for item in value] if isinstance(value, list) else value
+def _line(record: Record) -> bytes:
+    data = {"key": record.key, "part": record.part, "row": record.row}
+    data |= {"settings": record.settings, "after": list(record.after), "draws": record.draws}
+    rest = to_json(data)[1:].encode() + b"\n"
+    return _HEAD + _digest(rest) + _MIDDLE + rest
+
+
+def _parse(line: bytes) -> Record | None:
+    """The record of a line; None for a damaged one."""
+    start = len(_HEAD) + _DIGITS + len(_MIDDLE)
+    rest = line[start:]
+    if line[:start] != _HEAD + _digest(rest) + _MIDDLE:
+        return None
+    try:
+        data = from_json(b"{" + rest)
+        fields = {name: data[name] for name in ("key", "part", "row", "settings", "draws")}
+        return Record(**fields, after=tuple(data["after"]), sum=_sum_of(line))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _digest(rest: bytes) -> bytes:
+    return hashlib.sha256(rest).hexdigest()[:_DIGITS].encode()
+
+
+def _sum_of(line: bytes) -> str:
+    return line[len(_HEAD) : len(_HEAD) + _DIGITS].decode()

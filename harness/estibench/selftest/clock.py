@@ -78,7 +78,7 @@ def overhead(plan: Plan) -> Line:
     samples = []
     for seed in range(PASSES + 1):
         start = time.process_time()
-        list(measure_block(block, replace(settings, seed=seed)))
+        measure_block(block, replace(settings, seed=seed))
         samples.append((time.process_time() - start) / draws * 1e6)
     found = median_interval(samples[1:], 1 - LEVEL)
     over = f"{PASSES} cells of {draws} draws"

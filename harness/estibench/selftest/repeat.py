@@ -18,9 +18,8 @@ from estibench.contracts.known import Known
 from estibench.errors import UserError
 from estibench.host import Host
 from estibench.measure import measure_block
-from estibench.results.frame import to_frame
+from estibench.results.frame import identity, to_frame
 from estibench.selftest.lines import UNJUDGED, Line, mean_share, share
-from estibench.session import full_row
 from estibench.suite import Block, Plan
 
 NOMINAL = (0.93, 0.97)
@@ -115,10 +114,10 @@ def measure(host: Host, plan: Plan, seed: int) -> tuple[list[dict[str, Any]], di
     estimators = {}
     for block in plan.blocks:
         problem = block.problem.build(host).at(block.device, block.dtype)
-        for found in measure_block(block, settings):
-            key = found.cell.key
-            rows[key] = full_row(host, plan.name, found) | {"key": key}
-            estimators[key] = (found.cell.estimator.build(host), problem)
+        for cell, row in zip(block.cells, measure_block(block, settings), strict=True):
+            key = cell.identity
+            rows[key] = identity(cell, plan.name) | row | {"key": key}
+            estimators[key] = (cell.estimator.build(host), problem)
     return list(rows.values()), estimators
 
 

@@ -12,8 +12,9 @@ from estibench.exports.tables import markdown_table, md
 from estibench.host import Host
 from estibench.provenance import describe_run
 from estibench.results import Results
+from estibench.results.files import write_whole
 from estibench.results.run_directory import RUN_FILE
-from estibench.results.store import Store
+from estibench.results.store import Record, Store
 from estibench.selftest import clock, repeat
 from estibench.selftest.lines import Line
 from estibench.suite import Plan
@@ -27,6 +28,7 @@ class Size:
     comparisons: int
 
 
+NAME = "harness_selftest"  # of its runs: `selftest` is the suite that they repeat
 FULL = Size(500, 1000)
 QUICK = Size(10, 100)
 
@@ -45,18 +47,19 @@ def run(
 
     Args:
         plan: a suite whose estimators are all `Known`.
-        directory: claimed for this run.
+        directory: claimed for this run; an earlier one's lines are set aside.
         jobs: worker processes that repeat the suite. The clock is tested afterwards, alone on the machine.
         plugins: what the host was started with, for the workers.
         report: called with each line.
         advance: called after each repetition.
     """
-    about = describe_run(plan, host) | {"repetitions": size.repetitions, "comparisons": size.comparisons}
-    (directory / RUN_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    about = describe_run(plan, host) | {"suite": NAME, "repetitions": size.repetitions, "comparisons": size.comparisons}
+    write_whole(directory / RUN_FILE, json.dumps(about, indent=2) + "\n")
     store = Store(directory)
+    store.set_aside()
     for line in _lines(plan, size, jobs, plugins, advance):
         row = line.row
-        store.append(row["key"], row)
+        store.append(Record(row["key"], "accuracy", row))
         report(line)
     results = Results.read(directory)
     export(results)

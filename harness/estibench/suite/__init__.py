@@ -1,6 +1,6 @@
 """From a YAML file to a plan: read with positions, validate all at once, expand grids into blocks."""
 
-from estibench.suite.plan import Block, Cell, Measurement, Plan, Settings
+from estibench.suite.plan import Block, Cell, Measurement, Plan, Settings, Work
 from estibench.suite.read import read_suite
 
-__all__ = ["Block", "Cell", "Measurement", "Plan", "Settings", "read_suite"]
+__all__ = ["Block", "Cell", "Measurement", "Plan", "Settings", "Work", "read_suite"]

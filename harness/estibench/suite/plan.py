@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from estibench.components import Component, canonical
 
@@ -21,8 +22,8 @@ class Cell:
     dtype: str
 
     @cached_property
-    def key(self) -> str:
-        """Identity of the cell within a plan: problem, estimator, parameters, device and dtype."""
+    def identity(self) -> str:
+        """Which cell it is: problem, estimator, parameters, device and dtype."""
         what = [self.problem.name, self.problem.parameters, self.estimator.name, self.estimator.parameters]
         return digest([*what, self.device, self.dtype])
 
@@ -50,12 +51,41 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """What is known of a cell: its accuracy first and then, `final`, with its times."""
+class Work:
+    """What is left to do of a block.
 
-    cell: Cell
+    Attributes:
+        missing: cells whose accuracy is to be measured, as indices into `block.cells`.
+        known: cells whose accuracy is known and ok: they take part in the timing.
+        timed: cells whose times are known, of one interleaved run. The block is timed when another cell is ok.
+        kept: files of draws from which the missing cells begin.
+    """
+
+    block: Block
+    missing: tuple[int, ...]
+    known: tuple[int, ...] = ()
+    timed: tuple[int, ...] = ()
+    kept: Mapping[int, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What an engine found out about a cell.
+
+    Attributes:
+        cell: index into `block.cells`.
+        part: its accuracy, or its times beside those of the block's others.
+        row: columns of the table, `status` and `reason` in every accuracy.
+        draws: what `estibench.measure.kept` packs, to be kept beside the row.
+        traceback: of a cell that failed.
+    """
+
+    block: Block
+    cell: int
+    part: Literal["accuracy", "time"]
     row: dict[str, Any]
-    final: bool
+    draws: bytes = b""
+    traceback: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,8 +95,11 @@ class Settings:
     Attributes:
         precision: stop drawing when the CI of the RMSE is narrower than ± this fraction of it.
         time_limit: seconds of drawing, and of timing, that one cell may take.
+        problem_limit: seconds that a problem may take to make its truth and its data.
+        memory_limit: bytes that the process of a cell may take; None leaves the choice to the engine.
         threads: torch's intra-op threads, pinned for the whole run.
         draw_memory: bytes that one vectorised chunk of draws may take.
+        keep_draws: bytes of draws that are kept of one cell, so that more draws can be added to them.
     """
 
     seed: int = 0
@@ -75,9 +108,12 @@ class Settings:
     min_draws: int = 128
     max_draws: int = 4096
     time_limit: float = 60.0
+    problem_limit: float = 600.0
+    memory_limit: int | None = None
     rounds: int = 11
     threads: int = 1
     draw_memory: int = 256 * 2**20
+    keep_draws: int = 16 * 2**20
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,9 @@ class SuiteFile(_Strict):
     confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.95
     draws: Draws = Draws()
     time_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+    problem_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
+    memory_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    keep_draws: Annotated[float, Field(ge=0, le=4096)] = 16.0
     timing: Timing = Timing()
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     devices: str | list[str] = ["cpu"]

@@ -1,0 +1,248 @@
+"""The book of a run: what is known of its cells, what is left to do, and how what comes in is kept.
+
+Bookkeeping never measures. A cell is left to do when nothing is stored under its key, or under other settings; a block
+is left to time when its times are not of one interleaved run.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from estibench.errors import UserError
+from estibench.host import Host
+from estibench.keys import Keys
+from estibench.measure.kept import unpack
+from estibench.measure.pairing import Errors, pair_with_baseline
+from estibench.results.draws import DrawsFolder
+from estibench.results.files import write_whole
+from estibench.results.frame import identity
+from estibench.results.plan_file import PlannedCell
+from estibench.results.run_directory import row_of
+from estibench.results.store import Record, Store, latest
+from estibench.suite.plan import Block, Cell, Measurement, Plan, Work, digest
+
+TRACEBACKS = "tracebacks"
+SETTLED = ("ok", "unsupported", "not_finite", "bad_problem")  # what is not worth a second try
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A cell of which something has become known.
+
+    Attributes:
+        final: whether nothing more is to come.
+    """
+
+    cell: Cell
+    row: dict[str, Any]
+    final: bool
+
+
+@dataclass(eq=False)
+class _Page:
+    """What is known of a block.
+
+    Attributes:
+        keys: of its cells.
+        missing: cells whose accuracy is left to do.
+        fresh: cells that this run has measured and that may still wait for their times.
+        times: that have come, until all have: a block's times are stored together.
+    """
+
+    block: Block
+    keys: tuple[str, ...]
+    missing: set[int] = field(default_factory=set)
+    fresh: list[int] = field(default_factory=list)
+    times: dict[int, Measurement] = field(default_factory=dict)
+
+    @property
+    def baseline_key(self) -> str:
+        """The key of the cell that times are compared with, whether or not it could be measured."""
+        return "" if self.block.baseline is None else self.keys[self.block.baseline]
+
+
+class Book:
+    """Keeps a run's directory. The directory is locked, and this is its only writer.
+
+    Args:
+        retry: measure failed cells again.
+    """
+
+    def __init__(self, host: Host, plan: Plan, directory: Path, retry: bool = False) -> None:
+        self._host = host
+        self._plan = plan
+        self._directory = directory
+        self._retry = retry
+        self._store = Store(directory)
+        self._draws = DrawsFolder(directory)
+        settings = plan.settings
+        self._accuracy = digest([settings.precision, settings.confidence, settings.min_draws, settings.max_draws])
+        self._timing = digest([settings.rounds, settings.confidence])
+        records, self.damaged = self._store.read()
+        self._records = latest(records)
+        keys = Keys(host, settings)
+        self._pages = {block.key: _Page(block, tuple(map(keys.of, block.cells))) for block in plan.blocks}
+        for page in self._pages.values():
+            self._find_missing(page)
+        self.kept = plan.cells - sum(len(page.missing) for page in self._pages.values())
+
+    @property
+    def planned(self) -> list[PlannedCell]:
+        """Every cell of the plan, in its order."""
+        timed = self._plan.settings.rounds > 0
+        return [
+            PlannedCell(key, self._identity(cell), timed)
+            for page in self._pages.values()
+            for cell, key in zip(page.block.cells, page.keys, strict=True)
+        ]
+
+    def works(self) -> list[Work]:
+        """What is left to do, block by block; the ratios of the others are brought up to date."""
+        found = []
+        for page in self._pages.values():
+            known, timed = self._able(page), self._timed(page)
+            if not page.missing:
+                self._pair(page)
+            if page.missing or set(known) - set(timed):
+                kept = {cell: path for cell in page.missing if (path := self._path(page.keys[cell])) is not None}
+                found.append(Work(page.block, tuple(sorted(page.missing)), tuple(known), timed, kept))
+        return found
+
+    def timed_before(self, works: Sequence[Work]) -> int:
+        """Cells that have been timed and must be timed again, because times compare only within one run."""
+        pages = [self._pages[work.block.key] for work in works if not work.timed]
+        return sum((key, "time") in self._records for page in pages for key in page.keys)
+
+    def take(self, found: Measurement) -> Iterator[Progress]:
+        """Keep what an engine found out; it is on the disk before this yields."""
+        page = self._pages[found.block.key]
+        if found.part == "accuracy":
+            self._keep_accuracy(page, found)
+            failed = found.row["status"] != "ok"
+            page.fresh += [] if failed else [found.cell]
+            yield self._progress(page, found.cell, final=failed)
+            if not page.missing:
+                self._pair(page)
+                if not set(self._able(page)) - set(self._timed(page)):
+                    yield from self._finals(page)
+            return
+        page.times[found.cell] = found
+        if page.times.keys() >= set(self._able(page)):
+            page.fresh = sorted(page.times)
+            self._keep_times(page)
+            yield from self._finals(page)
+
+    def _finals(self, page: _Page) -> Iterator[Progress]:
+        for cell in page.fresh:
+            yield self._progress(page, cell, final=True)
+        page.fresh.clear()
+
+    # What is known.
+
+    def _find_missing(self, page: _Page) -> None:
+        """Cells without an accuracy that counts, and those whose draws are needed for a comparison and lost."""
+        page.missing = {cell for cell in range(len(page.keys)) if not self._is_known(page, cell)}
+        base = page.block.baseline
+        while base is not None and base not in page.missing:
+            compared = [cell for cell in self._able(page) if not self._is_paired(page, cell)]
+            needed = {*compared, base} if compared or page.missing else set()
+            lost = {cell for cell in needed & set(self._able(page)) if self._path(page.keys[cell]) is None}
+            if not lost:
+                return
+            page.missing |= lost
+
+    def _is_known(self, page: _Page, cell: int) -> bool:
+        key = page.keys[cell]
+        record = self._records.get((key, "accuracy"))
+        if record is None or record.settings != self._accuracy or record.row.get("device_missing"):
+            return False
+        row = row_of(key, self._records, set())
+        return row is not None and not (self._retry and row["status"] not in SETTLED)
+
+    def _able(self, page: _Page) -> list[int]:
+        """Cells whose accuracy is known and ok."""
+        known = [cell for cell in range(len(page.keys)) if cell not in page.missing]
+        return [cell for cell in known if self._records[page.keys[cell], "accuracy"].row["status"] == "ok"]
+
+    def _timed(self, page: _Page) -> tuple[int, ...]:
+        """Cells whose times are known, if they are all of one interleaved run with this baseline and these rounds."""
+        if self._plan.settings.rounds == 0:
+            return tuple(range(len(page.keys)))
+        records = {cell: self._records.get((key, "time")) for cell, key in enumerate(page.keys)}
+        found = {cell: record for cell, record in records.items() if record is not None}
+        valid = all(one.settings == self._timing and one.after[1:] == (page.baseline_key,) for one in found.values())
+        if not valid or len({one.after for one in found.values()}) > 1:
+            return ()
+        return tuple(cell for cell, one in found.items() if not (self._retry and "status" in one.row))
+
+    def _is_paired(self, page: _Page, cell: int) -> bool:
+        record = self._records.get((page.keys[cell], "ratio"))
+        return (record.after if record else ()) == self._pair_of(page, cell)
+
+    def _pair_of(self, page: _Page, cell: int) -> tuple[str, ...]:
+        """Digests of the accuracies that a cell's ratio builds upon: its own and the baseline's."""
+        base = page.block.baseline
+        if base is None or base not in self._able(page):
+            return ()
+        return tuple(self._records[page.keys[one], "accuracy"].sum for one in (cell, base))
+
+    def _path(self, key: str) -> Path | None:
+        record = self._records.get((key, "accuracy"))
+        return None if record is None else self._draws.find(key, record.draws)
+
+    # What is kept.
+
+    def _keep_accuracy(self, page: _Page, found: Measurement) -> None:
+        key, row = page.keys[found.cell], dict(found.row)
+        task = self._host.problems.get(page.block.problem.name).task
+        row |= {"task": task, "work": row.get(f"cost_{self._host.tasks.get(task).load().work}")}
+        if found.traceback:
+            folder = self._directory / TRACEBACKS
+            folder.mkdir(exist_ok=True)
+            write_whole(folder / f"{key}.txt", found.traceback)
+            row["traceback"] = f"{TRACEBACKS}/{key}.txt"
+        self._append(Record(key, "accuracy", row, self._accuracy, draws=self._draws.write(key, found.draws)))
+        page.missing.discard(found.cell)
+
+    def _keep_times(self, page: _Page) -> None:
+        after = (uuid.uuid4().hex[:16], page.baseline_key)
+        times = sorted(page.times.items())
+        self._append(*(Record(page.keys[cell], "time", one.row, self._timing, after) for cell, one in times))
+        page.times.clear()
+
+    def _pair(self, page: _Page) -> None:
+        """Bring the block's ratios to its baseline up to date."""
+        cells = [cell for cell in self._able(page) if not self._is_paired(page, cell)]
+        errors = {cell: self._errors(page, cell) for cell in {*cells, page.block.baseline} & {*self._able(page)}}
+        ratios = pair_with_baseline(errors, page.block.baseline, self._plan.settings.confidence) if cells else {}
+        self._append(
+            *(Record(page.keys[cell], "ratio", ratios.get(cell, {}), after=self._pair_of(page, cell)) for cell in cells)
+        )
+
+    def _errors(self, page: _Page, cell: int) -> Errors:
+        path = self._path(page.keys[cell])
+        squared = unpack(path.read_bytes()).squared_errors if path else None
+        if squared is None:
+            raise UserError(f"{self._directory}: the draws of a cell have vanished; run the suite again")
+        rounding = self._records[page.keys[cell], "accuracy"].row["rounding"]
+        return Errors(page.block.estimators[cell].label, squared, rounding)
+
+    def _append(self, *records: Record) -> None:
+        if not records:
+            return
+        for record, name in zip(records, self._store.append(*records), strict=True):
+            self._records[record.key, record.part] = replace(record, sum=name)
+
+    def _progress(self, page: _Page, cell: int, final: bool) -> Progress:
+        identity = self._identity(page.block.cells[cell])
+        accuracies = (self._records.get((key, "accuracy")) for key in page.keys)
+        sums = {record.sum for record in accuracies if record is not None}
+        row = row_of(page.keys[cell], self._records, sums)
+        return Progress(page.block.cells[cell], {**identity, **(row or {}), "key": page.keys[cell]}, final)
+
+    def _identity(self, cell: Cell) -> dict[str, Any]:
+        return {**identity(cell, self._plan.name), "task": self._host.problems.get(cell.problem.name).task}

@@ -1,0 +1,61 @@
+"""The local engine: supervised worker processes on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+
+from estibench.contracts.parameters import PositiveInt
+from estibench.engines.contract import Context, Engine
+from estibench.engines.schedule import Schedule
+from estibench.engines.supervisor import Death, Supervisor, memory_limit
+from estibench.suite.plan import Measurement, Settings, Work
+
+LOOK = 0.1  # seconds between two looks at the workers …
+LOOK_AT_TIMING = 0.5  # … and at one that is timing, which is not to be disturbed
+
+
+@dataclass(frozen=True)
+class LocalEngine(Engine):
+    """Workers are reused while they are healthy. What hangs, crashes or eats memory costs its cell and no other.
+
+    Options:
+        jobs: workers that measure accuracy at the same time. Timing is always alone on the machine: with one worker
+            block by block, with several after all accuracy is known.
+    """
+
+    jobs: PositiveInt = 1
+
+    def run(self, works: Iterable[Work], settings: Settings, context: Context) -> Iterator[Measurement]:
+        schedule = Schedule(works, at_once=self.jobs == 1)
+        limit = memory_limit(settings, self.jobs)
+        workers = [Supervisor(f"worker-{number}", settings, context, limit) for number in range(1, self.jobs + 1)]
+        try:
+            while True:
+                for worker in workers:
+                    if worker.job is None and (job := schedule.next(worker.name)) is not None:
+                        worker.start(job)
+                busy = [worker for worker in workers if worker.job is not None]
+                if not busy:
+                    return
+                timing = any(worker.job is not None and worker.job.do == "times" for worker in busy)
+                wait([worker.connection for worker in busy], LOOK_AT_TIMING if timing else LOOK)
+                for worker in busy:
+                    yield from _reports(worker, schedule)
+        finally:
+            for worker in workers:
+                worker.stop()
+
+
+def _reports(worker: Supervisor, schedule: Schedule) -> Iterator[Measurement]:
+    """What has come of a worker's job."""
+    job = worker.job
+    assert job is not None
+    for report in worker.look():
+        if report is None:
+            yield from schedule.done(job)
+        elif isinstance(report, Death):
+            yield from schedule.died(job, report)
+        else:
+            yield from schedule.take(job, report)

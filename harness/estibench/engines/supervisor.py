@@ -1,0 +1,253 @@
+"""A worker process under supervision: it measures, and costs no more than its cell when it hangs, crashes or eats memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from socket import socketpair
+
+import psutil
+
+from estibench.engines import messages
+from estibench.engines.board import Board, Notice, new_file
+from estibench.engines.contract import Context
+from estibench.errors import UserError
+from estibench.measure.bench import PROBLEM
+from estibench.suite.plan import Block, Measurement, Settings
+
+STARTING = "starting"  # the step before the first that a worker posts
+START_LIMIT = 120.0  # seconds in which it must have imported everything
+LOG_TAIL = 16_384  # bytes of its log that explain a worker's death
+MEMORY_SHARE = 0.8  # of the machine's memory, for all workers together, where a suite sets no limit
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What a worker is asked for: the accuracy of one cell, or the times of several."""
+
+    block: Block
+    do: str
+    cells: tuple[int, ...]
+    kept: Path | None = None
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a worker died, or was killed, at its job.
+
+    Attributes:
+        cell: on which it was working.
+        step: what it was doing.
+    """
+
+    cell: int
+    step: str
+    status: str
+    reason: str
+    traceback: str
+
+
+@dataclass(eq=False)
+class Supervisor:
+    """One worker process after another: a new one is started when a job comes and there is none."""
+
+    name: str
+    settings: Settings
+    context: Context
+    memory_limit: int
+    job: Job | None = None
+    connection: Connection | None = None
+    _process: subprocess.Popen[bytes] | None = None
+    _board: Board | None = None
+    _ready: bool = False
+    _log_start: int = 0
+    _oom_kills: int = 0
+
+    @property
+    def log(self) -> Path:
+        """What the workers of this name print."""
+        return self.context.logs / f"{self.name}.log"
+
+    def start(self, job: Job) -> None:
+        """Send a job to the worker."""
+        if self._process is None or self._process.poll() is not None or self._uses() > self.memory_limit // 2:
+            self.stop()
+            self._spawn()
+        assert self.connection is not None
+        assert self._board is not None
+        self.job = job
+        self._log_start = self._write_log(f"{job.do} of {_described(job)}")
+        self._oom_kills = _oom_kills()
+        self._board.post(job.cells[0], STARTING)
+        order = {"do": job.do, "cells": list(job.cells), "block": messages.block_to_plain(job.block)}
+        order["settings"] = messages.settings_to_plain(self.settings)
+        with suppress(OSError):  # of a worker that has just died; `look` will find out
+            messages.send(self.connection, order, job.kept.read_bytes() if job.kept else b"")
+
+    def look(self) -> Iterator[Measurement | Death | None]:
+        """What has come of the job since the last look. None: it is done; a `Death`: it never will be.
+
+        Raises:
+            UserError: the worker does not even start.
+        """
+        assert self.connection is not None
+        assert self.job is not None
+        try:
+            while self.connection.poll():
+                header, _ = messages.unpack(message := self.connection.recv_bytes())
+                if "ready" in header:
+                    self._ready = True
+                elif "done" in header:
+                    self.job = None
+                    yield None
+                    return
+                else:
+                    yield messages.measurement_from_message(message, self.job.block)
+        except (EOFError, OSError):
+            yield self._death(*self._how_it_died())
+            return
+        except (ValueError, KeyError, TypeError):  # memory that a plugin has overwritten, perhaps
+            yield self._death("crashed", "the worker sent what is no message")
+            return
+        beyond = self._beyond_limit()
+        if beyond is not None:
+            yield self._death(*beyond)
+
+    def stop(self) -> None:
+        """End the worker, whatever it does, and whatever it has started."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        if self.connection is not None:
+            self.connection.close()
+        if self._board is not None:
+            self._board.close()
+        self._process = self.connection = self._board = self.job = None
+
+    def _spawn(self) -> None:
+        ours, theirs = socketpair()
+        board = new_file()
+        self.context.logs.mkdir(parents=True, exist_ok=True)
+        self._write_log("a new worker process")
+        threads = str(self.settings.threads)
+        command = [sys.executable, "-P", "-m", "estibench.engines.worker"]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, str(theirs.fileno()), str(board), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(theirs.fileno(), board),
+                start_new_session=True,
+                env=os.environ | {f"{name}_NUM_THREADS": threads for name in ("OMP", "OPENBLAS", "MKL")},
+            )
+        theirs.close()
+        self.connection = Connection(ours.detach())
+        self._board = Board(board)
+        os.close(board)
+        self._ready = False
+        hello = {"plugins": list(self.context.plugins), "threads": self.settings.threads, "path": sys.path}
+        with suppress(OSError):
+            messages.send(self.connection, hello)
+
+    def _how_it_died(self) -> tuple[str, str]:
+        """Status and reason of a worker that is gone, as far as the system knows."""
+        assert self._process is not None
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "crashed", "the process closed its connection"
+        if code >= 0:
+            return "crashed", f"the process ended by itself, with exit code {code}"
+        if -code == signal.SIGKILL and _oom_kills() > self._oom_kills:
+            return "out_of_memory", "killed by the system, which ran out of memory"
+        return "crashed", f"killed by {signal.Signals(-code).name}"
+
+    def _beyond_limit(self) -> tuple[str, str] | None:
+        """Status and reason of a worker that must be killed."""
+        notice = self._notice()
+        if notice is None:
+            return None
+        limits = {PROBLEM: self.settings.problem_limit, STARTING: START_LIMIT}
+        limit = limits.get(notice.step, self.settings.time_limit)
+        if time.monotonic() - notice.since > limit + grace(limit):
+            return "timeout", f"{notice.step} took more than {limit:g} s"
+        if (used := self._uses()) > self.memory_limit:
+            most = self.memory_limit / 2**30
+            return "out_of_memory", f"{notice.step} took {used / 2**30:.2f} GiB of memory, more than {most:.2f}"
+        return None
+
+    def _death(self, status: str, reason: str) -> Death:
+        """Bury the worker."""
+        notice, job, ready = self._notice(), self.job, self._ready
+        self.stop()
+        since = f", {time.monotonic() - notice.since:.1f} s after it began" if notice else ""
+        self._write_log(f"{status}: {reason}{since}")
+        if not ready:
+            raise UserError(f"a worker process does not start: {reason}; its log is {self.log}")
+        assert job is not None
+        cell, step = (notice.cell, notice.step) if notice else (job.cells[0], STARTING)
+        if step == PROBLEM and not reason.startswith(PROBLEM):
+            reason = f"{PROBLEM}: {reason}"
+        return Death(cell, step, status, reason, self._log_tail())
+
+    def _notice(self) -> Notice | None:
+        return self._board.look() if self._board is not None else None
+
+    def _uses(self) -> int:
+        """Resident bytes of the worker; 0 where it is gone."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss) if self._process else 0
+        except psutil.Error:
+            return 0
+
+    def _write_log(self, line: str) -> int:
+        """A heading in the log. Returns where the log goes on."""
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+            return log.tell()
+
+    def _log_tail(self) -> str:
+        """What was printed since the job began, or the end of it."""
+        with self.log.open("rb") as log:
+            end = log.seek(0, os.SEEK_END)
+            log.seek(max(self._log_start, end - LOG_TAIL))
+            return log.read().decode("utf-8", "replace")
+
+
+def grace(limit: float) -> float:
+    """Seconds beyond a limit before a worker is killed: whoever keeps soft limits is given the time to."""
+    return max(0.75, 0.1 * limit)
+
+
+def memory_limit(settings: Settings, jobs: int) -> int:
+    """Bytes that one of several workers may take."""
+    if settings.memory_limit is not None:
+        return settings.memory_limit
+    total = psutil.virtual_memory().total
+    with suppress(OSError, ValueError):  # of a container, where there is one
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return int(MEMORY_SHARE * total / jobs)
+
+
+def _described(job: Job) -> str:
+    names = ", ".join(job.block.estimators[cell].label for cell in job.cells)
+    return f"{job.block.problem.label} on {job.block.device}, {job.block.dtype}: {names}"
+
+
+def _oom_kills() -> int:
+    """How many processes the system has killed for want of memory since it started."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

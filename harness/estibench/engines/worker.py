@@ -1,0 +1,95 @@
+"""A worker process: measures what its supervisor asks for, cell by cell, until there is nothing more to read.
+
+Started as `python -m estibench.engines.worker CONNECTION BOARD PARENT`: two inherited file descriptors, and the
+supervisor's process number. What plugins print goes to stdout and stderr, which the supervisor has turned into a log.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+from estibench.engines import messages
+from estibench.engines.board import Board
+
+
+def main(connection: Connection, board: Board, parent: int) -> None:
+    """Serve until the supervisor hangs up."""
+    faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    _die_with(parent)
+    hello, _ = messages.receive(connection)
+    sys.path[:] = hello["path"]
+
+    import torch
+
+    from estibench import host as plugin_host
+
+    torch.set_num_threads(hello["threads"])
+    plugin_host.start(hello["plugins"])
+    _warm_up()
+    messages.send(connection, {"ready": True})
+    worker = _Worker(connection, board)
+    while True:
+        try:
+            order, kept = messages.receive(connection)
+        except EOFError:
+            return
+        worker.do(order, kept)
+        messages.send(connection, {"done": True})
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+class _Worker:
+    """Keeps the last block's bench: its problem serves all cells of the block."""
+
+    def __init__(self, connection: Connection, board: Board) -> None:
+        self._connection = connection
+        self._board = board
+        self._block: dict[str, Any] = {}
+        self._bench: Any = None
+
+    def do(self, order: dict[str, Any], kept: bytes) -> None:
+        """One order: the accuracy of a cell, or the times of several."""
+        from estibench.measure import Bench
+
+        if self._bench is None or order["block"] != self._block:
+            self._bench = None  # the last problem's memory is needed
+            self._block = order["block"]
+            settings = messages.settings_from_plain(order["settings"])
+            self._bench = Bench(messages.block_from_plain(self._block), settings, self._board.post)
+        if order["do"] == "accuracy":
+            self._connection.send_bytes(messages.measurement_to_message(self._bench.accuracy(order["cells"][0], kept)))
+        else:
+            for found in self._bench.times(order["cells"]):
+                self._connection.send_bytes(messages.measurement_to_message(found))
+
+
+def _warm_up() -> None:
+    """Import what torch imports on first use, or the first cell would pay for it, perhaps beyond its limit."""
+    import torch
+
+    from estibench.measure.work import measure_work
+
+    ones = torch.ones(2, requires_grad=True)
+    measure_work(lambda: torch.func.vmap(torch.func.grad(lambda x: x.square().sum()))(ones[:, None]), "cpu")
+
+
+def _die_with(parent: int) -> None:
+    """On Linux, ask for SIGKILL when the supervisor dies, however it dies. Elsewhere the connection's end must do."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it died before we could ask
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main(Connection(int(sys.argv[1])), Board(int(sys.argv[2])), int(sys.argv[3]))

@@ -1,0 +1,259 @@
+"""One block laid out in this process: the accuracy of its cells one by one, and their times together.
+
+It depends on nothing but the block, the settings and the installed plugins, so any process on any machine may do it.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from estibench import host as plugin_host
+from estibench.contracts.estimator import Estimator
+from estibench.errors import Unsupported, UserError
+from estibench.measure.claims import confirmed, is_doubtful, rounding_tolerance
+from estibench.measure.device import generator, pinned, synchronise, why_unavailable
+from estibench.measure.draws import ContractError, Drawer, check_estimate
+from estibench.measure.kept import KeptDraws, pack, unpack
+from estibench.measure.metrics import Row, accuracy, claims, finiteness, squared_errors
+from estibench.measure.randomness import drawing_elsewhere
+from estibench.measure.sampling import take_again, take_sample
+from estibench.measure.seeds import chunk_seed
+from estibench.measure.timing import time_block
+from estibench.measure.timing_columns import times
+from estibench.measure.work import Work, measure_work
+from estibench.suite.plan import Block, Measurement, Settings
+
+SINGLE_CALLS = "single calls"  # names the randomness of the untimed and timed single calls
+PROBLEM = "the problem"  # the step that is not the estimator's fault
+
+Watch = Callable[[int, str], None]
+
+
+class BadProblemError(Exception):
+    """A problem that cannot be measured against, whatever the estimator."""
+
+
+class Bench:
+    """A block with its problem, which is made when it is first needed.
+
+    A cell that fails gives a row with `status` and `reason`; the others go on. Time limits are soft here: they are
+    looked at between chunks of draws and between rounds.
+
+    Args:
+        watch: told the cell and the step that begins, for whoever supervises.
+    """
+
+    def __init__(self, block: Block, settings: Settings, watch: Watch = lambda cell, step: None) -> None:
+        self.block = block
+        self.settings = settings
+        self._watch = watch
+        self._problem: Any = None
+        self._facts: Row = {}
+        self._failed: Measurement | None = None  # what a problem that could not be made says of every cell
+
+    def accuracy(self, cell: int, kept: bytes = b"") -> Measurement:
+        """First call, counted work, draws, metrics and claims of one cell.
+
+        Args:
+            kept: draws to begin with, as packed by an earlier measurement.
+        """
+        block = self.block
+        with pinned(self.settings.threads):
+            self._prepare(cell)
+            if self._failed is not None:
+                return Measurement(block, cell, "accuracy", dict(self._failed.row), traceback=self._failed.traceback)
+            try:
+                row, draws = self._measure(cell, unpack(kept))
+            except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
+                row = self._facts | _failure(error)
+                return Measurement(block, cell, "accuracy", row, traceback=_traceback(error))
+            return Measurement(block, cell, "accuracy", row, pack(draws, block.dtype, self.settings.keep_draws))
+
+    def times(self, cells: Sequence[int]) -> list[Measurement]:
+        """The times of some cells in one interleaved run; a cell that fails by then has a row that says so."""
+        block, settings = self.block, self.settings
+        if not cells or settings.rounds == 0:
+            return []
+        self._prepare(cells[0])
+        if self._failed is not None:
+            return [Measurement(block, cell, "time", dict(self._failed.row)) for cell in cells]
+        calls = [self._call(block.estimators[cell].build(plugin_host.current())) for cell in cells]
+        with pinned(settings.threads):
+            for cell, call in zip(cells, calls, strict=True):
+                self._watch(cell, "first call")
+                _warm(call)
+            watches = time_block(
+                calls,
+                block.device,
+                settings.rounds,
+                chunk_seed(settings.seed, block.key, SINGLE_CALLS),
+                settings.threads,
+                settings.time_limit,
+                lambda index: self._watch(cells[index], "timing"),
+            )
+        clock = watches[cells.index(block.baseline)] if block.baseline in cells else None
+        found = []
+        for cell, watch in zip(cells, watches, strict=True):
+            if watch.error is not None:
+                row = _failure(watch.error, "while timed: ")
+                found.append(Measurement(block, cell, "time", row, traceback=_traceback(watch.error)))
+            else:
+                found.append(Measurement(block, cell, "time", times(watch, clock, settings)))
+        return found
+
+    def _prepare(self, cell: int) -> None:
+        """Make the problem, once. Sets `_failed` where that does not work."""
+        if self._problem is not None or self._failed is not None:
+            return
+        row, trace = {}, ""
+        unavailable = why_unavailable(self.block.device, self.block.dtype)
+        if unavailable:
+            row = {"status": "unsupported", "reason": unavailable, "device_missing": True}
+        else:
+            self._watch(cell, PROBLEM)
+            try:
+                problem = self.block.problem.build(plugin_host.current()).at(self.block.device, self.block.dtype)
+                self._facts = _facts(problem)
+                problem.prepare()
+                self._problem = problem
+            except (BadProblemError, UserError) as error:
+                row = {"status": "bad_problem", "reason": str(error)}
+            except (Exception, SystemExit) as error:  # a plugin's problem may fail in any way
+                row, trace = _failure(error, f"{PROBLEM}: "), _traceback(error)
+        if row:
+            self._failed = Measurement(self.block, cell, "accuracy", row, traceback=trace)
+
+    def _call(self, estimator: Estimator) -> _Single:
+        seed = chunk_seed(self.settings.seed, self.block.key, SINGLE_CALLS)
+        return _Single(estimator, self._problem, generator(self.block.device, seed))
+
+    def _measure(self, cell: int, kept: KeptDraws) -> tuple[Row, KeptDraws]:
+        block, settings, problem = self.block, self.settings, self._problem
+        estimator = block.estimators[cell].build(plugin_host.current())
+        call = self._call(estimator)
+        self._watch(cell, "first call")
+        start = time.perf_counter()
+        with drawing_elsewhere() as elsewhere:
+            first = call()
+        synchronise(block.device)
+        first_seconds = time.perf_counter() - start
+        check_estimate(first, tuple(problem.truth.shape), problem)
+        if elsewhere:
+            raise ContractError(f"draws from the global generator of {', '.join(elsewhere)}, not from the one it is given")
+        self._watch(cell, "counting work")
+        work = measure_work(call, block.device)
+        at_once = max(1, settings.draw_memory // max(work.peak_bytes, 1))
+        drawer = Drawer(estimator, problem, at_once)
+        if kept.path:
+            drawer.path, drawer.fallback = kept.path, kept.fallback
+        self._watch(cell, "drawing")
+        sample = take_sample(drawer, block.key, settings, kept)
+        self._watch(cell, "statistics")
+        row = {
+            **self._facts,
+            "status": "ok",
+            "reason": "",
+            "time_first": first_seconds,
+            **_work_columns(work),
+            "draws": len(sample.draws),
+            "pilot_draws": sample.pilot,
+            "draw_path": drawer.path,
+            "draw_fallback": drawer.fallback,
+            "draw_time": sample.seconds,
+            "stopped": sample.stopped,
+            **finiteness(sample.draws, settings.confidence),
+        }
+        if row["status"] == "ok":
+            row |= accuracy(sample, problem, settings)
+            row |= claims(sample, problem, work.counts, settings, estimator)
+            if is_doubtful(row["claims"]):
+                row |= self._second_look(cell, row["claims"], drawer, work, kept)
+        kept.path, kept.fallback = drawer.path, drawer.fallback
+        kept.squared_errors = squared_errors(sample.draws, problem)
+        return row, kept
+
+    def _second_look(self, cell: int, doubtful: list[Row], drawer: Drawer, work: Work, kept: KeptDraws) -> Row:
+        """Doubtful claims tested again on fresh draws."""
+        self._watch(cell, "drawing again")
+        again = take_again(drawer, self.block.key, self.settings, kept)
+        self._watch(cell, "statistics")
+        if not bool(torch.isfinite(again.draws).all()):
+            return finiteness(again.draws, self.settings.confidence)
+        second = claims(again, drawer.problem, work.counts, self.settings, drawer.estimator)
+        return {"claims": confirmed(doubtful, second["claims"])}
+
+
+@dataclass(frozen=True)
+class _Single:
+    """One plain call of an estimator, as it is timed."""
+
+    estimator: Estimator
+    problem: Any
+    stream: torch.Generator
+
+    def __call__(self) -> Tensor:
+        return self.estimator.estimate(self.problem, self.stream)
+
+
+def _warm(call: Callable[[], Any]) -> None:
+    """A first call outside of the clock; what it raises, the timing will raise too and report."""
+    try:
+        call()
+    except (Exception, SystemExit):  # a plugin's estimator may fail in any way
+        return
+
+
+def _facts(problem: Any) -> Row:
+    """Truth and its source. Raises `BadProblemError` for a truth that is not finite."""
+    truth = problem.truth
+    if not isinstance(truth, Tensor) or truth.dtype != torch.float64 or truth.device.type != "cpu":
+        raise BadProblemError("the problem's truth must be a float64 tensor on the CPU")
+    if not bool(torch.isfinite(truth).all()):
+        bad = int((~torch.isfinite(truth)).sum())
+        raise BadProblemError(f"the problem's truth is not finite in {bad} of {truth.numel()} components")
+    return {
+        "truth_source": problem.truth_source,
+        "truth_norm": float(truth.norm()),
+        "components": truth.numel(),
+        "rounding": rounding_tolerance(problem),
+    }
+
+
+def _work_columns(work: Work) -> Row:
+    costs = {f"cost_{unit}": amount for unit, amount in sorted(work.counts.items())}
+    return {**costs, "flops": work.flops, "peak_bytes": work.peak_bytes}
+
+
+def _failure(error: BaseException, when: str = "") -> Row:
+    """Status and reason of a cell whose estimator raised."""
+    if isinstance(error, Unsupported):
+        return {"status": "unsupported", "reason": f"{when}{error}"}
+    status = "out_of_memory" if _is_out_of_memory(error) else "failed"
+    return {"status": status, "reason": when + _reason(error)}
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """torch's CPU allocator raises a plain RuntimeError."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else ""
+    if isinstance(error, ContractError):
+        return first
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback, unless the error explains itself."""
+    if isinstance(error, (Unsupported, ContractError)):
+        return ""
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,85 @@
+"""The draws of a cell, kept beside its row: more can be added later, and none is drawn twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from estibench.errors import UserError
+
+_ERRORS = ".errors"
+_SQUARED = "squared_errors"
+
+
+@dataclass
+class KeptDraws:
+    """Whole chunks of draws by stream, float64.
+
+    Attributes:
+        values: by stream, (n, components).
+        errors: by stream, the standard errors of the same shape, where the estimator reports them.
+        squared_errors: ‖g_i − t‖² of the draws that count, (n,): all that a comparison with a baseline needs.
+        path, fallback: how they were drawn; see `Drawer`.
+    """
+
+    values: dict[str, Tensor] = field(default_factory=dict)
+    errors: dict[str, Tensor] = field(default_factory=dict)
+    squared_errors: Tensor | None = None
+    path: str = ""
+    fallback: str = ""
+
+
+def pack(kept: KeptDraws, dtype: str, most: int) -> bytes:
+    """`kept` as safetensors: plain arrays that load without executing anything.
+
+    Args:
+        dtype: of the problem; what was computed in less than float64 is stored as float32, which holds it exactly.
+        most: bytes of draws beyond which only the squared errors are kept.
+    """
+    from safetensors.torch import save
+
+    stored = torch.float64 if dtype == "float64" else torch.float32
+    tensors = {name: values.to(stored) for name, values in kept.values.items()}
+    tensors |= {name + _ERRORS: errors.to(stored) for name, errors in kept.errors.items()}
+    if sum(tensor.nbytes for tensor in tensors.values()) > most:
+        tensors = {}
+    if kept.squared_errors is not None:
+        tensors[_SQUARED] = kept.squared_errors
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    return save(tensors, metadata={"path": kept.path, "fallback": kept.fallback})
+
+
+def unpack(data: bytes) -> KeptDraws:
+    """Undo `pack`. Raises `UserError` for other bytes."""
+    if not data:
+        return KeptDraws()
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        tensors = load(data)
+        metadata = _metadata(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise UserError(f"not a file of draws: {error}") from error
+    squared = tensors.pop(_SQUARED, None)
+    wide = {name: tensor.to(torch.float64) for name, tensor in tensors.items()}
+    return KeptDraws(
+        {name: tensor for name, tensor in wide.items() if not name.endswith(_ERRORS)},
+        {name.removesuffix(_ERRORS): tensor for name, tensor in wide.items() if name.endswith(_ERRORS)},
+        squared,
+        metadata.get("path", ""),
+        metadata.get("fallback", ""),
+    )
+
+
+def _metadata(data: bytes) -> Mapping[str, str]:
+    """The texts in the header: eight bytes of its length, then JSON."""
+    import json
+
+    length = int.from_bytes(data[:8], "little")
+    found = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    assert isinstance(found, dict)
+    return found

@@ -1,0 +1,123 @@
+"""Everything that a plugin can do wrong, in one suite: each fault costs its cell, and the good cells are unchanged."""
+
+import re
+
+import pandas as pd
+import pytest
+
+import estibench
+from estibench.engines.local import LOOK
+from estibench.engines.supervisor import grace
+
+GOOD = ["good", "{name: good, scale: 3}", "talks", "exact"]
+FAULTS = {
+    "hangs": ("timeout", "first call took more than 2 s"),
+    "hangswithlock": ("timeout", "first call took more than 2 s"),
+    "exits": ("crashed", "the process ended by itself, with exit code 3"),
+    "exitspolitely": ("failed", "SystemExit: enough"),
+    "segfaults": ("crashed", "killed by SIGSEGV"),
+    "aborts": ("crashed", "killed by SIGABRT"),
+    "iskilled": ("crashed", "killed by SIGKILL"),
+    "allocates": ("out_of_memory", r"first call took 1\.\d\d GiB of memory, more than 1\.00"),
+    "allocatesatonce": ("out_of_memory", "RuntimeError: .*can't allocate memory"),
+    "raises": ("failed", r"RuntimeError: it <b>broke</b> \| badly"),
+    "returnsnan": ("not_finite", "of .* draws are not finite"),
+    "wrongshape": ("failed", "the estimate has shape"),
+    "wrongdtype": ("failed", "the estimate has dtype torch.int64"),
+    "globalrandomness": ("failed", "draws from the global generator of torch, not from the one it is given"),
+    "crasheswhentimed": ("crashed", "while timed: the process ended by itself, with exit code 4"),
+    "hangswhentimed": ("timeout", "while timed: timing took more than 2 s"),
+}
+TWO = ["{name: matrix, dim: 8}", "{name: crashingproblem, dim: 4}"]
+
+
+@pytest.fixture(scope="module")
+def runs(bench, tmp_path_factory):
+    """The good estimators alone, and among all the faulty ones: process and table of each."""
+    place = tmp_path_factory.mktemp("faults")
+    among = [item for fault, good in zip(FAULTS, GOOD * len(FAULTS), strict=False) for item in (fault, good)]
+    among = list(dict.fromkeys(among))
+    found = {}
+    for name, estimators, problems in (("alone", GOOD, TWO[:1]), ("among", among, TWO)):
+        suite = place / f"{name}.yaml"
+        items = "".join(
+            f"{key}:\n" + "".join(f"  - {item}\n" for item in items)
+            for key, items in (("problems", problems), ("estimators", estimators))
+        )
+        head = "name: faults\ntime_limit: 2\nmemory_limit: 1\ndraws: {min: 32, max: 64}\ntiming: {rounds: 7}\n"
+        suite.write_text(head + "baseline: good\n" + items, encoding="utf-8")
+        done = bench("run", suite, "-o", place / name)
+        found[name] = done, estibench.load(place / name).set_index(["problem_name", "estimator"]), place / name
+    return found
+
+
+def test_every_fault_is_a_row_with_its_status_and_reason(runs):
+    done, frame, _ = runs["among"]
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    for fault, (status, reason) in FAULTS.items():
+        row = frame.loc["matrix", fault]
+        assert (row["status"], bool(re.search(reason, row["reason"]))) == (status, True), row["reason"]
+
+
+def test_good_cells_are_unchanged(runs):
+    (done, alone, _), (_, among, _) = runs["alone"], runs["among"]
+    assert done.returncode == 0, done.stderr
+    columns = [name for name in alone if "time" not in name and not name.startswith(("claims", "front"))]
+    assert "rmse_high" in columns
+    assert "mse_ratio" in columns
+    labels = ["good", "good(scale=3)", "talks", "exact"]
+    both = [frame.loc["matrix"].loc[labels, columns] for frame in (alone, among)]
+    pd.testing.assert_frame_equal(*both, check_exact=True, check_dtype=False)
+    assert (among.loc["matrix"].loc[labels, "time_rounds"] == 7).all(), "timed without those that cannot be"
+
+
+def test_a_problem_that_crashes_costs_its_block(runs):
+    _, frame, _ = runs["among"]
+    rows = frame.loc["crashingproblem"]
+    assert set(rows["status"]) == {"crashed"}
+    assert set(rows["reason"]) == {"the problem: the process ended by itself, with exit code 5"}
+
+
+def test_tracebacks_are_kept(runs):
+    _, frame, place = runs["among"]
+    text = (place / frame.loc["matrix", "raises"]["traceback"]).read_text()
+    assert "with a second line" in text
+    assert 'in estimate\n    raise RuntimeError("it <b>broke' in text
+    assert "Fatal Python error: Segmentation fault" in (place / frame.loc["matrix", "segfaults"]["traceback"]).read_text()
+
+
+def test_what_estimators_print_goes_to_the_log(runs):
+    done, _, place = runs["alone"]
+    assert "a word" not in done.stdout + done.stderr
+    log = (place / "logs" / "worker-1.log").read_text()
+    assert "a word on stdout" in log
+    assert "a word on file descriptor 2" in log
+
+
+def test_text_of_plugins_is_escaped(runs):
+    _, _, place = runs["among"]
+    page = (place / "report.html").read_text()
+    assert "<b>broke</b>" not in page
+    assert "&lt;b&gt;broke&lt;/b&gt;" in page
+
+
+def test_a_problem_that_hangs_has_a_limit_of_its_own(bench, write_suite, tmp_path):
+    suite = write_suite(["good", "talks"], problem_limit=0.5, problems=["{name: matrix, dim: 8}", "hangingproblem"])
+    bench("run", suite, "-q", "-o", tmp_path / "run")
+    frame = estibench.load(tmp_path / "run").set_index(["problem_name", "estimator"])
+    assert frame.loc["hangingproblem"]["reason"].tolist() == ["the problem took more than 0.5 s"] * 2
+    assert set(frame.loc["hangingproblem"]["status"]) == {"timeout"}
+    assert set(frame.loc["matrix"]["status"]) == {"ok"}
+
+
+def test_a_hanging_cell_is_killed_within_a_second_of_its_limit():
+    assert grace(2) + LOOK < 1
+
+
+def test_a_worker_that_cannot_start_is_one_clear_line(bench, write_suite, tmp_path):
+    """Its log says why: here the interpreter's start is broken for workers only."""
+    (tmp_path / "sitecustomize.py").write_text("import os, sys\nif 'worker' in str(sys.orig_argv): os._exit(7)\n")
+    done = bench("run", write_suite(["good"]), "-o", tmp_path / "run", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert re.fullmatch("a worker process does not start: .* exit code 7; its log is .*worker-1.log\n", done.stderr)
