@@ -114,7 +114,7 @@ class Book:
 
     def timed_before(self, works: Sequence[Work]) -> int:
         """Cells that have been timed and must be timed again, because times compare only within one run."""
-        pages = [self._pages[work.block.key] for work in works if not work.timed]
+        pages = [self._pages[work.block.key] for work in works if {*work.missing, *work.known} - {*work.timed}]
         return sum((key, "time") in self._records for page in pages for key in page.keys)
 
     def take(self, found: Measurement) -> Iterator[Progress]:
@@ -147,10 +147,11 @@ class Book:
         """Cells without an accuracy that counts, and those whose draws are needed for a comparison and lost."""
         page.missing = {cell for cell in range(len(page.keys)) if not self._is_known(page, cell)}
         base = page.block.baseline
-        while base is not None and base not in page.missing:
-            compared = [cell for cell in self._able(page) if not self._is_paired(page, cell)]
-            needed = {*compared, base} if compared or page.missing else set()
-            lost = {cell for cell in needed & set(self._able(page)) if self._path(page.keys[cell]) is None}
+        while base is not None:
+            able = set(self._able(page))
+            compared = able if base in page.missing else {cell for cell in able if not self._is_paired(page, cell)}
+            needed = compared | ({base} if compared or page.missing else set())
+            lost = {cell for cell in needed & able if self._path(page.keys[cell]) is None}
             if not lost:
                 return
             page.missing |= lost
@@ -217,8 +218,10 @@ class Book:
     def _pair(self, page: _Page) -> None:
         """Bring the block's ratios to its baseline up to date."""
         cells = [cell for cell in self._able(page) if not self._is_paired(page, cell)]
+        if not cells:
+            return
         errors = {cell: self._errors(page, cell) for cell in {*cells, page.block.baseline} & {*self._able(page)}}
-        ratios = pair_with_baseline(errors, page.block.baseline, self._plan.settings.confidence) if cells else {}
+        ratios = pair_with_baseline(errors, page.block.baseline, self._plan.settings.confidence)
         self._append(
             *(Record(page.keys[cell], "ratio", ratios.get(cell, {}), after=self._pair_of(page, cell)) for cell in cells)
         )

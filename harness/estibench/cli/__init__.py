@@ -11,6 +11,7 @@ from estibench.cli.describe import list_command, plugins_command, show_command
 from estibench.cli.plan import plan_command
 from estibench.cli.run import run_command
 from estibench.cli.selftest import selftest_command
+from estibench.cli.status import status_command
 
 __all__ = ["bench"]
 
@@ -58,6 +59,7 @@ def bench(plugin: tuple[str, ...]) -> None:
     \b
     Examples:
       bench run suites/trace.yaml      measure, and write tables, plots and a report
+      bench status trace               what of it is done, failed or missing
       bench plan trace                 what would be measured
       bench list estimators            what there is
       bench show hutchinson            formula, parameters, claims, citation
@@ -65,5 +67,13 @@ def bench(plugin: tuple[str, ...]) -> None:
     """
 
 
-for command in (run_command, plan_command, list_command, show_command, plugins_command, selftest_command):
+for command in (
+    run_command,
+    status_command,
+    plan_command,
+    list_command,
+    show_command,
+    plugins_command,
+    selftest_command,
+):
     bench.add_command(command)

@@ -1,0 +1,265 @@
+"""What is stored is used again, and only what has changed is measured anew. In this process, by the serial engine."""
+
+import importlib.metadata
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import estibench
+from estibench import host as plugin_host
+from estibench.book import Book
+from estibench.results.store import Store
+from estibench.session import make_engine, opened
+from estibench.suite import read_suite
+
+FAULTS = Path(__file__).parent / "plugins" / "faults.py"
+COUNTS = ["counts", "{name: counts, scale: 2}"]
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """The plugin of faults in a file of the test's own, loaded; what it draws is counted."""
+    path = tmp_path / "faults.py"
+    shutil.copy(FAULTS, path)
+    monkeypatch.setenv("FAULTS_COUNT", str(tmp_path / "count"))
+    plugin_host.start([str(path)])
+    yield path
+    plugin_host.start()
+
+
+@dataclass
+class Run:
+    """Runs a suite into one directory and tells what was drawn."""
+
+    write_suite: object
+    directory: Path
+
+    def __call__(self, estimators=COUNTS, fresh=False, retry=False, problems=("{name: matrix, dim: 8}",), **keys):
+        count = Path(os.environ["FAULTS_COUNT"])
+        count.write_text("")
+        suite = self.write_suite(estimators, problems, **{"precision": 1e-6, "baseline": "counts"} | keys)
+        results = estibench.run(suite, directory=self.directory, engine="serial", fresh=fresh, retry=retry)
+        self.drawn = sum(int(line.split()[0]) for line in count.read_text().splitlines())
+        return results.frame.set_index("estimator")
+
+
+@pytest.fixture
+def run(plugin, write_suite, tmp_path):
+    return Run(write_suite, tmp_path / "run")
+
+
+def accuracy(frame):
+    return frame.drop(columns=[name for name in frame if "time" in name])
+
+
+def equal(one, other):
+    pd.testing.assert_frame_equal(accuracy(one), accuracy(other), check_exact=True)
+
+
+def test_nothing_is_measured_twice(run):
+    first = run()
+    assert run.drawn > 0
+    equal(first, run())
+    assert run.drawn == 0
+    run(fresh=True)
+    assert run.drawn > 0
+    assert len(list(run.directory.glob("cells.*.jsonl"))) == 1, "set aside, not deleted"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"time_limit": 50},
+        {"problem_limit": 50},
+        {"memory_limit": 100},
+        {"title": "another"},
+        {"tables": "[{name: t, value: bias}]"},
+        {"plots": "[{kind: error_cost}]"},
+        {"scaling": "[{y: cost_matvec}]"},
+    ],
+)
+def test_a_changed_limit_or_report_runs_nothing(run, keys):
+    run()
+    run(**keys)
+    assert run.drawn == 0
+
+
+def test_more_draws_only_add_draws_and_equal_a_fresh_run(run, tmp_path):
+    run(draws="{min: 32, max: 100}")
+    assert run.drawn == 2 * (32 + 128), "pilot and draws, in whole chunks"
+    more = run(draws="{min: 32, max: 200}")
+    assert run.drawn == 2 * 128, "the draws from 128 to 256"
+    assert set(more["draws"]) == {200}
+    run.directory = tmp_path / "other"
+    equal(more, run(draws="{min: 32, max: 200}"))
+    assert run.drawn == 2 * (32 + 256)
+    fewer = run(draws="{min: 32, max: 50}")
+    assert run.drawn == 0
+    assert set(fewer["draws"]) == {50}
+
+
+def test_other_settings_of_the_statistics_draw_nothing(run, tmp_path):
+    wide = run(draws="{min: 32, max: 64}")
+    narrow = run(draws="{min: 32, max: 64}", confidence=0.5)
+    assert run.drawn == 0
+    assert ((narrow["rmse_high"] - narrow["rmse_low"]) < (wide["rmse_high"] - wide["rmse_low"])).all()
+    run.directory = tmp_path / "other"
+    equal(narrow, run(draws="{min: 32, max: 64}", confidence=0.5))
+
+
+def test_draws_beyond_what_is_kept_are_drawn_again(run):
+    run(draws="{min: 32, max: 64}", keep_draws=0)
+    more = run(draws="{min: 32, max: 200}", keep_draws=0)
+    assert run.drawn == 2 * (32 + 256)
+    assert more["mse_ratio"].notna().all(), "squared errors are kept always"
+
+
+def test_a_new_estimator_is_measured_alone(run):
+    first = run()
+    second = run(estimators=[*COUNTS, "{name: counts, scale: 3}"])
+    assert run.drawn == 32 + 64
+    old = second.loc[first.index, first.columns]
+    equal(first.drop(columns="claims"), old.drop(columns="claims"))  # the power of a claim's test knows all tests
+    third = run(estimators=COUNTS[:1])
+    assert run.drawn == 0
+    assert list(third.index) == ["counts"], "the table shows the suite's cells"
+
+
+def test_a_changed_plugin_is_measured_anew(run, plugin):
+    run()
+    plugin.write_text(plugin.read_text() + "# a comment\n")
+    run()
+    assert run.drawn > 0
+
+
+def test_any_module_of_a_package_counts(plugin, tmp_path, monkeypatch):
+    from estibench.keys import source_digest
+
+    package = tmp_path / "package"
+    (package / "inner").mkdir(parents=True)
+    (package / "inner" / "helper.py").write_text("a = 1\n")
+    before = source_digest([package])
+    (package / "notes.txt").write_text("not source")
+    assert source_digest([package]) == before
+    (package / "inner" / "helper.py").write_text("a = 2\n")
+    assert source_digest([package]) != before
+
+
+def test_a_changed_distribution_is_measured_anew(run, monkeypatch):
+    run()
+    assert run.drawn > 0
+    found = [one for one in importlib.metadata.distributions() if one.name != "colorama"]
+    other = next(one for one in found if one.name == "rich")
+    changed = type("Changed", (), {"name": "rich", "version": other.version + ".1", "entry_points": ()})()
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.metadata, "distributions", lambda **_: [changed, *found])
+        run()
+    assert run.drawn > 0
+
+
+def test_another_seed_is_another_run(run):
+    first = run(seed=1)
+    run(seed=2)
+    assert run.drawn > 0
+    equal(first, run(seed=1))
+    assert run.drawn == 0
+
+
+def test_another_baseline_is_paired_anew_without_draws(run, tmp_path):
+    run(estimators=COUNTS, baseline="{name: counts, scale: 1.0}")
+    other = run(estimators=COUNTS, baseline="{name: counts, scale: 2.0}")
+    assert run.drawn == 0
+    assert other["baseline"].tolist() == ["counts(scale=2)"] * 2
+    run.directory = tmp_path / "other"
+    equal(other, run(estimators=COUNTS, baseline="{name: counts, scale: 2.0}"))
+
+
+def test_damaged_records_and_lost_draws_are_measured_again(run):
+    first = run()
+    path = run.directory / "cells.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0][:200] + b"\n" + b"".join(lines[1:]))
+    equal(first, run())
+    assert run.drawn == 32 + 64, "one of the two cells"
+    for file in (run.directory / "draws").iterdir():
+        file.write_bytes(file.read_bytes()[:-8])
+    equal(first, run())
+    assert run.drawn == 0, "the rows are whole"
+    more = run(draws="{min: 32, max: 100}")
+    assert run.drawn == 2 * (32 + 128), "damaged draws are not gone on from"
+    for file in (run.directory / "draws").iterdir():
+        file.unlink()
+    run(draws="{min: 32, max: 100}", estimators=[*COUNTS, "{name: counts, scale: 3}"], baseline="counts")
+    assert more["mse_ratio"].notna().all()
+
+
+def test_notes_say_what_is_kept_what_is_damaged_and_what_is_timed_again(run, tmp_path):
+    run(timing="{rounds: 7}")
+    store = Store(run.directory)
+    store.path.write_bytes(store.path.read_bytes() + b"junk\n")
+    host = plugin_host.current()
+    three = [*COUNTS, "{name: counts, scale: 3}"]
+    suite = run.write_suite(three, precision=1e-6, timing="{rounds: 7}", baseline="counts")
+    plan = read_suite(suite, host)
+    with opened(host, plan, run.directory, make_engine(host, "serial", {})) as session:
+        damaged, kept, again = session.notes()
+        assert damaged.endswith("1 damaged record(s), line 7; what they held is measured again")
+        assert kept == f"{run.directory}: 2 of 3 cells are kept, 1 left to measure"
+        assert again.startswith("2 cells are timed again with their blocks: times compare only within one interleaved run")
+
+
+def test_failed_cells_are_kept_and_measured_again_on_request(run, plugin, monkeypatch):
+    first = run(estimators=[*COUNTS, "raises"])
+    assert first.loc["raises", "status"] == "failed"
+    tries = []
+    cls = plugin_host.current().estimators.get("raises").load()
+    monkeypatch.setattr(cls, "estimate", lambda self, problem, generator: tries.append(1))
+    run(estimators=[*COUNTS, "raises"])
+    assert not tries
+    run(estimators=[*COUNTS, "raises"], retry=True)
+    assert tries
+    assert run.drawn == 0, "good cells are not"
+
+
+def test_a_run_interrupted_between_accuracy_and_times_times_only(run):
+    """The store cut after the accuracies of a block: as after a kill."""
+    first = run(timing="{rounds: 7}")
+    path = run.directory / "cells.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 6, "accuracy, ratio and times of two cells"
+    for keep in (5, 4, 3, 2):
+        path.write_bytes(b"".join(lines[:keep]))
+        again = run(timing="{rounds: 7}")
+        equal(first, again)
+        assert run.drawn == 0
+        assert (again["time_rounds"] == 7).all()
+    records, _ = Store(run.directory).read()
+    assert len({record.after for record in records if record.part == "time"}) == 1
+
+
+def test_times_are_of_one_interleaved_run(run):
+    run(timing="{rounds: 7}")
+    run(timing="{rounds: 7}")
+    records, _ = Store(run.directory).read()
+    assert sum(record.part == "time" for record in records) == 2, "not timed twice"
+    run(timing="{rounds: 9}")
+    run(timing="{rounds: 9}", estimators=[*COUNTS, "{name: counts, scale: 3}"])
+    records, _ = Store(run.directory).read()
+    latest = {record.key: record.after for record in records if record.part == "time"}
+    assert len(latest) == 3
+    assert len(set(latest.values())) == 1
+
+
+def test_a_device_that_was_missing_is_looked_for_again(run, monkeypatch):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("tests the absence of CUDA")
+    run(devices="[cuda]")
+    host = plugin_host.current()
+    plan = read_suite(run.write_suite(COUNTS, precision=1e-6, devices="[cuda]"), host)
+    assert len(Book(host, plan, run.directory).works()) == 1
