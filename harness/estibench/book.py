@@ -30,7 +30,7 @@ SETTLED = ("ok", "unsupported", "not_finite", "bad_problem")  # what is not wort
 
 
 @dataclass(frozen=True)
-class Progress:
+class News:
     """A cell of which something has become known.
 
     Attributes:
@@ -117,7 +117,7 @@ class Book:
         pages = [self._pages[work.block.key] for work in works if {*work.missing, *work.known} - {*work.timed}]
         return sum((key, "time") in self._records for page in pages for key in page.keys)
 
-    def take(self, found: Measurement) -> Iterator[Progress]:
+    def take(self, found: Measurement) -> Iterator[News]:
         """Keep what an engine found out; it is on the disk before this yields."""
         page = self._pages[found.block.key]
         if found.part == "accuracy":
@@ -136,7 +136,7 @@ class Book:
             self._keep_times(page)
             yield from self._finals(page)
 
-    def _finals(self, page: _Page) -> Iterator[Progress]:
+    def _finals(self, page: _Page) -> Iterator[News]:
         for cell in page.fresh:
             yield self._progress(page, cell, final=True)
         page.fresh.clear()
@@ -220,8 +220,10 @@ class Book:
         cells = [cell for cell in self._able(page) if not self._is_paired(page, cell)]
         if not cells:
             return
-        errors = {cell: self._errors(page, cell) for cell in {*cells, page.block.baseline} & {*self._able(page)}}
-        ratios = pair_with_baseline(errors, page.block.baseline, self._plan.settings.confidence)
+        base = page.block.baseline
+        compared = cells if base is None else {*cells, base} & {*self._able(page)}
+        errors = {cell: self._errors(page, cell) for cell in compared}
+        ratios = pair_with_baseline(errors, base, self._plan.settings.confidence)
         self._append(
             *(Record(page.keys[cell], "ratio", ratios.get(cell, {}), after=self._pair_of(page, cell)) for cell in cells)
         )
@@ -240,12 +242,12 @@ class Book:
         for record, name in zip(records, self._store.append(*records), strict=True):
             self._records[record.key, record.part] = replace(record, sum=name)
 
-    def _progress(self, page: _Page, cell: int, final: bool) -> Progress:
+    def _progress(self, page: _Page, cell: int, final: bool) -> News:
         identity = self._identity(page.block.cells[cell])
         accuracies = (self._records.get((key, "accuracy")) for key in page.keys)
         sums = {record.sum for record in accuracies if record is not None}
         row = row_of(page.keys[cell], self._records, sums)
-        return Progress(page.block.cells[cell], {**identity, **(row or {}), "key": page.keys[cell]}, final)
+        return News(page.block.cells[cell], {**identity, **(row or {}), "key": page.keys[cell]}, final)
 
     def _identity(self, cell: Cell) -> dict[str, Any]:
         return {**identity(cell, self._plan.name), "task": self._host.problems.get(cell.problem.name).task}

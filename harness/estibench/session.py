@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from estibench import host as plugin_host
-from estibench.book import Book, Progress
+from estibench.book import Book, News
 from estibench.components import ParameterError, check_value, parameters_of
 from estibench.engines import Context, Engine
 from estibench.errors import UserError, did_you_mean
@@ -60,7 +60,9 @@ def run(
     """
     host = plugin_host.current()
     plan = read_suite(find_suite(str(suite)), host, device)
-    with opened(host, plan, place_of(plan, directory), make_engine(host, engine, options or {}), fresh, retry) as session:
+    with opened(
+        host, plan, place_of(plan, directory), make_engine(host, engine, options or {}), fresh, retry
+    ) as session:
         for _ in session.execute():
             pass
         return session.finish()[0]
@@ -72,7 +74,7 @@ def place_of(plan: Plan, directory: str | Path | None) -> Path:
 
 
 def make_engine(host: Host, name: str, options: Mapping[str, Any]) -> Engine:
-    """An engine with its options. Raises `UserError` for an option that it does not have, or a value that does not fit."""
+    """An engine with its options. Raises `UserError` for one that it does not have, or a value that does not fit."""
     cls = host.engines.get(name).load()
     known = parameters_of(cls)
     checked = {}
@@ -164,10 +166,12 @@ class Session:
             lines.append(f"{self.directory}: {kept} of {cells} cells are kept, {left} {verb}")
         again = self.book.timed_before(self.works)
         if again:
-            lines.append(f"{again} cells are timed again with their blocks: times compare only within one interleaved run")
+            lines.append(
+                f"{again} cells are timed again with their blocks: times compare only within one interleaved run"
+            )
         return lines
 
-    def execute(self, warn: Callable[[str], None] = lambda line: None) -> Iterator[Progress]:
+    def execute(self, warn: Callable[[str], None] = lambda line: None) -> Iterator[News]:
         """Measure what is left. Each row is on the disk before it is yielded."""
         for line in self.host.run_started(self.plan.name, self.directory, self.plan.cells):
             warn(line)
@@ -175,11 +179,11 @@ class Session:
         if not self.works:
             return
         for found in self.engine.run(self.works, self.plan.settings, context):
-            for progress in self.book.take(found):
-                if progress.final:
-                    for line in self.host.cell_measured(progress.row):
+            for news in self.book.take(found):
+                if news.final:
+                    for line in self.host.cell_measured(news.row):
                         warn(line)
-                yield progress
+                yield news
 
     def finish(self) -> tuple[Results, list[Path], list[str]]:
         """Run the exporters over what the store holds: the results, the files written and what went wrong."""

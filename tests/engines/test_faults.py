@@ -84,7 +84,9 @@ def test_tracebacks_are_kept(runs):
     text = (place / frame.loc["matrix", "raises"]["traceback"]).read_text()
     assert "with a second line" in text
     assert 'in estimate\n    raise RuntimeError("it <b>broke' in text
-    assert "Fatal Python error: Segmentation fault" in (place / frame.loc["matrix", "segfaults"]["traceback"]).read_text()
+    assert (
+        "Fatal Python error: Segmentation fault" in (place / frame.loc["matrix", "segfaults"]["traceback"]).read_text()
+    )
 
 
 def test_what_estimators_print_goes_to_the_log(runs):
@@ -117,7 +119,9 @@ def test_a_hanging_cell_is_killed_within_a_second_of_its_limit():
 
 def test_a_worker_that_cannot_start_is_one_clear_line(bench, write_suite, tmp_path):
     """Its log says why: here the interpreter's start is broken for workers only."""
-    (tmp_path / "sitecustomize.py").write_text("import os, sys\nif 'estibench.engines.worker' in sys.orig_argv: os._exit(7)\n")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif 'estibench.engines.worker' in sys.orig_argv: os._exit(7)\n"
+    )
     done = bench("run", write_suite(["good"]), "-o", tmp_path / "run", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
     assert re.fullmatch("a worker process does not start: .* exit code 7; its log is .*worker-1.log\n", done.stderr)

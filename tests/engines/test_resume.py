@@ -1,4 +1,4 @@
-"""Runs that are killed, interrupted or disturbed, as processes: nothing measured is lost, and the numbers are the same."""
+"""Runs that are killed, interrupted or disturbed, as processes: nothing measured is lost, the numbers are the same."""
 
 import os
 import random
@@ -66,7 +66,7 @@ def accuracy(directory):
 
 
 def test_kills_at_any_instant_lose_no_finished_cell(start, suite, tmp_path):
-    """The whole group is killed with SIGKILL three times, at instants from a fixed seed, then the run ends by itself."""
+    """The whole group is killed with SIGKILL three times, at instants from a fixed seed; then the run ends alone."""
     assert start(suite, tmp_path / "whole").wait(timeout=120) == 0
     whole = accuracy(tmp_path / "whole")
     assert len(whole) == 12
@@ -87,7 +87,7 @@ def test_kills_at_any_instant_lose_no_finished_cell(start, suite, tmp_path):
     before = {record.key for record in Store(place).read()[0] if record.part == "accuracy"}
     count.write_text("")
     last = start(suite, place)
-    output, errors = last.communicate(timeout=120)
+    _, errors = last.communicate(timeout=120)
     assert last.returncode == 0, errors
     assert f"{len(before)} of 12 cells are kept" in errors
     pd.testing.assert_frame_equal(accuracy(place), whole, check_exact=True)
@@ -135,7 +135,7 @@ def test_a_full_disk_is_a_clear_error_and_the_store_stays_readable(command, writ
     full = subprocess.run(
         command("run", suite, "-o", tmp_path / "run", "--engine", "serial"),
         env=environment,
-        preexec_fn=small_disk,  # noqa: PLW1509 - single-threaded here
+        preexec_fn=small_disk,
         capture_output=True,
         text=True,
         check=False,

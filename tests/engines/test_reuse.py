@@ -209,7 +209,9 @@ def test_notes_say_what_is_kept_what_is_damaged_and_what_is_timed_again(run, tmp
         damaged, kept, again = session.notes()
         assert damaged.endswith("1 damaged record(s), line 7; what they held is measured again")
         assert kept == f"{run.directory}: 2 of 3 cells are kept, 1 left to measure"
-        assert again.startswith("2 cells are timed again with their blocks: times compare only within one interleaved run")
+        assert again.startswith(
+            "2 cells are timed again with their blocks: times compare only within one interleaved run"
+        )
 
 
 def test_failed_cells_are_kept_and_measured_again_on_request(run, plugin, monkeypatch):

@@ -64,8 +64,7 @@ def test_chunks_double_and_then_go_on_in_equal_steps():
 @pytest.mark.parametrize("fewer", [100, 128, 1500])
 def test_a_sample_is_the_beginning_of_a_larger_one(fewer):
     small, large = (
-        take_sample(Drawer(), "block", Settings(precision=1e-6, min_draws=16, max_draws=n))
-        for n in (fewer, 2000)
+        take_sample(Drawer(), "block", Settings(precision=1e-6, min_draws=16, max_draws=n)) for n in (fewer, 2000)
     )
     assert (len(small.draws), len(large.draws)) == (fewer, 2000)
     assert torch.equal(small.draws, large.draws[:fewer])

@@ -65,7 +65,7 @@ def test_a_full_disk_is_one_clear_line_and_costs_nothing_else(store):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (store.path.stat().st_size + 50, limits[1]))
-        with pytest.raises(UserError, match="cells.jsonl: cannot write: .*; what was measured before is kept"):
+        with pytest.raises(UserError, match=r"cells.jsonl: cannot write: .*; what was measured before is kept"):
             store.append(Record("k2", "accuracy", {"text": "x" * 10_000}))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -16,7 +16,7 @@ from estibench.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from estibench.book import Progress
+    from estibench.book import News
     from estibench.results import Results
     from estibench.suite import Plan
 
@@ -27,9 +27,13 @@ PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 @click.argument("suite")
 @click.option("--device", metavar="auto|cpu|cuda[:N]", help="Override the suite's devices.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory; default results/runs/<suite>.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Measure accuracy in N processes; timing is alone.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Measure accuracy in N processes; timing is alone."
+)
 @click.option("--engine", default="local", show_default=True, help="See `bench list engines`.")
-@click.option("-E", "option", multiple=True, metavar="NAME=VALUE", help="An option of the engine; see `bench show ENGINE`.")
+@click.option(
+    "-E", "option", multiple=True, metavar="NAME=VALUE", help="An option of the engine; see `bench show ENGINE`."
+)
 @click.option("--fresh", is_flag=True, help="Measure everything anew; set aside what is stored.")
 @click.option("--retry", is_flag=True, help="Measure failed cells again.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the directory of the run, errors, and nothing else.")
@@ -47,8 +51,8 @@ def run_command(
     """Measure SUITE, a YAML file or a known suite's name, and write tables, plots and a report.
 
     Cells that the directory already holds are not measured again: a run that was interrupted goes on, and a suite that
-    has grown measures what is new. Exit code 0 when every cell was measured or is declared unsupported, 1 when one failed
-    or a file could not be written, 2 for a user's mistake.
+    has grown measures what is new. Exit code 0 when every cell was measured or is declared unsupported, 1 when one
+    failed or a file could not be written, 2 for a user's mistake.
     """
     from rich.console import Console
 
@@ -71,10 +75,12 @@ def run_command(
                 for line in session.notes():
                     click.echo(line, err=True)
             with _progress(plan, session.book.kept, Console(stderr=True), quiet) as progress:
-                for measured in session.execute(warn):
-                    progress.advance(measured)
+                for news in session.execute(warn):
+                    progress.advance(news)
         except KeyboardInterrupt:
-            click.echo(f"\nstopped; what was measured is kept in {directory}: the same command goes on from there", err=True)
+            click.echo(
+                f"\nstopped; what was measured is kept in {directory}: the same command goes on from there", err=True
+            )
             raise SystemExit(130) from None
         results, files, complaints = session.finish()
     for line in complaints:
@@ -118,11 +124,11 @@ def _print_results(results: Results, files: list[Path], console: Console) -> Non
 
 
 class _Display(Protocol):
-    def advance(self, measured: Progress) -> None: ...
+    def advance(self, news: News) -> None: ...
 
 
 class _Silent:
-    def advance(self, measured: Progress) -> None:
+    def advance(self, news: News) -> None:
         pass
 
 
@@ -147,9 +153,9 @@ def _progress(plan: Plan, kept: int, console: Console, quiet: bool) -> Iterator[
         order = {cell.identity: number for number, block in enumerate(plan.blocks, start=1) for cell in block.cells}
 
         class Bars:
-            def advance(self, measured: Progress) -> None:
-                cell = measured.cell
+            def advance(self, news: News) -> None:
+                cell = news.cell
                 text = f"{cell.problem.label}: {cell.estimator.label}"
-                bars.update(task, advance=int(measured.final), description=text, block=order[cell.identity])
+                bars.update(task, advance=int(news.final), description=text, block=order[cell.identity])
 
         yield Bars()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 
@@ -28,24 +28,29 @@ class LocalEngine(Engine):
     jobs: PositiveInt = 1
 
     def run(self, works: Iterable[Work], settings: Settings, context: Context) -> Iterator[Measurement]:
-        schedule = Schedule(works, at_once=self.jobs == 1)
         limit = memory_limit(settings, self.jobs)
         workers = [Supervisor(f"worker-{number}", settings, context, limit) for number in range(1, self.jobs + 1)]
         try:
-            while True:
-                for worker in workers:
-                    if worker.job is None and (job := schedule.next(worker.name)) is not None:
-                        worker.start(job)
-                busy = [worker for worker in workers if worker.job is not None]
-                if not busy:
-                    return
-                timing = any(worker.job is not None and worker.job.do == "times" for worker in busy)
-                wait([worker.connection for worker in busy], LOOK_AT_TIMING if timing else LOOK)
-                for worker in busy:
-                    yield from _reports(worker, schedule)
+            yield from supervise(works, workers)
         finally:
             for worker in workers:
                 worker.stop()
+
+
+def supervise(works: Iterable[Work], workers: Sequence[Supervisor]) -> Iterator[Measurement]:
+    """Do the work with these workers, which are left running where they are healthy."""
+    schedule = Schedule(works, at_once=len(workers) == 1)
+    while True:
+        for worker in workers:
+            if worker.job is None and (job := schedule.next(worker.name)) is not None:
+                worker.start(job)
+        busy = [worker for worker in workers if worker.job is not None]
+        if not busy:
+            return
+        timing = any(worker.job is not None and worker.job.do == "times" for worker in busy)
+        wait([worker.connection for worker in busy if worker.connection], LOOK_AT_TIMING if timing else LOOK)
+        for worker in busy:
+            yield from _reports(worker, schedule)
 
 
 def _reports(worker: Supervisor, schedule: Schedule) -> Iterator[Measurement]:

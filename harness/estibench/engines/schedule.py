@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 from collections import deque
 from collections.abc import Iterable, Iterator
 
 from estibench.engines.supervisor import Death, Job
-from estibench.measure.bench import PROBLEM
-from estibench.suite.plan import Measurement, Work
+from estibench.suite.plan import PROBLEM, Measurement, Work
 
 
 class Schedule:
@@ -62,7 +62,7 @@ class Schedule:
     def died(self, job: Job, death: Death) -> Iterator[Measurement]:
         """The job has ended badly: the rows of the cells that this costs. The others of a timing are timed again."""
         one = self._of_job.pop(job)
-        row = {"status": death.status, "reason": death.reason}
+        row = {"status": death.status, "reason": death.reason, "host": platform.node()}
         if job.do == "accuracy":
             cells = [cell for cell in job.cells if cell in one.left]
             if death.step == PROBLEM:  # every other cell of the block would meet the same
@@ -79,7 +79,7 @@ class Schedule:
         cells = [death.cell] if alone else sorted(one.able)
         one.able.difference_update(cells)
         one.times.clear()
-        row["reason"] = f"while timed: {death.reason}"
+        row = {"status": death.status, "reason": f"while timed: {death.reason}"}
         for cell in cells:
             yield Measurement(one.work.block, cell, "time", dict(row), traceback=death.traceback)
         if one.able:

@@ -1,4 +1,4 @@
-"""A worker process under supervision: it measures, and costs no more than its cell when it hangs, crashes or eats memory."""
+"""A worker process under supervision: when it hangs, crashes or eats memory, that costs its cell and no other."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from estibench.engines import messages
 from estibench.engines.board import Board, Notice, new_file
 from estibench.engines.contract import Context
 from estibench.errors import UserError
-from estibench.measure.bench import PROBLEM
-from estibench.suite.plan import Block, Measurement, Settings
+from estibench.suite.plan import PROBLEM, Block, Measurement, Settings
 
 STARTING = "starting"  # the step before the first that a worker posts
 START_LIMIT = 120.0  # seconds in which it must have imported everything

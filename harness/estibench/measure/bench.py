@@ -5,6 +5,7 @@ It depends on nothing but the block, the settings and the installed plugins, so 
 
 from __future__ import annotations
 
+import platform
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -28,10 +29,9 @@ from estibench.measure.seeds import chunk_seed
 from estibench.measure.timing import time_block
 from estibench.measure.timing_columns import times
 from estibench.measure.work import Work, measure_work
-from estibench.suite.plan import Block, Measurement, Settings
+from estibench.suite.plan import PROBLEM, Block, Measurement, Settings
 
 SINGLE_CALLS = "single calls"  # names the randomness of the untimed and timed single calls
-PROBLEM = "the problem"  # the step that is not the estimator's fault
 
 Watch = Callable[[int, str], None]
 
@@ -68,11 +68,12 @@ class Bench:
         with pinned(self.settings.threads):
             self._prepare(cell)
             if self._failed is not None:
-                return Measurement(block, cell, "accuracy", dict(self._failed.row), traceback=self._failed.traceback)
+                row = self._failed.row | {"host": platform.node()}
+                return Measurement(block, cell, "accuracy", row, traceback=self._failed.traceback)
             try:
                 row, draws = self._measure(cell, unpack(kept))
             except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
-                row = self._facts | _failure(error)
+                row = self._facts | _failure(error) | {"host": platform.node()}
                 return Measurement(block, cell, "accuracy", row, traceback=_traceback(error))
             return Measurement(block, cell, "accuracy", row, pack(draws, block.dtype, self.settings.keep_draws))
 
@@ -146,7 +147,9 @@ class Bench:
         first_seconds = time.perf_counter() - start
         check_estimate(first, tuple(problem.truth.shape), problem)
         if elsewhere:
-            raise ContractError(f"draws from the global generator of {', '.join(elsewhere)}, not from the one it is given")
+            raise ContractError(
+                f"draws from the global generator of {', '.join(elsewhere)}, not from the one it is given"
+            )
         self._watch(cell, "counting work")
         work = measure_work(call, block.device)
         at_once = max(1, settings.draw_memory // max(work.peak_bytes, 1))
@@ -160,6 +163,7 @@ class Bench:
             **self._facts,
             "status": "ok",
             "reason": "",
+            "host": platform.node(),
             "time_first": first_seconds,
             **_work_columns(work),
             "draws": len(sample.draws),

@@ -21,7 +21,7 @@ def drawing_elsewhere() -> Iterator[list[str]]:
 
 
 def _states() -> dict[str, object]:
-    kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - the global generator is what is watched
+    kind, keys, *rest = np.random.get_state(legacy=True)
     states: dict[str, object] = {
         "torch": torch.get_rng_state().numpy().tobytes(),
         "numpy": (kind, np.asarray(keys).tobytes(), *rest),

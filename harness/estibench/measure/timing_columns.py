@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import platform
 
 from estibench.measure.metrics import Row, columns
 from estibench.measure.timing import Stopwatch, median_interval, ratio_interval, spread
@@ -18,6 +19,7 @@ def times(watch: Stopwatch, baseline: Stopwatch | None, settings: Settings) -> R
         "time_rounds": sum(not math.isnan(wall) for wall in watch.wall),
         "time_loops": watch.loops,
         "threads": settings.threads,
+        "time_host": platform.node(),
     }
     if baseline is not None and baseline.error is None:
         ratio, p_value = ratio_interval(watch, baseline, settings.confidence)

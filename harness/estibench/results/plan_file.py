@@ -49,5 +49,7 @@ def read_plan(directory: Path) -> list[PlannedCell] | None:
             identity = dict(from_json(line))
             cells.append(PlannedCell(identity.pop("key"), identity, bool(identity.pop("timed"))))
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: damaged; run the suite again into this directory: nothing is measured twice") from error
+        raise UserError(
+            f"{path}: damaged; run the suite again into this directory: nothing is measured twice"
+        ) from error
     return cells

@@ -57,11 +57,12 @@ class Store:
         """
         lines = [_line(record) for record in records]
         try:
-            with self.path.open("ab") as file:
+            with self.path.open("ab", buffering=0) as file:  # a buffer would try again what has just failed
                 whole = file.tell()
+                rest = (b"" if self._ends_whole(whole) else b"\n") + b"".join(lines)
                 try:
-                    file.write((b"" if self._ends_whole(whole) else b"\n") + b"".join(lines))
-                    file.flush()
+                    while rest:
+                        rest = rest[file.write(rest) :]
                     os.fsync(file.fileno())
                 except OSError:
                     os.ftruncate(file.fileno(), whole)

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from estibench.components import Component, canonical
 
+PROBLEM = "the problem"  # the step of a measurement that is not the estimator's fault
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -191,6 +191,15 @@ class HangsWhenTimed(CrashesWhenTimed):
 
 
 @dataclass(frozen=True)
+class KillsTheWorker(Good):
+    """Kills the process that supervises its own: on a cluster, the node is lost."""
+
+    def estimate(self, problem, generator):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+
+
+@dataclass(frozen=True)
 class Counts(Good):
     """Good; writes one line into a file, named by the environment, for every chunk of draws that it makes."""
 
@@ -240,5 +249,6 @@ ALL = [
     GlobalRandomness,
     CrashesWhenTimed,
     HangsWhenTimed,
+    KillsTheWorker,
     Counts,
 ]

@@ -1,0 +1,87 @@
+"""What the dask engine runs on the workers of a cluster: tasks that hand blocks to a supervised process beside them."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from distributed import WorkerPlugin, get_worker
+from filelock import FileLock
+
+from estibench import host as plugin_host
+from estibench.engines import messages
+from estibench.engines.contract import Context
+from estibench.engines.local import supervise
+from estibench.engines.supervisor import Supervisor, memory_limit
+from estibench.errors import UserError
+from estibench.keys import Keys
+from estibench.suite.plan import Block, Settings, Work
+
+
+class Supervisors(WorkerPlugin):
+    """The supervised processes of one dask worker, kept from task to task.
+
+    Args:
+        plugins: options with which their hosts start.
+    """
+
+    def __init__(self, name: str, plugins: tuple[str, ...]) -> None:
+        self.name = name
+        self._plugins = plugins
+        self._idle: list[Supervisor] = []
+
+    def setup(self, worker: Any) -> None:
+        """Called on every worker that the plugin comes to."""
+        plugin_host.start(self._plugins)
+
+    def teardown(self, worker: Any) -> None:
+        """Called when the run or the worker ends."""
+        for supervisor in self._idle:
+            supervisor.stop()
+
+    def measure(self, work: Work, settings: Settings) -> list[bytes]:
+        """Everything about some work, by an idle process or a new one: messages of measurements."""
+        if self._idle and self._idle[-1].settings == settings:
+            supervisor = self._idle.pop()
+        else:
+            context = Context(Path(tempfile.mkdtemp(prefix="estibench-")), self._plugins)
+            supervisor = Supervisor("worker", settings, context, memory_limit(settings, 1))
+        try:
+            return [messages.measurement_to_message(found) for found in supervise([work], [supervisor])]
+        finally:
+            self._idle.append(supervisor)
+
+
+def measure_there(plugin: str, order: dict[str, Any], kept: dict[int, bytes], timing: bool) -> list[bytes]:
+    """The task: measure a block on the worker that this runs on. Messages of measurements.
+
+    Args:
+        order: block, settings, missing and known cells, and the keys that they must have here too.
+        kept: draws to begin with, by cell.
+        timing: whether this is about times, which are measured while no other task of this user times on the host.
+    """
+    supervisors = get_worker().plugins[plugin]
+    assert isinstance(supervisors, Supervisors)
+    block, settings = messages.block_from_plain(order["block"]), messages.settings_from_plain(order["settings"])
+    _check_keys(block, settings, order["keys"])
+    timed = () if timing else tuple(range(len(block.cells)))
+    alone = FileLock(Path(tempfile.gettempdir(), "estibench-timing.lock")) if timing else nullcontext()
+    with tempfile.TemporaryDirectory() as folder, alone:
+        paths = {cell: Path(folder, str(cell)) for cell in kept}
+        for cell, path in paths.items():
+            path.write_bytes(kept[cell])
+        work = Work(block, tuple(order["missing"]), tuple(order["known"]), timed, paths)
+        return supervisors.measure(work, settings)
+
+
+def _check_keys(block: Block, settings: Settings, wanted: dict[int, str]) -> None:
+    """Raises `UserError` where this machine would not measure what the other end expects."""
+    keys = Keys(plugin_host.current(), settings)
+    if any(keys.of(block.cells[cell]) != key for cell, key in wanted.items()):
+        raise UserError(
+            f"{platform.node()}: this worker has other distributions, another Python or other plugin sources than the "
+            "machine that runs the suite; install the same there"
+        )
