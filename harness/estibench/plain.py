@@ -1,4 +1,4 @@
-"""Rows as JSON, bit for bit: what goes to the store and between processes."""
+"""Plain data: rows as JSON, bit for bit, and texts that a terminal can be shown."""
 
 from __future__ import annotations
 
@@ -18,6 +18,20 @@ def from_json(text: str | bytes) -> Any:
         return _decode(json.loads(text))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def printable(data: Any) -> Any:
+    """`data` without the control characters in its texts that a terminal would obey; lines and tabs become spaces.
+
+    For results that somebody else has made, and for what plugins say.
+    """
+    if isinstance(data, str):
+        return "".join(letter if letter.isprintable() else " " if letter.isspace() else "\ufffd" for letter in data)
+    if isinstance(data, dict):
+        return {printable(key): printable(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [printable(item) for item in data]
+    return data
 
 
 def _encode(value: Any) -> Any:

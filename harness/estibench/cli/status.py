@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from estibench.cli.text import print_table
+from estibench.plain import printable
 
 if TYPE_CHECKING:
     from estibench.results.plan_file import PlannedCell
@@ -41,7 +42,7 @@ def status_command(run: Path, cells: bool) -> None:
     states = Counter(state for _, state, _ in found)
     where = f" on {about['host']}, process {about['process']}" if is_locked(directory) else ""
     running = f"running now{where}" if where else "not running"
-    click.echo(f"{directory}: suite {about['suite']}, started {about['started']}, {running}")
+    click.echo(printable(f"{directory}: suite {about['suite']}, started {about['started']}, {running}"))
     click.echo(f"{len(planned)} cells: " + ", ".join(f"{number} {state}" for state, number in states.most_common()))
     if damaged:
         click.echo(f"{len(damaged)} damaged records, line {', '.join(map(str, damaged[:5]))}: they are measured again")
@@ -68,11 +69,7 @@ def _state(cell: PlannedCell, records: dict[tuple[str, str], Record]) -> tuple[s
     return str(time.row.get("status", "done")).replace("_", " "), str(time.row.get("reason", ""))
 
 
-def _lines(cells: list[tuple[Any, str, str]]) -> Iterator[tuple[str, str, str, str]]:
+def _lines(cells: list[tuple[Any, str, str]]) -> Iterator[tuple[str, ...]]:
     for cell, state, reason in cells:
-        yield state, cell.identity["problem"], cell.identity["estimator"], _printable(reason)
-
-
-def _printable(text: str) -> str:
-    """Text of a plugin without the control characters that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+        names = cell.identity["problem"], cell.identity["estimator"]
+        yield tuple(map(printable, (state, *names, reason)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from estibench.errors import UserError
+from estibench.plain import printable
 from estibench.results.frame import to_frame
 from estibench.results.plan_file import PlannedCell, read_plan
 from estibench.results.store import Record, Store, latest
@@ -87,12 +88,12 @@ def read_about(directory: Path) -> dict[str, Any]:
 
 
 def assemble(planned: Sequence[PlannedCell], records: Mapping[tuple[str, str], Record]) -> Iterator[dict[str, Any]]:
-    """The rows of the cells that have one, in the plan's order."""
+    """The rows of the cells that have one, in the plan's order; their texts are safe to print."""
     current = {record.sum for (_, part), record in records.items() if part == "accuracy"}
     for cell in planned:
         row = row_of(cell.key, records, current)
         if row is not None:
-            yield {**cell.identity, **row, "key": cell.key}
+            yield printable({**cell.identity, **row, "key": cell.key})
 
 
 def row_of(key: str, records: Mapping[tuple[str, str], Record], current: set[str]) -> dict[str, Any] | None:

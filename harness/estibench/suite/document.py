@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from estibench.errors import UserError
+from estibench.plain import printable
 
 Trail = tuple[str | int, ...]
 MAX_NODES = 100_000
@@ -32,9 +33,9 @@ class Document:
         return f"{self.path}:{line}:{column}"
 
     def complain(self, trail: Trail, message: str) -> str:
-        """`file:line:col: path: message`."""
+        """`file:line:col: path: message`, on one line whatever the file's words are."""
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in trail).lstrip(".")
-        return f"{self.locate(trail)}: {path}: {message}" if path else f"{self.locate(trail)}: {message}"
+        return f"{self.locate(trail)}: {printable(f'{path}: {message}' if path else message)}"
 
 
 def parse(path: Path) -> Document:
@@ -58,11 +59,11 @@ def parse(path: Path) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise UserError(f"{where}: not valid YAML: {error.problem or error.context}") from error
+        raise UserError(f"{where}: not valid YAML: {printable(error.problem or error.context)}") from error
     except RecursionError as error:
         raise UserError(f"{path}: not valid YAML: nested too deeply, or an alias contains itself") from error
     except (YAMLError, ValueError) as error:
-        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path}: not valid YAML: {printable(str(error).splitlines()[0])}") from error
     return document
 
 
@@ -104,7 +105,7 @@ class _Walk:
             key = str(key_node.value)
             inner = (*trail, key)
             if key in found:
-                raise UserError(f"{self.document.path}:{line}:{column}: {key}: the key is given twice")
+                raise UserError(f"{self.document.path}:{line}:{column}: {printable(key)}: the key is given twice")
             self.document.positions[inner] = (line, column)
             found[key] = self.value(value_node, inner)
         return found
