@@ -88,7 +88,7 @@ class Book:
         self._pages = {block.key: _Page(block, tuple(map(keys.of, block.cells))) for block in plan.blocks}
         for page in self._pages.values():
             self._find_missing(page)
-        self.kept = plan.cells - sum(len(page.missing) for page in self._pages.values())
+        self.kept = plan.cells - self.left
 
     @property
     def planned(self) -> list[PlannedCell]:
@@ -99,6 +99,11 @@ class Book:
             for page in self._pages.values()
             for cell, key in zip(page.block.cells, page.keys, strict=True)
         ]
+
+    @property
+    def left(self) -> int:
+        """Cells whose accuracy is not known."""
+        return sum(len(page.missing) for page in self._pages.values())
 
     def works(self) -> list[Work]:
         """What is left to do, block by block; the ratios of the others are brought up to date."""

@@ -190,6 +190,10 @@ class Session:
         results = Results.read(self.directory)
         files: list[Path] = []
         complaints: list[str] = []
+        if self.book.left:
+            complaints.append(
+                f"the engine has left {self.book.left} cells unmeasured; the same command goes on from here"
+            )
         for entry in self.host.exporters:
             try:
                 files += entry.load()(results)

@@ -21,7 +21,7 @@ from estibench.suite import Settings, read_suite
 pytest.importorskip("distributed")
 
 ESTIMATORS = ["exact", "{name: hutchinson, probes: [2, 4, 8]}"]
-PROBLEMS = ["{name: matrix, dim: [8, 9, 10, 11, 12, 13]}"]
+PROBLEMS = ["{name: matrix, dim: [4, 5, 6, 7, 8, 9, 10, 11, 12, 13]}"]  # more blocks than are sent ahead
 KEYS = {"draws": "{min: 64, max: 2048}", "precision": 0.01, "timing": "{rounds: 7}"}
 ALLOWED_LOSSES = 1
 
@@ -99,7 +99,9 @@ def test_a_block_that_loses_every_worker_is_recorded_as_crashed(cluster, bench, 
     assert done.returncode == 1, done.stderr
     frame = estibench.load(tmp_path / "run").set_index(["problem_name", "estimator"])
     assert set(frame.loc["matrix"]["status"]) == {"crashed"}
-    assert set(frame.loc["matrix"]["reason"]) == {"the cluster has lost too many workers that were measuring this block"}
+    assert set(frame.loc["matrix"]["reason"]) == {
+        "the cluster has lost too many workers that were measuring this block"
+    }
     assert frame.loc["field_jacobian", "hutchinson(probes=2)"]["status"] == "ok"
 
 

@@ -256,6 +256,18 @@ def test_times_are_of_one_interleaved_run(run):
     assert len(set(latest.values())) == 1
 
 
+def test_an_engine_that_leaves_cells_unmeasured_is_found_out(run, monkeypatch):
+    from estibench.engines.serial import SerialEngine
+
+    whole = SerialEngine.run
+    monkeypatch.setattr(SerialEngine, "run", lambda *arguments: list(whole(*arguments))[:1])
+    host = plugin_host.current()
+    plan = read_suite(run.write_suite(COUNTS, baseline="counts"), host)
+    with opened(host, plan, run.directory, make_engine(host, "serial", {})) as session:
+        list(session.execute())
+        assert session.finish()[2] == ["the engine has left 1 cells unmeasured; the same command goes on from here"]
+
+
 def test_a_device_that_was_missing_is_looked_for_again(run, monkeypatch):
     import torch
 

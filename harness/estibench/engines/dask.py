@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import logging
 import uuid
 from collections.abc import Iterable, Iterator
@@ -102,8 +103,8 @@ class _Cluster:
         keys = Keys(plugin_host.current(), self.settings)
 
         def send() -> None:
-            room = WAITING * max(1, sum(self.client.nthreads().values())) - len(sent)
-            for work in (work for work, _ in zip(coming, range(room), strict=False)):
+            room = max(0, WAITING * max(1, sum(self.client.nthreads().values())) - len(sent))
+            for work in itertools.islice(coming, room):
                 future = self._submit(work, keys, timing)
                 sent[future] = work
                 done.add(future)
@@ -164,10 +165,11 @@ def _client(scheduler: str, jobs: int) -> Iterator[Client]:
 
     if scheduler:
         try:
-            with Client(scheduler, timeout=5, set_as_default=False) as client:
-                yield client
+            client = Client(scheduler, timeout=5, set_as_default=False)
         except (OSError, ValueError) as error:
             raise UserError(f"no scheduler at {scheduler}: {error or type(error).__name__}") from error
+        with client:
+            yield client
         return
     with _cluster(jobs) as cluster, Client(cluster, set_as_default=False) as client:
         client.wait_for_workers(jobs, timeout=120)
