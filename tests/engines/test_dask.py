@@ -150,15 +150,16 @@ def test_our_own_cluster_listens_on_loopback_only():
 
 
 def test_a_worker_with_other_sources_refuses(write_suite):
-    from estibench.engines.dask_worker import _check_keys
+    from estibench.engines.dask_worker import Supervisors
     from estibench.keys import Keys
 
     host = plugin_host.current()
     (block,) = read_suite(write_suite(["exact"]), host).blocks
     right = Keys(host, Settings()).of(block.cells[0])
-    _check_keys(block, Settings(), {0: right})
+    worker = Supervisors("name", ())
+    worker.check_keys(block, Settings(), {0: right})
     with pytest.raises(UserError, match="this worker has other distributions, another Python or other plugin sources"):
-        _check_keys(block, Settings(), {0: right[:-1] + "x"})
+        worker.check_keys(block, Settings(), {0: right[:-1] + "x"})
 
 
 def test_options_are_checked_by_their_types(host):

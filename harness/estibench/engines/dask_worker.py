@@ -32,6 +32,7 @@ class Supervisors(WorkerPlugin):
         self.name = name
         self._plugins = plugins
         self._idle: list[Supervisor] = []
+        self._keys: dict[Settings, Keys] = {}  # sources and distributions are read once
 
     def setup(self, worker: Any) -> None:
         """Called on every worker that the plugin comes to."""
@@ -41,6 +42,17 @@ class Supervisors(WorkerPlugin):
         """Called when the run or the worker ends."""
         for supervisor in self._idle:
             supervisor.stop()
+
+    def check_keys(self, block: Block, settings: Settings, wanted: dict[int, str]) -> None:
+        """Raises `UserError` where this machine would not measure what the other end expects."""
+        if settings not in self._keys:
+            self._keys[settings] = Keys(plugin_host.current(), settings)
+        keys = self._keys[settings]
+        if any(keys.of(block.cells[cell]) != key for cell, key in wanted.items()):
+            raise UserError(
+                f"{platform.node()}: this worker has other distributions, another Python or other plugin sources than "
+                "the machine that runs the suite; install the same there"
+            )
 
     def measure(self, work: Work, settings: Settings) -> list[bytes]:
         """Everything about some work, by an idle process or a new one: messages of measurements."""
@@ -66,7 +78,7 @@ def measure_there(plugin: str, order: dict[str, Any], kept: dict[int, bytes], ti
     supervisors = get_worker().plugins[plugin]
     assert isinstance(supervisors, Supervisors)
     block, settings = messages.block_from_plain(order["block"]), messages.settings_from_plain(order["settings"])
-    _check_keys(block, settings, order["keys"])
+    supervisors.check_keys(block, settings, order["keys"])
     timed = () if timing else tuple(range(len(block.cells)))
     alone = FileLock(Path(tempfile.gettempdir(), "estibench-timing.lock")) if timing else nullcontext()
     with tempfile.TemporaryDirectory() as folder, alone:
@@ -75,13 +87,3 @@ def measure_there(plugin: str, order: dict[str, Any], kept: dict[int, bytes], ti
             path.write_bytes(kept[cell])
         work = Work(block, tuple(order["missing"]), tuple(order["known"]), timed, paths)
         return supervisors.measure(work, settings)
-
-
-def _check_keys(block: Block, settings: Settings, wanted: dict[int, str]) -> None:
-    """Raises `UserError` where this machine would not measure what the other end expects."""
-    keys = Keys(plugin_host.current(), settings)
-    if any(keys.of(block.cells[cell]) != key for cell, key in wanted.items()):
-        raise UserError(
-            f"{platform.node()}: this worker has other distributions, another Python or other plugin sources than the "
-            "machine that runs the suite; install the same there"
-        )
