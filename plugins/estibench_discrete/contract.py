@@ -31,7 +31,7 @@ class Objective:
     dtype: torch.dtype
 
     def value(self, z: Tensor) -> Tensor:
-        """f(z): (n, batch, L, K) → (n, batch). Costs n evaluations."""
+        """f(z): (n, batch, L, K) → (n, batch). Costs n evaluations. A batch of 1 stands for the same z everywhere."""
         count("evaluation", z.shape[:-3].numel())
         return self.function(z.to(self.dtype)).to(z.dtype)
 

@@ -33,13 +33,13 @@ class Enumeration(Memoryless):
     citation = "Policy gradient theorem: Williams, Machine Learning 8, 1992."
 
     def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
-        batch, variables, values = logits.shape
+        _, variables, values = logits.shape
         if values**variables > MOST_STATES:
             raise Unsupported(f"{values}^{variables} states are more than {MOST_STATES}")
         log_p = torch.log_softmax(logits, -1)
         states = all_states(variables, values, logits.dtype, str(logits.device))
-        weights = state_probabilities(log_p, states)
-        f = objective.value(states.expand(-1, batch, -1, -1))
+        weights = state_probabilities(log_p)
+        f = objective.value(states)
         weighted = weights * (f - (weights * f).sum(0))
-        # The weighted sum over z less p times the sum of the weights, which is 0 but for rounding.
-        return torch.einsum("nb,nblk->blk", weighted, states - log_p.exp())
+        # The second term is 0 but for rounding.
+        return torch.einsum("nb,nlk->blk", weighted, states[:, 0]) - log_p.exp() * weighted.sum(0)[:, None, None]

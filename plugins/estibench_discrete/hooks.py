@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
 
-GRADIENTS = ("discrete_gradient",)
+GRADIENTS = ("discrete_gradient", "discrete_fit")
+CODEBOOKS = ("discrete_gradient",)
+SAMPLING = ("categorical_sampling",)
 
 
 def _task(name: str, target: str, summary: str) -> TaskEntry:
@@ -23,6 +25,8 @@ def _estimator(name: str, target: str, tasks: tuple[str, ...], summary: str) -> 
 def bench_tasks() -> list[TaskEntry]:
     return [
         _task("discrete_gradient", "tasks:GRADIENT", "gradient of an expectation over categorical variables"),
+        _task("discrete_fit", "tasks:FIT", "loss along a training run that uses such gradients"),
+        _task("categorical_sampling", "tasks:SAMPLING", "probabilities of a categorical variable, by its samples"),
     ]
 
 
@@ -34,6 +38,11 @@ def bench_problems() -> list[ProblemEntry]:
         _problem("categorical", "categorical:Categorical", task, "one variable under an objective of known degree"),
         _problem("product", "categorical:Product", task, "several variables, all states summed"),
         _problem("separable_quadratic", "separable_quadratic:SeparableQuadratic", task, "200 variables, closed form"),
+        _problem("vq", "vq:VQ", task, "vector quantisation at a stated temperature"),
+        _problem("digits_vae", "digits_vae:DigitsVAE", task, "encoder of an autoencoder of real digits"),
+        _problem("bernoulli_fit", "bernoulli_fit:BernoulliFit", "discrete_fit", "coins with wrong fixed points"),
+        _problem("digits_fit", "digits_fit:DigitsFit", "discrete_fit", "autoencoder of real digits, trained"),
+        _problem("categorical_law", "sampling:CategoricalLaw", "categorical_sampling", "frequencies of samples"),
     ]
 
 
@@ -49,4 +58,10 @@ def bench_estimators() -> list[EstimatorEntry]:
         _estimator("rebar", "rebar:Rebar", GRADIENTS, "score function with a relaxed control variate"),
         _estimator("relax", "relax:Relax", GRADIENTS, "score function with a learnt control variate"),
         _estimator("arm", "arm:Arm", GRADIENTS, "antithetic pairs for binary variables: ARM and DisARM"),
+        _estimator("vq_straight_through", "vq_estimators:VQStraightThrough", CODEBOOKS, "gradient at the code, copied"),
+        _estimator("rotation_trick", "vq_estimators:RotationTrick", CODEBOOKS, "gradient at the code, rotated back"),
+        _estimator("codebook_loss", "vq_estimators:CodebookLoss", CODEBOOKS, "codes move to their data"),
+        _estimator("gumbel_max", "sampling:GumbelMax", SAMPLING, "argmax of logits and Gumbel noise"),
+        _estimator("inverse_cdf", "sampling:InverseCDF", SAMPLING, "one uniform number for each sample"),
+        _estimator("exponential_race", "sampling:ExponentialRace", SAMPLING, "first of exponential arrivals"),
     ]

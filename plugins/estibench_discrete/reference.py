@@ -77,9 +77,12 @@ def all_states(variables: int, values: int, dtype: torch.dtype = torch.float64, 
     return torch.nn.functional.one_hot(index, values).to(dtype)[:, None]
 
 
-def state_probabilities(log_p: Tensor, states: Tensor) -> Tensor:
-    """p(z) of each state, (states, batch), from log p (batch, L, K)."""
-    return torch.where(states > 0, log_p, torch.zeros_like(log_p)).sum((-2, -1)).exp()
+def state_probabilities(log_p: Tensor) -> Tensor:
+    """p(z) of each of `all_states`, (K^L, batch), from log p (batch, L, K): the last variable runs fastest."""
+    total = log_p[..., 0, :]
+    for variable in range(1, log_p.shape[-2]):
+        total = (total[..., None] + log_p[..., variable, None, :]).flatten(-2)
+    return total.exp().mT
 
 
 def enumerated(logits: Tensor, function: Callable[[Tensor], Tensor]) -> Reference:
@@ -87,7 +90,7 @@ def enumerated(logits: Tensor, function: Callable[[Tensor], Tensor]) -> Referenc
     batch, variables, values = logits.shape
     log_p = torch.log_softmax(logits, -1)
     p, states = log_p.exp(), all_states(variables, values)
-    weights = state_probabilities(log_p, states)
+    weights = state_probabilities(log_p)
     z = states.expand(-1, batch, -1, -1)
     slopes, f = torch.func.grad(lambda point: (function(point).sum(), function(point)), has_aux=True)(z)
     mean = (weights * f).sum(0)
