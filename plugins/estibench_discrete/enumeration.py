@@ -28,7 +28,13 @@ class Enumeration(Memoryless):
 
     claims = (
         Exact(when=lambda problem, estimator: is_gradient(problem), given="the gradient itself is wanted"),
-        Cost("evaluation", number_of_states, "K^L for each gradient"),
+        Cost(
+            "evaluation",
+            number_of_states,
+            "K^L for each gradient",
+            when=lambda problem, estimator: problem.states <= MOST_STATES,
+            given="the states can be summed",
+        ),
     )
     citation = "Policy gradient theorem: Williams, Machine Learning 8, 1992."
 
