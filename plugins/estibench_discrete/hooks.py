@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
+
+if TYPE_CHECKING:
+    from estibench import Results
 
 GRADIENTS = ("discrete_gradient", "discrete_fit")
 CODEBOOKS = ("discrete_gradient",)
@@ -65,3 +70,10 @@ def bench_estimators() -> list[EstimatorEntry]:
         _estimator("inverse_cdf", "sampling:InverseCDF", SAMPLING, "one uniform number for each sample"),
         _estimator("exponential_race", "sampling:ExponentialRace", SAMPLING, "first of exponential arrivals"),
     ]
+
+
+@hookimpl
+def bench_report_sections(results: Results) -> list[tuple[str, str]]:
+    from estibench_discrete.budgets import sections
+
+    return sections(results)
