@@ -60,19 +60,17 @@ def curves_of(rows: pd.DataFrame, x: str) -> dict[str, list[Line]]:
 
 
 def draw_curves(panels: dict[str, list[Line]], looks: dict[str, Look]) -> Figure:
-    """One panel per problem, and one legend for all: a family's colour, and a line style for each of its members."""
+    """One panel per problem, and one legend for all: a family's look, and a line style for each of one colour."""
     from matplotlib.lines import Line2D
 
     styles: dict[str, Any] = {}
-    families: Counter[str] = Counter()
+    colours: Counter[str] = Counter()
     for line in (line for lines in panels.values() for line in lines):
         if line.estimator not in styles:
-            styles[line.estimator] = {
-                "color": looks[line.family].colour,
-                "ls": LINES[families[line.family] % len(LINES)],
-                "marker": looks[line.family].marker,
-            }
-            families[line.family] += 1
+            look = looks[line.family]
+            dashes = LINES[colours[look.colour] % len(LINES)]
+            styles[line.estimator] = {"color": look.colour, "ls": dashes, "marker": look.marker}
+            colours[look.colour] += 1
     keys = [
         Line2D([], [], **style, ms=4, lw=1.2, mew=0, label=literal(textwrap.fill(name, 32, subsequent_indent="  ")))
         for name, style in styles.items()
@@ -98,7 +96,7 @@ def _draw_panel(axis: Axes, lines: Sequence[Line], styles: dict[str, Any]) -> No
         style = styles[line.estimator]
         low = [max(bound, floor) for bound in line.low]
         axis.fill_between(line.x, low, line.high, color=style["color"], alpha=0.15, lw=0)
-        axis.plot(line.x, line.error, **style, ms=3, lw=1.1, mew=0)
+        axis.plot(line.x, line.error, **style, ms=3.5, lw=1.1, mew=0)
     places = sorted({place for line in lines for place in line.x})
     positive = [place for place in places if place > 0]
     if places[0] > 0:
