@@ -74,6 +74,6 @@ def bench_estimators() -> list[EstimatorEntry]:
 
 @hookimpl
 def bench_report_sections(results: Results) -> list[tuple[str, str]]:
-    from estibench_discrete.budgets import sections
+    from estibench_discrete import budgets, fit_report
 
-    return sections(results)
+    return [*budgets.sections(results), *fit_report.sections(results)]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from estibench.results import Results
+from estibench_discrete import fit_report
 from estibench_discrete.budgets import error_at, sections, squared_bias
 
 
@@ -61,3 +62,17 @@ def test_other_runs_and_exact_gradients_have_no_section():
     assert sections(run(row("a", "p", 1.0, task="trace"), row("b", "p", 1.0, task="trace"))) == []
     exact = row("exact", "p", 0.0, stopped="deterministic")
     assert sections(run(exact, row("a", "p", 1.0))) == []
+
+
+def test_fits_are_ranked_by_their_last_excess():
+    curve = {"axis": "step", "x": [0.0, 9.0], "error": [1.0, 0.5], "low": [1.0, 0.4], "high": [1.0, 0.6]}
+    better = {**curve, "error": [1.0, 0.25]}
+    rows = [
+        row(name, "fit", 1.0, task="discrete_fit", draws=16, curve=one) for name, one in (("a", curve), ("b", better))
+    ]
+    ((title, text),) = fit_report.sections(run(*rows))
+    assert title == "Where training has led"
+    lines = text.splitlines()
+    assert [line.split()[:2] for line in lines[-2:]] == [["b", "0.25"], ["a", "0.5"]]
+    assert "[0.4, 0.6]" in lines[-1]
+    assert fit_report.sections(run(row("a", "p", 1.0))) == []

@@ -65,7 +65,7 @@ def test_leave_one_out_is_the_sample_covariance_of_f_and_the_score(build):
 
 @pytest.mark.parametrize("inner", [1, 8])
 def test_gumbel_rao_has_the_mean_of_straight_through_gumbel_and_less_variance(build, draw, inner):
-    """Two-sample z-tests of 6 components at 5.5 standard errors: rate below 1e-6. With k = 1 the variances agree too."""
+    """Two-sample z-tests of 6 components at 5.5 standard errors: rate below 1e-6. For k = 1 variances agree too."""
     problem = build("problem", "product", variables=2, values=3, objective_kind="cubic")
     rao = draw(build("estimator", "gumbel_rao", tau=0.5, inner=inner), problem, 40_000, seed=1)
     plain = draw(build("estimator", "gumbel_softmax", tau=0.5, hard=True), problem, 40_000, seed=2)
@@ -153,7 +153,7 @@ def test_quadrature_agrees_with_adaptive_integration(build, hard, tau):
     for power, found in zip((1, 2), binary_moments(problem, tau, hard), strict=True):
         pieces = [-30.0, -delta - 8 * tau, -delta, -delta + 8 * tau, 30.0]
         expected = sum(
-            integrate.quad(lambda noise: h(noise) ** power * stats.logistic.pdf(noise), a, b, epsabs=1e-9, limit=40)[0]
+            integrate.quad(lambda u, k=power: h(u) ** k * stats.logistic.pdf(u), a, b, epsabs=1e-9, limit=40)[0]
             for a, b in zip(sorted(pieces), sorted(pieces)[1:], strict=False)
         )
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-8)
