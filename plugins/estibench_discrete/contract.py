@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -116,14 +117,18 @@ class GradientProblem(DiscreteProblem):
         return int(values**variables)
 
     @cached_property
+    def exact(self) -> Self:
+        """This problem in float64 on the CPU, with data of its own to be made once."""
+        return self.at("cpu", "float64")
+
+    @cached_property
     def reference(self) -> Reference:
         """Everything that is known exactly, in float64."""
-        exact = self.at("cpu", "float64")
-        return enumerated(exact.logits, exact.objective.function)
+        return enumerated(self.exact.logits, self.exact.objective.function)
 
     @cached_property
     def truth(self) -> Tensor:
-        return self.at("cpu", "float64").estimand(self.reference.gradient)
+        return self.exact.estimand(self.reference.gradient)
 
     @property
     def truth_source(self) -> str:

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from estibench import Results
 
 INTRODUCTION = (
-    "Excess of the exact loss over the truth at the last step, mean over runs with its confidence interval, from low to\n"
-    "high; evaluations and seconds of a whole run."
+    "Excess of the exact loss over the truth at the last step, mean over runs with its confidence interval, from low\n"
+    "to high; evaluations and seconds of a whole run."
 )
 
 

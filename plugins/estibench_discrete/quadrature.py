@@ -26,7 +26,7 @@ def binary_moments(problem: GradientProblem, tau: float, hard: bool) -> tuple[fl
     Args:
         hard: ∇f is taken at the corner, x > 0 or not.
     """
-    exact = problem.at("cpu", "float64")
+    exact = problem.exact
     delta = float(exact.logits[0, 0, 1] - exact.logits[0, 0, 0])
     panels = 2 * math.ceil(REACH / min(1.0, 1 / tau))
     nodes, weights = (torch.from_numpy(part) for part in np.polynomial.legendre.leggauss(NODES))

@@ -23,7 +23,7 @@ def reinmax_terms(problem: GradientProblem) -> Tensor:
 def reinmax_bias(problem: GradientProblem, estimator: ReinMax) -> Tensor:
     """Mean of the terms − g, (batch, L, K)."""
     mean = problem.reference.expectation(reinmax_terms(problem))
-    return problem.at("cpu", "float64").estimand(mean) - problem.truth
+    return problem.exact.estimand(mean) - problem.truth
 
 
 def reinmax_variance(problem: GradientProblem, estimator: ReinMax) -> Tensor:

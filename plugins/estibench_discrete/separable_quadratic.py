@@ -64,8 +64,7 @@ class SeparableQuadratic(GradientProblem):
 
     @cached_property
     def reference(self) -> Reference:
-        exact = self.at("cpu", "float64")
-        return separable(exact.logits, exact._terms)
+        return separable(self.exact.logits, self.exact._terms)
 
     @property
     def truth_source(self) -> str:

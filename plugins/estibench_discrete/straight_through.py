@@ -14,8 +14,7 @@ from estibench_discrete.distribution import sample, softmax_vjp
 
 def straight_through_bias(problem: GradientProblem, estimator: StraightThrough) -> Tensor:
     """J(p) E v − g, (batch, L, K): v = ∇f(z) where the exact gradient has differences of f."""
-    exact = problem.at("cpu", "float64")
-    return exact.estimand(problem.reference.straight_through) - problem.truth
+    return problem.exact.estimand(problem.reference.straight_through) - problem.truth
 
 
 def straight_through_variance(problem: GradientProblem, estimator: StraightThrough) -> Tensor:

@@ -78,7 +78,7 @@ class VQ(GradientProblem):
 
     @cached_property
     def logits(self) -> Tensor:
-        return self.place(self.at("cpu", "float64")._logits64)
+        return self.place(self.exact._logits64)
 
     @property
     def _logits64(self) -> Tensor:

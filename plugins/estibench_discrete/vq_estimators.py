@@ -22,14 +22,14 @@ def code_weights(problem: VQ, estimator: VectorQuantiser) -> Tensor:
 
 def expected(problem: VQ, estimator: VectorQuantiser) -> Tensor:
     """Mean of the estimate, by summing over codes: shaped like the truth."""
-    weights, terms = code_weights(problem, estimator), estimator.terms(problem.at("cpu", "float64"))
+    weights, terms = code_weights(problem, estimator), estimator.terms(problem.exact)
     mean = torch.einsum("cb,cb...->b...", weights, terms)
     return mean if problem.loss == "reconstruction" else mean.sum(0)
 
 
 def variance(problem: VQ, estimator: VectorQuantiser) -> Tensor:
     """Total variance for each datum, (batch,): data are independent."""
-    weights, terms = code_weights(problem, estimator), estimator.terms(problem.at("cpu", "float64")).flatten(2)
+    weights, terms = code_weights(problem, estimator), estimator.terms(problem.exact).flatten(2)
     centred = terms - torch.einsum("cb,cbi->bi", weights, terms)
     return torch.einsum("cb,cbi->b", weights, centred.square())
 

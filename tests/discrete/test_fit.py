@@ -16,7 +16,7 @@ def final(draw, build, problem, name, runs=16, **parameters):
 
 def test_exact_gradients_reach_the_optimum_and_straight_through_stops_short(build, draw):
     """t = 0.3: the optimum is t² = 0.09 and straight-through stays around p = t, at t(1 − t) = 0.21."""
-    problem = build("problem", "bernoulli_fit", target=0.3, steps=600)
+    problem = build("problem", "bernoulli_fit", target=0.3, steps=300, rate=0.1)
     assert problem.truth.tolist() == pytest.approx([0.09] * len(problem.checkpoints))
     assert final(draw, build, problem, "enumeration", 2) < 0.0905
     assert final(draw, build, problem, "reinforce", samples=4, baseline="leave_one_out") < 0.092
@@ -25,8 +25,8 @@ def test_exact_gradients_reach_the_optimum_and_straight_through_stops_short(buil
 
 def test_reinmax_is_exact_for_squares_only(build, draw):
     """With c = 2 it follows the exact gradient in the mean, with c = 1.5 a wrong one."""
-    square = build("problem", "bernoulli_fit", target=0.3, variables=4, steps=600)
-    root = build("problem", "bernoulli_fit", target=0.3, power=1.5, variables=4, steps=600)
+    square = build("problem", "bernoulli_fit", target=0.3, variables=4, steps=300, rate=0.1)
+    root = build("problem", "bernoulli_fit", target=0.3, power=1.5, variables=4, steps=300, rate=0.1)
     right, wrong = (final(draw, build, problem, "reinmax") - float(problem.truth[0]) for problem in (square, root))
     assert right < 0.01
     assert wrong > right

@@ -30,8 +30,8 @@ def test_frequencies_are_unbiased_with_multinomial_variance(build, draw, name, l
 def test_coarse_noise_is_found_and_claims_nothing(build, draw, noise):
     """A Gumbel variable from 256 or 2048 levels favours wrong values: ties are won by the first."""
     problem = build("problem", "categorical_law", values=64, law="uniform")
-    estimator = build("estimator", "gumbel_max", samples=2000, noise=noise)
-    values = draw(estimator, problem, 500)
+    estimator = build("estimator", "gumbel_max", samples=1000, noise=noise)
+    values = draw(estimator, problem, 600)
     assert unbiasedness_p_value(Moments(values, problem.truth), 1e-10) < 1e-6
     assert not any(isinstance(claim, Unbiased) and claim.applies(problem, estimator) for claim in estimator.claims)
 
