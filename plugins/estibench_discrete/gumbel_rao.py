@@ -7,15 +7,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from estibench import Bias, Cost, PositiveFloat, PositiveInt
+from estibench import Bias, Cost, PositiveFloat, PositiveInt, Variance
 from estibench_discrete.contract import GradientProblem, Memoryless, Objective, is_binary_single
 from estibench_discrete.distribution import conditional_gumbels, sample, softmax_vjp, tempered
 from estibench_discrete.gumbel_softmax import ONE_COIN, binary_bias
+from estibench_discrete.quadrature import binary_halves
 
 
 def gumbel_rao_bias(problem: GradientProblem, estimator: GumbelRao) -> Tensor:
     """That of straight-through Gumbel, whatever k is: averaging conditionally leaves the mean alone."""
     return binary_bias(problem, estimator)
+
+
+def gumbel_rao_variance(problem: GradientProblem, estimator: GumbelRao) -> float:
+    """2 [Var E(h|z) + E Var(h|z)/k]/n by quadrature: only what is left within a choice is averaged over k."""
+    p, first, second = binary_halves(problem, estimator.tau, hard=True)
+    between = (first**2 / p).sum() - first.sum() ** 2
+    within = (second - first**2 / p).sum()
+    return float(2 * (between + within / estimator.inner)) / estimator.samples
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,12 @@ class GumbelRao(Memoryless):
         Bias(
             gumbel_rao_bias,
             "that of straight-through Gumbel, by quadrature",
+            when=lambda problem, estimator: is_binary_single(problem),
+            given=ONE_COIN,
+        ),
+        Variance(
+            gumbel_rao_variance,
+            "quadrature",
             when=lambda problem, estimator: is_binary_single(problem),
             given=ONE_COIN,
         ),

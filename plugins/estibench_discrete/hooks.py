@@ -47,7 +47,7 @@ def bench_problems() -> list[ProblemEntry]:
         _problem("digits_vae", "digits_vae:DigitsVAE", task, "encoder of an autoencoder of real digits"),
         _problem("bernoulli_fit", "bernoulli_fit:BernoulliFit", "discrete_fit", "coins with wrong fixed points"),
         _problem("digits_fit", "digits_fit:DigitsFit", "discrete_fit", "autoencoder of real digits, trained"),
-        _problem("categorical_law", "sampling:CategoricalLaw", "categorical_sampling", "frequencies of samples"),
+        _problem("categorical_law", "categorical_law:CategoricalLaw", "categorical_sampling", "frequencies of samples"),
     ]
 
 
@@ -63,12 +63,14 @@ def bench_estimators() -> list[EstimatorEntry]:
         _estimator("rebar", "rebar:Rebar", GRADIENTS, "score function with a relaxed control variate"),
         _estimator("relax", "relax:Relax", GRADIENTS, "score function with a learnt control variate"),
         _estimator("arm", "arm:Arm", GRADIENTS, "antithetic pairs for binary variables: ARM and DisARM"),
-        _estimator("vq_straight_through", "vq_estimators:VQStraightThrough", CODEBOOKS, "gradient at the code, copied"),
-        _estimator("rotation_trick", "vq_estimators:RotationTrick", CODEBOOKS, "gradient at the code, rotated back"),
-        _estimator("codebook_loss", "vq_estimators:CodebookLoss", CODEBOOKS, "codes move to their data"),
-        _estimator("gumbel_max", "sampling:GumbelMax", SAMPLING, "argmax of logits and Gumbel noise"),
-        _estimator("inverse_cdf", "sampling:InverseCDF", SAMPLING, "one uniform number for each sample"),
-        _estimator("exponential_race", "sampling:ExponentialRace", SAMPLING, "first of exponential arrivals"),
+        _estimator(
+            "vq_straight_through", "vq_straight_through:VQStraightThrough", CODEBOOKS, "the code's gradient, copied"
+        ),
+        _estimator("rotation_trick", "rotation_trick:RotationTrick", CODEBOOKS, "gradient at the code, rotated back"),
+        _estimator("codebook_loss", "codebook_loss:CodebookLoss", CODEBOOKS, "codes move to their data"),
+        _estimator("gumbel_max", "samplers:GumbelMax", SAMPLING, "argmax of logits and Gumbel noise"),
+        _estimator("inverse_cdf", "samplers:InverseCDF", SAMPLING, "one uniform number for each sample"),
+        _estimator("exponential_race", "samplers:ExponentialRace", SAMPLING, "first of exponential arrivals"),
     ]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from estibench import Task
+from estibench_discrete.categorical_law import CategoricalLaw
 from estibench_discrete.contract import GradientProblem
 from estibench_discrete.fit import FitProblem
-from estibench_discrete.sampling import CategoricalLaw
 
 GRADIENT = Task(contract=GradientProblem, baseline="reinforce", work="evaluation")
 FIT = Task(contract=FitProblem, baseline="enumeration", work="evaluation")
