@@ -1,0 +1,51 @@
+"""The exact gradient: the sum over all states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from estibench import Cost, Exact, Unsupported
+from estibench_discrete.contract import MOST_STATES, DiscreteProblem, Memoryless, Objective, is_gradient
+from estibench_discrete.reference import all_states, state_probabilities
+
+
+def number_of_states(problem: DiscreteProblem, estimator: Enumeration) -> int:
+    """K^L evaluations for each gradient."""
+    return problem.states * problem.calls
+
+
+@dataclass(frozen=True)
+class Enumeration(Memoryless):
+    """∇_θl E f(z) = Σ_z p(z) (f(z) − E f) (z_l − p_l), over the K^L states; for L = 1 this is J(p) [f(e_k)]_k.
+
+    Subtracting E f changes nothing exactly, since E z = p, and keeps digits where f has a large constant part.
+
+    Cost: K^L evaluations; at most 16384.
+    """
+
+    claims = (
+        Exact(when=lambda problem, estimator: is_gradient(problem), given="the gradient itself is wanted"),
+        Cost(
+            "evaluation",
+            number_of_states,
+            "K^L for each gradient",
+            when=lambda problem, estimator: problem.states <= MOST_STATES,
+            given="the states can be summed",
+        ),
+    )
+    citation = "Policy gradient theorem: Williams, Machine Learning 8, 1992."
+
+    def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
+        _, variables, values = logits.shape
+        if values**variables > MOST_STATES:
+            raise Unsupported(f"{values}^{variables} states are more than {MOST_STATES}")
+        log_p = torch.log_softmax(logits, -1)
+        states = all_states(variables, values, logits.dtype, str(logits.device))
+        weights = state_probabilities(log_p)
+        f = objective.value(states)
+        weighted = weights * (f - (weights * f).sum(0))
+        # The second term is 0 but for rounding.
+        return torch.einsum("nb,nlk->blk", weighted, states[:, 0]) - log_p.exp() * weighted.sum(0)[:, None, None]

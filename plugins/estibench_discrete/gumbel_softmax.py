@@ -1,0 +1,79 @@
+"""Gumbel-softmax (the concrete distribution), and its straight-through form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from estibench import Bias, Cost, PositiveFloat, PositiveInt, ScalesAs, Variance
+from estibench_discrete.contract import GradientProblem, Memoryless, Objective, is_binary_single
+from estibench_discrete.distribution import gumbels, one_hot, softmax_vjp, tempered
+from estibench_discrete.quadrature import binary_moments
+
+ONE_COIN = "one variable of two values"
+
+
+def binary_bias(problem: GradientProblem, estimator: Any) -> Tensor:
+    """(−E h, E h) − g by quadrature, (1, 1, 2). Serves every estimator with `tau` and `hard`."""
+    mean, _ = binary_moments(problem, estimator.tau, estimator.hard)
+    return torch.tensor([[[-mean, mean]]], dtype=torch.float64) - problem.truth
+
+
+def binary_variance(problem: GradientProblem, estimator: GumbelSoftmax) -> float:
+    """2 Var h / n by quadrature."""
+    mean, square = binary_moments(problem, estimator.tau, estimator.hard)
+    return 2 * (square - mean**2) / estimator.samples
+
+
+@dataclass(frozen=True)
+class GumbelSoftmax(Memoryless):
+    """(1/n) Σ_i J(y_i) ∇f(y_i)/τ with y_i = softmax((θ + g_i)/τ), g_i standard Gumbel noise.
+
+    The gradient of E f(y), the objective on relaxed samples: biased by O(τ) for E f(z), with variance ~ 1/τ as τ → 0.
+    In floating point most components are exactly 0 for small τ.
+
+    Parameters:
+        tau: the temperature τ.
+        samples: n.
+        hard: straight-through: ∇f is taken at one_hot(argmax y), J at y.
+
+    Cost: n evaluations and n gradients.
+    """
+
+    tau: PositiveFloat = 1.0
+    samples: PositiveInt = 1
+    hard: bool = False
+
+    claims = (
+        Bias(
+            binary_bias,
+            "quadrature",
+            when=lambda problem, estimator: is_binary_single(problem),
+            given=ONE_COIN,
+        ),
+        Variance(
+            binary_variance,
+            "quadrature",
+            when=lambda problem, estimator: is_binary_single(problem),
+            given=ONE_COIN,
+        ),
+        Cost("evaluation", lambda problem, estimator: estimator.samples * problem.calls, "n for each gradient"),
+        ScalesAs(
+            "variance",
+            "estimator_tau",
+            -1,
+            tolerance=0.1,
+            when=lambda problem, estimator: is_binary_single(problem) and estimator.tau <= 0.1,
+            given=f"{ONE_COIN}, τ ≤ 0.1",
+        ),
+    )
+    citation = "Jang, Gu, Poole, ICLR 2017; Maddison, Mnih, Teh, ICLR 2017."
+
+    def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
+        z = logits + gumbels((self.samples, *logits.shape), logits, generator)
+        y = tempered(z, self.tau)
+        v = objective.gradient(one_hot(z.argmax(-1), z) if self.hard else y)
+        return softmax_vjp(y, v).mean(0) / self.tau

@@ -1,0 +1,12 @@
+"""The tasks of this plugin. Work is counted in evaluations of the objective, or in uniform random numbers."""
+
+from __future__ import annotations
+
+from estibench import Task
+from estibench_discrete.categorical_law import CategoricalLaw
+from estibench_discrete.contract import GradientProblem
+from estibench_discrete.fit import FitProblem
+
+GRADIENT = Task(contract=GradientProblem, baseline="reinforce", work="evaluation")
+FIT = Task(contract=FitProblem, baseline="enumeration", work="evaluation")
+SAMPLING = Task(contract=CategoricalLaw, baseline="inverse_cdf", work="uniform")

@@ -1,0 +1,72 @@
+"""What estimators for a codebook share: each is a function of the code that a datum gets."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from estibench import Bias, Cost, Estimator, Unsupported, Variance
+from estibench_discrete.distribution import one_hot, sample, wide
+from estibench_discrete.vq import VQ
+
+
+def code_weights(problem: VQ, estimator: VectorQuantiser) -> Tensor:
+    """The probability that each code is taken, (codes, batch), float64."""
+    q = problem.reference.p[:, 0]
+    return (one_hot(q.argmax(-1), q) if estimator.assignment == "nearest" else q).mT
+
+
+def expected(problem: VQ, estimator: VectorQuantiser) -> Tensor:
+    """Mean of the estimate, by summing over codes: shaped like the truth."""
+    weights, terms = code_weights(problem, estimator), estimator.terms(problem.exact)
+    mean = torch.einsum("cb,cb...->b...", weights, terms)
+    return mean if problem.loss == "reconstruction" else mean.sum(0)
+
+
+def variance(problem: VQ, estimator: VectorQuantiser) -> Tensor:
+    """Total variance for each datum, (batch,): data are independent."""
+    weights, terms = code_weights(problem, estimator), estimator.terms(problem.exact).flatten(2)
+    centred = terms - torch.einsum("cb,cbi->bi", weights, terms)
+    return torch.einsum("cb,cbi->b", weights, centred.square())
+
+
+@dataclass(frozen=True)
+class VectorQuantiser(Estimator):
+    """An estimator for a codebook. Its gradient is a function of the code that each datum gets.
+
+    Parameters:
+        assignment: `nearest`, as VQ-VAEs do, without any noise; or `sampled` from q.
+    """
+
+    assignment: Literal["nearest", "sampled"] = "nearest"
+
+    claims = (
+        Bias(lambda problem, estimator: expected(problem, estimator) - problem.truth, "sum over codes"),
+        Variance(variance, "sum over codes"),
+        Cost("evaluation", lambda problem, estimator: 1, "1"),
+    )
+
+    @property
+    @abstractmethod
+    def loss(self) -> str:
+        """The loss that it is for."""
+
+    @abstractmethod
+    def terms(self, problem: VQ) -> Tensor:
+        """The estimate of each datum for each code, (codes, batch, …), by definition: for the claims."""
+
+    @abstractmethod
+    def with_codes(self, problem: VQ, z: Tensor) -> Tensor:
+        """The estimate for given codes, one-hot (batch, codes), shaped like the truth."""
+
+    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
+        """The estimate, shaped like the truth."""
+        if not isinstance(problem, VQ) or problem.loss != self.loss:
+            raise Unsupported(f"needs a codebook and its {self.loss} loss")
+        q = torch.softmax(wide(problem.logits), -1)
+        z = one_hot(q.argmax(-1), q) if self.assignment == "nearest" else sample(q, 1, generator)[0]
+        return self.with_codes(problem, z[:, 0].to(problem.torch_dtype))

@@ -1,0 +1,32 @@
+"""Straight-through past a codebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from estibench_discrete.vector_quantiser import VectorQuantiser
+from estibench_discrete.vq import VQ
+
+
+@dataclass(frozen=True)
+class VQStraightThrough(VectorQuantiser):
+    """∂f/∂x := ∇f(e_c): the gradient at the code, copied to the encoder's output.
+
+    Cost: one evaluation and one gradient.
+    """
+
+    citation = "van den Oord, Vinyals, Kavukcuoglu, NeurIPS 2017, section 3.2."
+
+    @property
+    def loss(self) -> str:
+        return "reconstruction"
+
+    def terms(self, problem: VQ) -> Tensor:
+        codes = problem.codebook[:, None].expand(-1, problem.batch, -1)
+        return torch.func.grad(lambda point: problem.loss_at(point).sum())(codes)
+
+    def with_codes(self, problem: VQ, z: Tensor) -> Tensor:
+        return problem.slope_at(z @ problem.codebook)
