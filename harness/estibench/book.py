@@ -21,7 +21,7 @@ from estibench.results.draws import DrawsFolder
 from estibench.results.files import write_whole
 from estibench.results.frame import identity
 from estibench.results.plan_file import PlannedCell
-from estibench.results.run_directory import row_of
+from estibench.results.run_directory import Known
 from estibench.results.store import Record, Store, latest
 from estibench.suite.plan import Block, Cell, Measurement, Plan, Work, digest
 
@@ -48,6 +48,7 @@ class _Page:
 
     Attributes:
         keys: of its cells.
+        planned: the same cells as the plan's file has them.
         missing: cells whose accuracy is left to do.
         fresh: cells that this run has measured and that may still wait for their times.
         times: that have come, until all have: a block's times are stored together.
@@ -55,6 +56,7 @@ class _Page:
 
     block: Block
     keys: tuple[str, ...]
+    planned: list[PlannedCell] = field(default_factory=list)
     missing: set[int] = field(default_factory=set)
     fresh: list[int] = field(default_factory=list)
     times: dict[int, Measurement] = field(default_factory=dict)
@@ -84,21 +86,17 @@ class Book:
         self._timing = digest([settings.rounds, settings.confidence])
         records, self.damaged = self._store.read()
         self._records = latest(records)
-        keys = Keys(host, settings)
-        self._pages = {block.key: _Page(block, tuple(map(keys.of, block.cells))) for block in plan.blocks}
+        self._keys = Keys(host, settings)
+        self._pages = {block.key: _Page(block, tuple(map(self._keys.of, block.cells))) for block in plan.blocks}
         for page in self._pages.values():
+            page.planned = self._planned(page)
             self._find_missing(page)
         self.kept = plan.cells - self.left
 
     @property
     def planned(self) -> list[PlannedCell]:
         """Every cell of the plan, in its order."""
-        timed = self._plan.settings.rounds > 0
-        return [
-            PlannedCell(key, self._identity(cell), timed)
-            for page in self._pages.values()
-            for cell, key in zip(page.block.cells, page.keys, strict=True)
-        ]
+        return [cell for page in self._pages.values() for cell in page.planned]
 
     @property
     def left(self) -> int:
@@ -166,8 +164,9 @@ class Book:
         record = self._records.get((key, "accuracy"))
         if record is None or record.settings != self._accuracy or record.row.get("device_missing"):
             return False
-        row = row_of(key, self._records, set())
-        return row is not None and not (self._retry and row["status"] not in SETTLED)
+        time = self._records.get((key, "time"))
+        states = {record.row["status"], time.row.get("status", "ok") if time is not None else "ok"}
+        return not self._retry or states <= {*SETTLED}
 
     def _able(self, page: _Page) -> list[int]:
         """Cells whose accuracy is known and ok."""
@@ -178,8 +177,9 @@ class Book:
         """Cells whose times are known, if they are all of one interleaved run with this baseline and these rounds."""
         if self._plan.settings.rounds == 0:
             return tuple(range(len(page.keys)))
+        takes_part = {*self._able(page), *page.missing}
         records = {cell: self._records.get((key, "time")) for cell, key in enumerate(page.keys)}
-        found = {cell: record for cell, record in records.items() if record is not None}
+        found = {cell: record for cell, record in records.items() if record is not None and cell in takes_part}
         valid = all(one.settings == self._timing and one.after[1:] == (page.baseline_key,) for one in found.values())
         if not valid or len({one.after for one in found.values()}) > 1:
             return ()
@@ -203,9 +203,9 @@ class Book:
     # What is kept.
 
     def _keep_accuracy(self, page: _Page, found: Measurement) -> None:
+        self._keys.check_unchanged()
         key, row = page.keys[found.cell], dict(found.row)
-        task = self._host.problems.get(page.block.problem.name).task
-        row |= {"task": task, "work": row.get(f"cost_{self._host.tasks.get(task).load().work}")}
+        row["work"] = row.get(f"cost_{self._host.tasks.get(page.block.task).load().work}")
         if found.traceback:
             folder = self._directory / TRACEBACKS
             folder.mkdir(exist_ok=True)
@@ -248,11 +248,18 @@ class Book:
             self._records[record.key, record.part] = replace(record, sum=name)
 
     def _progress(self, page: _Page, cell: int, final: bool) -> News:
-        identity = self._identity(page.block.cells[cell])
-        accuracies = (self._records.get((key, "accuracy")) for key in page.keys)
-        sums = {record.sum for record in accuracies if record is not None}
-        row = row_of(page.keys[cell], self._records, sums)
-        return News(page.block.cells[cell], {**identity, **(row or {}), "key": page.keys[cell]}, final)
+        parts = [(key, part) for key in page.keys for part in ("accuracy", "ratio", "time")]
+        known = Known({name: self._records[name] for name in parts if name in self._records}, page.planned)
+        planned = page.planned[cell]
+        row = {**planned.identity, **(known.row(planned) or {}), "key": planned.key}
+        return News(page.block.cells[cell], row, final)
 
-    def _identity(self, cell: Cell) -> dict[str, Any]:
-        return {**identity(cell, self._plan.name), "task": self._host.problems.get(cell.problem.name).task}
+    def _planned(self, page: _Page) -> list[PlannedCell]:
+        timing = self._timing if self._plan.settings.rounds > 0 else ""
+        task = {"task": page.block.task}
+        return [
+            PlannedCell(
+                key, identity(cell, self._plan.name) | task, page.block.key, self._accuracy, timing, page.baseline_key
+            )
+            for cell, key in zip(page.block.cells, page.keys, strict=True)
+        ]

@@ -1,7 +1,7 @@
 """Keys: when a stored result may stand for a new one.
 
 A cell's key covers all that its numbers depend on and no setting can extend: the problem, the estimator, their
-parameters, device, dtype, seed, the source of the plugins that define them, the harness's own measuring code, and
+parameters, device, dtype, seed, the source of the packages that define them, the harness's own measuring code, and
 the installed distributions. Equal keys, equal numbers; anything else is measured anew.
 """
 
@@ -10,16 +10,19 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import platform
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from estibench.errors import UserError
 from estibench.host import Host
 from estibench.suite.plan import Cell, Settings, digest
 
-MEASURING = ("contracts", "measure")  # the folders of the harness on which numbers depend
-SOURCES = (".py", ".pyx", ".so", ".pyd", ".cpp", ".cu")
+MEASURING = ("components.py", "contracts", "measure", "suite/plan.py")  # what numbers depend on in the harness
+COMPILED = ("__pycache__", ".pyc")  # made from sources, and not always
 
 
 class Keys:
@@ -28,6 +31,7 @@ class Keys:
     def __init__(self, host: Host, settings: Settings) -> None:
         self._host = host
         self._sources: dict[str, str] = {}
+        self._files: dict[Path, tuple[int, int]] = {}  # with their times and sizes when they were read
         harness = Path(__file__).parent
         self._common = digest(
             {
@@ -35,18 +39,26 @@ class Keys:
                 "threads": settings.threads,
                 "draw_memory": settings.draw_memory,
                 "python": platform.python_version(),
-                "distributions": sorted(f"{one.name}=={one.version}" for one in importlib.metadata.distributions()),
-                "harness": [source_digest([harness / folder]) for folder in MEASURING],
+                "distributions": distributions(),
+                "harness": self._digest([harness / part for part in MEASURING]),
             }
         )
 
     def of(self, cell: Cell) -> str:
         """The key of a cell: 16 hexadecimal digits."""
         sources = sorted({self._source(place) for place in self._places(cell)})
-        return digest([cell.identity, sources, self._common])
+        return digest([cell.identity, sources, self._common, _accelerator(cell.device)])
+
+    def check_unchanged(self) -> None:
+        """Raises `UserError` when a source is not what it was: new numbers must not go under old keys."""
+        for path, known in self._files.items():
+            if _stamp(path) != known:
+                raise UserError(
+                    f"{path}: has changed while the suite was running; what was measured before is kept, run it again"
+                )
 
     def _places(self, cell: Cell) -> Iterator[str]:
-        """Packages and files that define the cell's components, the task included."""
+        """Packages and files that define the cell's components and their base classes, the task included."""
         task = self._host.problems.get(cell.problem.name).task
         components = [("task", task), ("problem", cell.problem.name), ("estimator", cell.estimator.name)]
         for parameters in (cell.problem.parameters, cell.estimator.parameters):
@@ -54,28 +66,58 @@ class Keys:
         for kind, name in components:
             registry = self._host.registries[kind]
             plugin = registry.origin(name)
-            if plugin.distribution:
-                yield plugin.origin.partition(".")[0].partition(":")[0]
-            else:
-                yield plugin.origin
-            yield registry.get(name).target.partition(":")[0].partition(".")[0]
+            yield _top(plugin.origin) if plugin.distribution else plugin.origin
+            yield _top(registry.get(name).target)
+            yield from _packages_of_bases(registry.get(name).load())
 
     def _source(self, place: str) -> str:
         """Digest of a package's source, or of a plugin's file."""
         if place not in self._sources:
-            self._sources[place] = source_digest(_paths(place))
+            self._sources[place] = self._digest(_paths(place))
         return self._sources[place]
 
+    def _digest(self, paths: list[Path]) -> str:
+        self._files |= {file: _stamp(file) for path in paths for file in source_files(path)}
+        return source_digest(paths)
 
-def source_digest(paths: list[Path]) -> str:
-    """Digest of the content of files, and of all sources in folders, with their names."""
+
+def source_digest(paths: Iterable[Path]) -> str:
+    """Digest of the content of files, and of all files in folders, with their names."""
     found = hashlib.sha256()
     for path in paths:
-        files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.suffix in SOURCES)
-        for file in files:
+        for file in source_files(path):
             found.update(f"{file.relative_to(path)}\0".encode())
             found.update(hashlib.sha256(file.read_bytes()).digest())
     return found.hexdigest()[:16]
+
+
+def source_files(path: Path) -> list[Path]:
+    """The file, or all in the folder but hidden ones and compiled Python. Data count: numbers may depend on them."""
+    if path.is_file():
+        return [path]
+    found = []
+    for file in sorted(path.rglob("*")):
+        parts = file.relative_to(path).parts
+        skipped = any(part.startswith(".") or part.endswith(COMPILED) for part in parts)
+        if not skipped and file.is_file():
+            found.append(file)
+    return found
+
+
+def distributions() -> list[str]:
+    """Name and version of every installed distribution, wherever the user happens to stand."""
+    here = {"", os.getcwd()}
+    places = [place for place in sys.path if place not in here]
+    return sorted({f"{one.name}=={one.version}" for one in importlib.metadata.distributions(path=places)})
+
+
+def _accelerator(device: str) -> str:
+    """The kind of GPU, whose rounding is its own."""
+    if not device.startswith("cuda"):
+        return ""
+    import torch
+
+    return torch.cuda.get_device_name(device) if torch.cuda.is_available() else "none"
 
 
 def _densities(parameters: Mapping[str, Any]) -> Iterator[str]:
@@ -85,8 +127,29 @@ def _densities(parameters: Mapping[str, Any]) -> Iterator[str]:
             yield from _densities(value)
 
 
+def _top(name: str) -> str:
+    """The package of `package.module:Name`."""
+    return name.partition(":")[0].partition(".")[0]
+
+
+def _packages_of_bases(target: object) -> Iterator[str]:
+    """Packages of a class's bases, but for Python, torch and the harness, which the key knows already."""
+    for base in target.__mro__ if isinstance(target, type) else ():
+        package = _top(base.__module__)
+        if package not in sys.stdlib_module_names and package not in ("builtins", "estibench", "torch"):
+            yield package
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
+
+
 def _paths(place: str) -> list[Path]:
-    """Where a package, a module or a plugin's file lies. A file plugin's own module has no other source."""
+    """Where a package, a module or a plugin's file lies."""
     if place.endswith(".py"):
         return [Path(place)]
     try:

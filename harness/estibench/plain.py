@@ -6,9 +6,11 @@ import json
 import math
 from typing import Any
 
+_FLOAT = "__float__"
+
 
 def to_json(data: Any) -> str:
-    """`data` on one line; floats that JSON lacks are written as {"float": "nan"}."""
+    """`data` on one line; floats that JSON lacks are written as {"__float__": "nan"}."""
     return json.dumps(_encode(data), allow_nan=False, separators=(",", ":"))
 
 
@@ -35,8 +37,10 @@ def printable(data: Any) -> Any:
 
 
 def _encode(value: Any) -> Any:
+    if not isinstance(value, (str, int, float, dict, list, tuple)) and hasattr(value, "item"):
+        value = value.item()  # a number of numpy or torch
     if isinstance(value, float) and not math.isfinite(value):
-        return {"float": str(value)}
+        return {_FLOAT: str(value)}
     if isinstance(value, dict):
         return {key: _encode(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -46,7 +50,7 @@ def _encode(value: Any) -> Any:
 
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
-        if value.keys() == {"float"} and isinstance(value["float"], str):
-            return float(value["float"])
+        if value.keys() == {_FLOAT} and value[_FLOAT] in ("nan", "inf", "-inf"):
+            return float(value[_FLOAT])
         return {key: _decode(item) for key, item in value.items()}
     return [_decode(item) for item in value] if isinstance(value, list) else value

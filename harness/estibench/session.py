@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from estibench.provenance import describe_run
 from estibench.results.files import write_whole
 from estibench.results.lock import locked
 from estibench.results.plan_file import write_plan
-from estibench.results.run_directory import RUN_FILE, Results, read_about
+from estibench.results.run_directory import RUN_FILE, Results, read_about, set_aside
 from estibench.results.store import Store
 from estibench.suite import Plan, Work, read_suite
 from estibench.suite.lookup import find_suite
@@ -63,9 +64,12 @@ def run(
     with opened(
         host, plan, place_of(plan, directory), make_engine(host, engine, options or {}), fresh, retry
     ) as session:
-        for _ in session.execute():
+        for _ in session.execute(warnings.warn):
             pass
-        return session.finish()[0]
+        results, _, complaints = session.finish()
+        for line in complaints:
+            warnings.warn(line, stacklevel=2)
+        return results
 
 
 def place_of(plan: Plan, directory: str | Path | None) -> Path:
@@ -102,7 +106,7 @@ def opened(
     """
     claim_directory(directory, plan.name)
     with locked(directory):
-        old = Store(directory).set_aside() if fresh else None
+        old = set_aside(directory) if fresh else None
         book = Book(host, plan, directory, retry)
         history = _history(directory)
         about = describe_run(plan, host) | {"history": history}
@@ -139,7 +143,7 @@ class Session:
 
     Attributes:
         works: what is left to do.
-        old: the store that was set aside for a fresh start.
+        old: the folder in which what was measured before is set aside, for a fresh start.
     """
 
     host: Host
@@ -150,6 +154,14 @@ class Session:
     works: tuple[Work, ...]
     old: Path | None
 
+    @property
+    def pending(self) -> int:
+        """Cells of which something is left to measure, their times included."""
+        return sum(
+            len(work.missing) if not {*work.missing, *work.known} - {*work.timed} else len(work.missing + work.known)
+            for work in self.works
+        )
+
     def notes(self) -> list[str]:
         """What a user should know before it begins: what is kept, what is measured again and why."""
         kept, cells = self.book.kept, self.plan.cells
@@ -159,11 +171,14 @@ class Session:
         if self.book.damaged:
             where = ", ".join(map(str, self.book.damaged[:5])) + (", …" if len(self.book.damaged) > 5 else "")
             what = f"{len(self.book.damaged)} damaged record(s), line {where}"
-            lines.append(f"{Store(self.directory).path}: {what}; what they held is measured again")
+            lines.append(f"{Store(self.directory).path}: {what}, are ignored; what they held is measured again")
         if kept:
             left = cells - kept
             verb = "left to measure" if left else "left to measure (--fresh measures all anew)"
             lines.append(f"{self.directory}: {kept} of {cells} cells are kept, {left} {verb}")
+        untimed = sum(not work.missing for work in self.works)
+        if untimed:
+            lines.append(f"{untimed} block(s) are left to time")
         again = self.book.timed_before(self.works)
         if again:
             lines.append(

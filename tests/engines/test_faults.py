@@ -25,6 +25,13 @@ FAULTS = {
     "wrongshape": ("failed", "the estimate has shape"),
     "wrongdtype": ("failed", "the estimate has dtype torch.int64"),
     "globalrandomness": ("failed", "draws from the global generator of torch, not from the one it is given"),
+    "drawsglobally": ("failed", "draws from the global generator of numpy, not from the one it is given"),
+    "changesdtype": ("failed", "changes torch's default dtype"),
+    "leavesamess": ("failed", "ValueError: not UTF-8: "),
+    "crasheswhenbuilt": ("crashed", "the process ended by itself, with exit code 9"),
+    "forksandexits": ("crashed", "the process ended by itself, with exit code 6"),
+    "realtimesignal": ("crashed", "killed by signal 40|killed by SIGRTMIN"),
+    "floods": ("crashed", "first call printed more than 64 MiB"),
     "crasheswhentimed": ("crashed", "while timed: the process ended by itself, with exit code 4"),
     "hangswhentimed": ("timeout", "while timed: timing took more than 2 s"),
 }

@@ -1,5 +1,6 @@
 """What is stored is used again, and only what has changed is measured anew. In this process, by the serial engine."""
 
+import dataclasses
 import importlib.metadata
 import os
 import shutil
@@ -67,7 +68,8 @@ def test_nothing_is_measured_twice(run):
     assert run.drawn == 0
     run(fresh=True)
     assert run.drawn > 0
-    assert len(list(run.directory.glob("cells.*.jsonl"))) == 1, "set aside, not deleted"
+    assert (run.directory / "earlier-1" / "cells.jsonl").exists(), "set aside, not deleted"
+    assert len(list((run.directory / "earlier-1" / "draws").iterdir())) == 2
 
 
 @pytest.mark.parametrize(
@@ -143,10 +145,44 @@ def test_any_module_of_a_package_counts(plugin, tmp_path, monkeypatch):
     (package / "inner").mkdir(parents=True)
     (package / "inner" / "helper.py").write_text("a = 1\n")
     before = source_digest([package])
-    (package / "notes.txt").write_text("not source")
+    (package / "__pycache__").mkdir()
+    (package / "__pycache__" / "helper.pyc").write_text("compiled")
+    (package / ".#helper.py").symlink_to("nowhere")
+    (package / "folder.py").mkdir()
     assert source_digest([package]) == before
     (package / "inner" / "helper.py").write_text("a = 2\n")
-    assert source_digest([package]) != before
+    changed = source_digest([package])
+    (package / "weights.npz").write_bytes(b"data")
+    assert len({before, changed, source_digest([package])}) == 3
+
+
+def test_keys_do_not_depend_on_where_the_user_stands(tmp_path, monkeypatch):
+    from estibench.keys import distributions
+
+    before = distributions()
+    (tmp_path / "foo.egg-info").mkdir()
+    (tmp_path / "foo.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: foo\nVersion: 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    assert distributions() == before
+
+
+def test_a_plugin_that_changes_during_the_run_ends_it(run, plugin, monkeypatch):
+    from estibench.book import Book
+
+    run(estimators=COUNTS[:1])
+    take, taken = Book.take, []
+
+    def edit_then_take(self, found):
+        plugin.write_text(plugin.read_text() + "# a comment\n")
+        taken.append(found)
+        return take(self, found)
+
+    monkeypatch.setattr(Book, "take", edit_then_take)
+    with pytest.raises(estibench.UserError, match=r"faults.py: has changed while the suite was running"):
+        run()
+    assert len(taken) == 1
+    assert len(Store(run.directory).read()[0]) == 2, "accuracy and ratio of the first run"
 
 
 def test_a_changed_distribution_is_measured_anew(run, monkeypatch):
@@ -207,7 +243,7 @@ def test_notes_say_what_is_kept_what_is_damaged_and_what_is_timed_again(run, tmp
     plan = read_suite(suite, host)
     with opened(host, plan, run.directory, make_engine(host, "serial", {})) as session:
         damaged, kept, again = session.notes()
-        assert damaged.endswith("1 damaged record(s), line 7; what they held is measured again")
+        assert damaged.endswith("1 damaged record(s), line 7, are ignored; what they held is measured again")
         assert kept == f"{run.directory}: 2 of 3 cells are kept, 1 left to measure"
         assert again.startswith(
             "2 cells are timed again with their blocks: times compare only within one interleaved run"
@@ -266,6 +302,53 @@ def test_an_engine_that_leaves_cells_unmeasured_is_found_out(run, monkeypatch):
     with opened(host, plan, run.directory, make_engine(host, "serial", {})) as session:
         list(session.execute())
         assert session.finish()[2] == ["the engine has left 1 cells unmeasured; the same command goes on from here"]
+
+
+def test_times_against_another_baseline_are_not_shown(run):
+    run(timing="{rounds: 7}")
+    other = run(timing="{rounds: 0}", baseline="{name: counts, scale: 2}")
+    assert other["baseline"].tolist() == ["counts(scale=2)"] * 2
+    assert not [name for name in other if name.startswith("time_ratio")]
+    again = run(timing="{rounds: 7}", baseline="{name: counts, scale: 2}")
+    assert again.loc["counts(scale=2)", "time_ratio"] == 1
+
+
+def test_status_knows_what_is_out_of_date(run):
+    from click.testing import CliRunner
+
+    from estibench.cli import bench
+
+    def status(code):
+        done = CliRunner().invoke(bench, ["-p", str(run.plugin), "status", str(run.directory)])
+        assert done.exit_code == code, done.output
+        return done.output.splitlines()[1]
+
+    run.plugin = FAULTS
+    run(timing="{rounds: 7}")
+    assert status(0) == "2 cells: 2 done"
+    host = plugin_host.current()
+    serial = make_engine(host, "serial", {})
+    for keys, expected in (
+        ({"draws": "{min: 32, max: 100}"}, "2 cells: 2 missing"),
+        ({"timing": "{rounds: 9}"}, "2 cells: 2 not timed"),
+    ):
+        suite = run.write_suite(COUNTS, **{"precision": 1e-6, "baseline": "counts", "timing": "{rounds: 7}"} | keys)
+        with opened(host, read_suite(suite, host), run.directory, serial):
+            pass
+        assert status(1) == expected
+
+
+def test_a_cell_that_failed_meanwhile_does_not_keep_the_others_from_their_times(run):
+    """Its old times are of another interleaved run than theirs."""
+    first = run(timing="{rounds: 7}")
+    store = Store(run.directory)
+    record = next(one for one in store.read()[0] if one.part == "accuracy" and one.key == first["key"].iloc[1])
+    store.append(dataclasses.replace(record, row={"status": "failed", "reason": "made up"}))
+    three = [*COUNTS, "{name: counts, scale: 3}"]
+    for _ in range(2):
+        run(timing="{rounds: 7}", estimators=three)
+    records = [one for one in store.read()[0] if one.part == "time"]
+    assert len(records) == 2 + 2, "timed once more, not at every run"
 
 
 def test_a_device_that_was_missing_is_looked_for_again(run, monkeypatch):

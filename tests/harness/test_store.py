@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estibench import UserError
+from estibench.results.run_directory import set_aside
 from estibench.results.store import Record, Store, latest
 
 NUMBERS = st.floats() | st.integers() | st.booleans() | st.none()
@@ -76,12 +77,14 @@ def test_a_full_disk_is_one_clear_line_and_costs_nothing_else(store):
 
 
 def test_a_store_that_is_set_aside_is_kept(store):
-    assert store.set_aside() is None
+    place = store.path.parent
+    assert set_aside(place) is None
     for key in ("k1", "k2"):
         store.append(Record(key, "accuracy", {}))
-        store.set_aside()
-    assert not store.path.exists()
-    assert {path.name for path in store.path.parent.iterdir()} == {"cells.1.jsonl", "cells.2.jsonl"}
+        (place / "draws").mkdir()
+        set_aside(place)
+    assert [path.name for path in sorted(place.iterdir())] == ["earlier-1", "earlier-2"]
+    assert [path.name for path in sorted((place / "earlier-2").iterdir())] == ["cells.jsonl", "draws"]
 
 
 @settings(max_examples=200, deadline=None)

@@ -74,13 +74,12 @@ def run_command(
             if not quiet:
                 for line in session.notes():
                     click.echo(line, err=True)
-            with _progress(plan, session.book.kept, Console(stderr=True), quiet) as progress:
+            with _progress(plan, plan.cells - session.pending, Console(stderr=True), quiet) as progress:
                 for news in session.execute(warn):
                     progress.advance(news)
         except KeyboardInterrupt:
-            click.echo(
-                f"\nstopped; what was measured is kept in {directory}: the same command goes on from there", err=True
-            )
+            command = "the same command without --fresh" if fresh else "the same command"
+            click.echo(f"\nstopped; what was measured is kept in {directory}: {command} goes on from there", err=True)
             raise SystemExit(130) from None
         results, files, complaints = session.finish()
     for line in complaints:

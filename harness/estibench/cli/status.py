@@ -14,7 +14,7 @@ from estibench.plain import printable
 
 if TYPE_CHECKING:
     from estibench.results.plan_file import PlannedCell
-    from estibench.results.store import Record
+    from estibench.results.run_directory import Known
 
 MOST_LINES = 20
 
@@ -29,15 +29,15 @@ def status_command(run: Path, cells: bool) -> None:
     """
     from estibench.results.lock import is_locked
     from estibench.results.plan_file import read_plan
-    from estibench.results.run_directory import read_about
+    from estibench.results.run_directory import Known, read_about
     from estibench.results.store import Store, latest
 
     folder = Path("results/runs") / run
     directory = folder if not run.exists() and folder.is_dir() else run
     about = read_about(directory)
     records, damaged = Store(directory).read()
-    known = latest(records)
     planned = read_plan(directory) or []
+    known = Known(latest(records), planned)
     found = [(cell, *_state(cell, known)) for cell in planned]
     states = Counter(state for _, state, _ in found)
     where = f" on {about['host']}, process {about['process']}" if is_locked(directory) else ""
@@ -56,17 +56,16 @@ def status_command(run: Path, cells: bool) -> None:
     raise SystemExit(int(bool(open_cells)))
 
 
-def _state(cell: PlannedCell, records: dict[tuple[str, str], Record]) -> tuple[str, str]:
+def _state(cell: PlannedCell, known: Known) -> tuple[str, str]:
     """done, missing, not timed, or the status of a cell that is not ok; and the reason."""
-    accuracy, time = records.get((cell.key, "accuracy")), records.get((cell.key, "time"))
-    if accuracy is None:
+    row, time = known.row(cell), known.time(cell)
+    if row is None:
         return "missing", ""
-    status = accuracy.row["status"]
-    if status != "ok":
-        return str(status).replace("_", " "), str(accuracy.row["reason"])
-    if time is None:
-        return ("not timed", "") if cell.timed else ("done", "")
-    return str(time.row.get("status", "done")).replace("_", " "), str(time.row.get("reason", ""))
+    if not known.is_current(cell):
+        return "missing", "measured under other settings"
+    if row["status"] == "ok":
+        return ("not timed", "") if cell.timing and time is None else ("done", "")
+    return str(row["status"]).replace("_", " "), str(row["reason"])
 
 
 def _lines(cells: list[tuple[Any, str, str]]) -> Iterator[tuple[str, ...]]:

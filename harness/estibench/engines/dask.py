@@ -6,9 +6,11 @@ import importlib.util
 import itertools
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from estibench import host as plugin_host
@@ -49,7 +51,7 @@ class DaskEngine(Engine):
         if importlib.util.find_spec("distributed") is None:
             raise UserError("the engine 'dask' needs dask.distributed: pip install 'estibench[dask]'")
         with _client(self.scheduler, self.jobs) as client, _registered(client, context.plugins) as name:
-            cluster = _Cluster(client, name, settings)
+            cluster = _Cluster(client, name, settings, context.logs)
             if settings.rounds and not cluster.can_time:
                 raise UserError(
                     "no worker of the cluster offers the resource 'timing': start one worker per host with "
@@ -81,11 +83,13 @@ class _Cluster:
 
     Attributes:
         plugin: name of the worker plugin that holds the supervised processes.
+        logs: folder for what estimators print, by host.
     """
 
     client: Client
     plugin: str
     settings: Settings
+    logs: Path
 
     @property
     def can_time(self) -> bool:
@@ -114,7 +118,7 @@ class _Cluster:
             while sent:
                 future = next(done)
                 work = sent.pop(future)
-                yield from _results(future, work, timing)
+                yield from _results(future, work, timing, self.logs)
                 future.release()
                 send()
         finally:
@@ -136,7 +140,7 @@ class _Cluster:
         )
 
 
-def _results(future: Future[Any], work: Work, timing: bool) -> Iterator[Measurement]:
+def _results(future: Future[Any], work: Work, timing: bool, logs: Path) -> Iterator[Measurement]:
     """What a task has found, or the rows of cells whose workers were lost."""
     from distributed import KilledWorker
 
@@ -145,7 +149,11 @@ def _results(future: Future[Any], work: Work, timing: bool) -> Iterator[Measurem
     error = future.exception()
     if error is None:
         for message in future.result():
-            yield messages.measurement_from_message(message, work.block)
+            header, text = messages.unpack(message)
+            if "log" in header:
+                _append_log(logs / header["log"], text)
+            else:
+                yield messages.measurement_from_message(message, work.block)
         return
     if isinstance(error, UserError):
         raise error
@@ -156,6 +164,12 @@ def _results(future: Future[Any], work: Work, timing: bool) -> Iterator[Measurem
     for cell in work.known if timing else work.missing:
         row = {"status": "crashed", "reason": f"while timed: {reason}" if timing else reason}
         yield Measurement(work.block, cell, "time" if timing else "accuracy", row)
+
+
+def _append_log(path: Path, text: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as log:
+        log.write(text)
 
 
 @contextmanager
@@ -201,7 +215,8 @@ def _registered(client: Client, plugins: tuple[str, ...]) -> Iterator[str]:
     from estibench.engines.dask_worker import Supervisors
 
     name = f"estibench-{uuid.uuid4().hex[:8]}"
-    client.register_plugin(Supervisors(name, plugins), name=name)
+    hosts = Counter(worker["host"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+    client.register_plugin(Supervisors(name, plugins, max(hosts.values(), default=1)), name=name)
     try:
         yield name
     finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shutil
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,17 +22,22 @@ from estibench.errors import UserError
 from estibench.keys import Keys
 from estibench.suite.plan import Block, Settings, Work
 
+LOG_MOST = 2**16  # bytes of the log that go home with a block
+
 
 class Supervisors(WorkerPlugin):
     """The supervised processes of one dask worker, kept from task to task.
 
     Args:
         plugins: options with which their hosts start.
+        neighbours: workers on one host, which share its memory.
     """
 
-    def __init__(self, name: str, plugins: tuple[str, ...]) -> None:
+    def __init__(self, name: str, plugins: tuple[str, ...], neighbours: int) -> None:
         self.name = name
         self._plugins = plugins
+        self._neighbours = neighbours
+        self._closed = False
         self._idle: list[Supervisor] = []
         self._keys: dict[Settings, Keys] = {}  # sources and distributions are read once
 
@@ -40,8 +47,9 @@ class Supervisors(WorkerPlugin):
 
     def teardown(self, worker: Any) -> None:
         """Called when the run or the worker ends."""
+        self._closed = True
         for supervisor in self._idle:
-            supervisor.stop()
+            _end(supervisor)
 
     def check_keys(self, block: Block, settings: Settings, wanted: dict[int, str]) -> None:
         """Raises `UserError` where this machine would not measure what the other end expects."""
@@ -55,16 +63,21 @@ class Supervisors(WorkerPlugin):
             )
 
     def measure(self, work: Work, settings: Settings) -> list[bytes]:
-        """Everything about some work, by an idle process or a new one: messages of measurements."""
+        """Everything about some work, by an idle process or a new one: messages of measurements, then of the log."""
         if self._idle and self._idle[-1].settings == settings:
             supervisor = self._idle.pop()
         else:
             context = Context(Path(tempfile.mkdtemp(prefix="estibench-")), self._plugins)
-            supervisor = Supervisor("worker", settings, context, memory_limit(settings, 1))
+            supervisor = Supervisor(platform.node(), settings, context, memory_limit(settings, self._neighbours))
+        supervisor.log.write_bytes(b"")
         try:
-            return [messages.measurement_to_message(found) for found in supervise([work], [supervisor])]
+            found = [messages.measurement_to_message(one) for one in supervise([work], [supervisor])]
+            return [*found, messages.pack({"log": supervisor.log.name}, supervisor.log.read_bytes()[-LOG_MOST:])]
         finally:
-            self._idle.append(supervisor)
+            if self._closed:
+                _end(supervisor)
+            else:
+                self._idle.append(supervisor)
 
 
 def measure_there(plugin: str, order: dict[str, Any], kept: dict[int, bytes], timing: bool) -> list[bytes]:
@@ -80,10 +93,15 @@ def measure_there(plugin: str, order: dict[str, Any], kept: dict[int, bytes], ti
     block, settings = messages.block_from_plain(order["block"]), messages.settings_from_plain(order["settings"])
     supervisors.check_keys(block, settings, order["keys"])
     timed = () if timing else tuple(range(len(block.cells)))
-    alone = FileLock(Path(tempfile.gettempdir(), "estibench-timing.lock")) if timing else nullcontext()
+    alone = FileLock(Path(tempfile.gettempdir(), f"estibench-timing-{os.getuid()}.lock")) if timing else nullcontext()
     with tempfile.TemporaryDirectory() as folder, alone:
         paths = {cell: Path(folder, str(cell)) for cell in kept}
         for cell, path in paths.items():
             path.write_bytes(kept[cell])
         work = Work(block, tuple(order["missing"]), tuple(order["known"]), timed, paths)
         return supervisors.measure(work, settings)
+
+
+def _end(supervisor: Supervisor) -> None:
+    supervisor.stop()
+    shutil.rmtree(supervisor.context.logs, ignore_errors=True)

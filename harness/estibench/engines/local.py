@@ -43,6 +43,8 @@ def supervise(works: Iterable[Work], workers: Sequence[Supervisor]) -> Iterator[
     while True:
         for worker in workers:
             if worker.job is None and (job := schedule.next(worker.name)) is not None:
+                if job.do == "times":
+                    _dismiss(workers, worker)
                 worker.start(job)
         busy = [worker for worker in workers if worker.job is not None]
         if not busy:
@@ -51,6 +53,13 @@ def supervise(works: Iterable[Work], workers: Sequence[Supervisor]) -> Iterator[
         wait([worker.connection for worker in busy if worker.connection], LOOK_AT_TIMING if timing else LOOK)
         for worker in busy:
             yield from _reports(worker, schedule)
+
+
+def _dismiss(workers: Sequence[Supervisor], timing: Supervisor) -> None:
+    """Leave the machine to the worker that times."""
+    for worker in workers:
+        if worker is not timing:
+            worker.stop()
 
 
 def _reports(worker: Supervisor, schedule: Schedule) -> Iterator[Measurement]:

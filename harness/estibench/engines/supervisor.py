@@ -9,10 +9,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import socketpair
+from typing import Any
 
 import psutil
 
@@ -25,6 +26,8 @@ from estibench.suite.plan import PROBLEM, Block, Measurement, Settings
 STARTING = "starting"  # the step before the first that a worker posts
 START_LIMIT = 120.0  # seconds in which it must have imported everything
 LOG_TAIL = 16_384  # bytes of its log that explain a worker's death
+LOG_LIMIT = 64 * 2**20  # bytes that a job may print
+HARMLESS = ("ok", "unsupported", "not_finite", "bad_problem")  # after other cells a worker is not reused
 MEMORY_SHARE = 0.8  # of the machine's memory, for all workers together, where a suite sets no limit
 
 
@@ -66,7 +69,11 @@ class Supervisor:
     connection: Connection | None = None
     _process: subprocess.Popen[bytes] | None = None
     _board: Board | None = None
-    _ready: bool = False
+    _ready: bool = False  # whether the worker has imported everything
+    _was_ready: bool = False  # whether any has, so that workers can start at all
+    _tainted: bool = False  # whether a failed cell may have left something behind in the process
+    _resident: int = 0  # bytes of the worker when it was ready
+    _order: dict[str, Any] = field(default_factory=dict)
     _log_start: int = 0
     _oom_kills: int = 0
 
@@ -77,19 +84,23 @@ class Supervisor:
 
     def start(self, job: Job) -> None:
         """Send a job to the worker."""
-        if self._process is None or self._process.poll() is not None or self._uses() > self.memory_limit // 2:
+        if self._process is None or self._process.poll() is not None or self._has_grown():
             self.stop()
             self._spawn()
-        assert self.connection is not None
         assert self._board is not None
         self.job = job
         self._log_start = self._write_log(f"{job.do} of {_described(job)}")
         self._oom_kills = _oom_kills()
         self._board.post(job.cells[0], STARTING)
-        order = {"do": job.do, "cells": list(job.cells), "block": messages.block_to_plain(job.block)}
-        order["settings"] = messages.settings_to_plain(self.settings)
-        with suppress(OSError):  # of a worker that has just died; `look` will find out
-            messages.send(self.connection, order, job.kept.read_bytes() if job.kept else b"")
+        self._order = {
+            "do": job.do,
+            "cells": list(job.cells),
+            "block": messages.block_to_plain(job.block),
+            "settings": messages.settings_to_plain(self.settings),
+            "kept": str(job.kept) if job.kept else None,
+        }
+        if self._ready:
+            self._send_order()
 
     def look(self) -> Iterator[Measurement | Death | None]:
         """What has come of the job since the last look. None: it is done; a `Death`: it never will be.
@@ -103,18 +114,27 @@ class Supervisor:
             while self.connection.poll():
                 header, _ = messages.unpack(message := self.connection.recv_bytes())
                 if "ready" in header:
-                    self._ready = True
+                    self._ready = self._was_ready = True
+                    self._resident = self._uses()
+                    self._send_order()
                 elif "done" in header:
                     self.job = None
+                    if self._tainted:
+                        self.stop()
                     yield None
                     return
                 else:
-                    yield messages.measurement_from_message(message, self.job.block)
+                    found = messages.measurement_from_message(message, self.job.block)
+                    self._tainted |= found.row.get("status", "ok") not in HARMLESS
+                    yield found
         except (EOFError, OSError):
             yield self._death(*self._how_it_died())
             return
         except (ValueError, KeyError, TypeError):  # memory that a plugin has overwritten, perhaps
             yield self._death("crashed", "the worker sent what is no message")
+            return
+        if self._process is not None and self._process.poll() is not None and not self.connection.poll():
+            yield self._death(*self._how_it_died())  # a child that it has forked may hold its connection open
             return
         beyond = self._beyond_limit()
         if beyond is not None:
@@ -153,7 +173,7 @@ class Supervisor:
         self.connection = Connection(ours.detach())
         self._board = Board(board)
         os.close(board)
-        self._ready = False
+        self._ready = self._tainted = False
         hello = {"plugins": list(self.context.plugins), "threads": self.settings.threads, "path": sys.path}
         with suppress(OSError):
             messages.send(self.connection, hello)
@@ -169,7 +189,8 @@ class Supervisor:
             return "crashed", f"the process ended by itself, with exit code {code}"
         if -code == signal.SIGKILL and _oom_kills() > self._oom_kills:
             return "out_of_memory", "killed by the system, which ran out of memory"
-        return "crashed", f"killed by {signal.Signals(-code).name}"
+        names = {one.value: one.name for one in signal.Signals}
+        return "crashed", f"killed by {names.get(-code, f'signal {-code}')}"
 
     def _beyond_limit(self) -> tuple[str, str] | None:
         """Status and reason of a worker that must be killed."""
@@ -183,21 +204,33 @@ class Supervisor:
         if (used := self._uses()) > self.memory_limit:
             most = self.memory_limit / 2**30
             return "out_of_memory", f"{notice.step} took {used / 2**30:.2f} GiB of memory, more than {most:.2f}"
+        if self.log.stat().st_size > self._log_start + LOG_LIMIT:
+            return "crashed", f"{notice.step} printed more than {LOG_LIMIT // 2**20} MiB"
         return None
 
     def _death(self, status: str, reason: str) -> Death:
         """Bury the worker."""
-        notice, job, ready = self._notice(), self.job, self._ready
+        notice, job = self._notice(), self.job
         self.stop()
         since = f", {time.monotonic() - notice.since:.1f} s after it began" if notice else ""
         self._write_log(f"{status}: {reason}{since}")
-        if not ready:
+        if not self._was_ready:
             raise UserError(f"a worker process does not start: {reason}; its log is {self.log}")
         assert job is not None
         cell, step = (notice.cell, notice.step) if notice else (job.cells[0], STARTING)
         if step == PROBLEM and not reason.startswith(PROBLEM):
             reason = f"{PROBLEM}: {reason}"
         return Death(cell, step, status, reason, self._log_tail())
+
+    def _send_order(self) -> None:
+        """To a worker that listens, so that a long order does not block."""
+        assert self.connection is not None
+        with suppress(OSError):  # of a worker that has just died; `look` will find out
+            messages.send(self.connection, self._order)
+
+    def _has_grown(self) -> bool:
+        """Whether an idle worker holds so much memory that the next cell might pay for it."""
+        return self._uses() - self._resident > (self.memory_limit - self._resident) // 2
 
     def _notice(self) -> Notice | None:
         return self._board.look() if self._board is not None else None
@@ -211,8 +244,10 @@ class Supervisor:
 
     def _write_log(self, line: str) -> int:
         """A heading in the log. Returns where the log goes on."""
-        with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        with self.log.open("ab") as log:
+            with suppress(OSError):  # on a full disk the store will say so
+                log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n".encode(errors="replace"))
+                log.flush()
             return log.tell()
 
     def _log_tail(self) -> str:

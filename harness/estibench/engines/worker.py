@@ -10,7 +10,9 @@ import faulthandler
 import os
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from estibench.engines import messages
@@ -36,10 +38,10 @@ def main(connection: Connection, board: Board, parent: int) -> None:
     worker = _Worker(connection, board)
     while True:
         try:
-            order, kept = messages.receive(connection)
+            order, _ = messages.receive(connection)
         except EOFError:
             return
-        worker.do(order, kept)
+        worker.do(order)
         messages.send(connection, {"done": True})
         sys.stdout.flush()
         sys.stderr.flush()
@@ -54,7 +56,7 @@ class _Worker:
         self._block: dict[str, Any] = {}
         self._bench: Any = None
 
-    def do(self, order: dict[str, Any], kept: bytes) -> None:
+    def do(self, order: dict[str, Any]) -> None:
         """One order: the accuracy of a cell, or the times of several."""
         from estibench.measure import Bench
 
@@ -64,6 +66,7 @@ class _Worker:
             settings = messages.settings_from_plain(order["settings"])
             self._bench = Bench(messages.block_from_plain(self._block), settings, self._board.post)
         if order["do"] == "accuracy":
+            kept = Path(order["kept"]).read_bytes() if order["kept"] else b""
             self._connection.send_bytes(messages.measurement_to_message(self._bench.accuracy(order["cells"][0], kept)))
         else:
             for found in self._bench.times(order["cells"]):
@@ -85,6 +88,9 @@ def _die_with(parent: int) -> None:
     if not sys.platform.startswith("linux"):
         return
     import ctypes
+
+    with suppress(OSError):  # when memory is short, let it be the worker and not its supervisor
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:  # it died before we could ask

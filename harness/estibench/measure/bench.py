@@ -10,20 +10,22 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from estibench import host as plugin_host
+from estibench.components import Component
 from estibench.contracts.estimator import Estimator
 from estibench.errors import Unsupported, UserError
 from estibench.measure.claims import confirmed, is_doubtful, rounding_tolerance
 from estibench.measure.device import generator, pinned, synchronise, why_unavailable
 from estibench.measure.draws import ContractError, Drawer, check_estimate
+from estibench.measure.globals import untouched
 from estibench.measure.kept import KeptDraws, pack, unpack
 from estibench.measure.metrics import Row, accuracy, claims, finiteness, squared_errors
-from estibench.measure.randomness import drawing_elsewhere
 from estibench.measure.sampling import take_again, take_sample
 from estibench.measure.seeds import chunk_seed
 from estibench.measure.timing import time_block
@@ -71,7 +73,10 @@ class Bench:
                 row = self._failed.row | {"host": platform.node()}
                 return Measurement(block, cell, "accuracy", row, traceback=self._failed.traceback)
             try:
-                row, draws = self._measure(cell, unpack(kept))
+                with untouched() as faults:
+                    row, draws = self._measure(cell, unpack(kept))
+                if faults:
+                    raise ContractError("; ".join(faults))
             except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
                 row = self._facts | _failure(error) | {"host": platform.node()}
                 return Measurement(block, cell, "accuracy", row, traceback=_traceback(error))
@@ -85,7 +90,7 @@ class Bench:
         self._prepare(cells[0])
         if self._failed is not None:
             return [Measurement(block, cell, "time", dict(self._failed.row)) for cell in cells]
-        calls = [self._call(block.estimators[cell].build(plugin_host.current())) for cell in cells]
+        calls = [_Single(block.estimators[cell], self._problem, self._stream()) for cell in cells]
         with pinned(settings.threads):
             for cell, call in zip(cells, calls, strict=True):
                 self._watch(cell, "first call")
@@ -131,25 +136,21 @@ class Bench:
         if row:
             self._failed = Measurement(self.block, cell, "accuracy", row, traceback=trace)
 
-    def _call(self, estimator: Estimator) -> _Single:
-        seed = chunk_seed(self.settings.seed, self.block.key, SINGLE_CALLS)
-        return _Single(estimator, self._problem, generator(self.block.device, seed))
+    def _stream(self) -> torch.Generator:
+        """The randomness of single calls, the same for every cell."""
+        return generator(self.block.device, chunk_seed(self.settings.seed, self.block.key, SINGLE_CALLS))
 
     def _measure(self, cell: int, kept: KeptDraws) -> tuple[Row, KeptDraws]:
         block, settings, problem = self.block, self.settings, self._problem
-        estimator = block.estimators[cell].build(plugin_host.current())
-        call = self._call(estimator)
+        self._watch(cell, "building")
+        call = _Single(block.estimators[cell], problem, self._stream())
+        estimator = call.estimator
         self._watch(cell, "first call")
         start = time.perf_counter()
-        with drawing_elsewhere() as elsewhere:
-            first = call()
+        first = call()
         synchronise(block.device)
         first_seconds = time.perf_counter() - start
         check_estimate(first, tuple(problem.truth.shape), problem)
-        if elsewhere:
-            raise ContractError(
-                f"draws from the global generator of {', '.join(elsewhere)}, not from the one it is given"
-            )
         self._watch(cell, "counting work")
         work = measure_work(call, block.device)
         at_once = max(1, settings.draw_memory // max(work.peak_bytes, 1))
@@ -196,11 +197,17 @@ class Bench:
 
 @dataclass(frozen=True)
 class _Single:
-    """One plain call of an estimator, as it is timed."""
+    """One plain call of an estimator, as it is timed. The estimator is built when it is first needed."""
 
-    estimator: Estimator
+    component: Component
     problem: Any
     stream: torch.Generator
+
+    @cached_property
+    def estimator(self) -> Estimator:
+        found = self.component.build(plugin_host.current())
+        assert isinstance(found, Estimator)
+        return found
 
     def __call__(self) -> Tensor:
         return self.estimator.estimate(self.problem, self.stream)

@@ -12,7 +12,10 @@ def write_whole(path: Path, data: bytes | str) -> None:
     """Write beside `path`, then rename. Raises `UserError` when that fails, on a full disk for example."""
     part = path.with_name(f"{path.name}.part")
     try:
-        part.write_bytes(data.encode() if isinstance(data, str) else data)
+        with part.open("wb") as file:
+            file.write(data.encode(errors="backslashreplace") if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)

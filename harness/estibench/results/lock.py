@@ -9,6 +9,7 @@ from pathlib import Path
 from estibench.errors import UserError
 
 FILE = "lock"
+PATIENCE = 0.5  # seconds, because `is_locked` holds it for an instant
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def locked(directory: Path) -> Iterator[None]:
 
     lock = FileLock(directory / FILE)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=PATIENCE)
     except Timeout:
         raise UserError(f"{directory}: another run is writing here; wait for it, or choose another directory") from None
     except OSError as error:
@@ -35,10 +36,14 @@ def locked(directory: Path) -> Iterator[None]:
 
 def is_locked(directory: Path) -> bool:
     """Whether a run is writing here now."""
+    from filelock import FileLock, Timeout
+
     if not (directory / FILE).exists():
         return False
     try:
-        with locked(directory):
+        with FileLock(directory / FILE, timeout=0):
             return False
-    except UserError:
+    except Timeout:
         return True
+    except OSError:  # a directory that may only be read
+        return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,25 @@ class PlannedCell:
 
     Attributes:
         identity: the columns that say which cell it is.
-        timed: whether it is to be timed if it can be measured.
+        block: name of its block, whose times must be of one interleaved run.
+        accuracy, timing: digests of the settings that its records must have; no timing, no times.
+        baseline: key of the cell that its times must be compared with.
     """
 
     key: str
     identity: Mapping[str, Any]
-    timed: bool
+    block: str
+    accuracy: str
+    timing: str
+    baseline: str
+
+
+FIELDS = tuple(field.name for field in fields(PlannedCell))
 
 
 def write_plan(directory: Path, cells: Sequence[PlannedCell]) -> None:
     """Replace the plan of a run."""
-    lines = (to_json({"key": cell.key, "timed": cell.timed, **cell.identity}) for cell in cells)
+    lines = (to_json({name: getattr(cell, name) for name in FIELDS}) for cell in cells)
     write_whole(directory / FILE, "".join(f"{line}\n" for line in lines))
 
 
@@ -44,10 +52,7 @@ def read_plan(directory: Path) -> list[PlannedCell] | None:
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror}") from error
     try:
-        cells = []
-        for line in lines:
-            identity = dict(from_json(line))
-            cells.append(PlannedCell(identity.pop("key"), identity, bool(identity.pop("timed"))))
+        cells = [PlannedCell(**from_json(line)) for line in lines]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: damaged; run the suite again into this directory: nothing is measured twice"

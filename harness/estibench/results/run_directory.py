@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ from estibench.errors import UserError
 from estibench.plain import printable
 from estibench.results.frame import to_frame
 from estibench.results.plan_file import PlannedCell, read_plan
+from estibench.results.store import FILE as STORE_FILE
 from estibench.results.store import Record, Store, latest
 
 if TYPE_CHECKING:
@@ -89,29 +91,68 @@ def read_about(directory: Path) -> dict[str, Any]:
 
 def assemble(planned: Sequence[PlannedCell], records: Mapping[tuple[str, str], Record]) -> Iterator[dict[str, Any]]:
     """The rows of the cells that have one, in the plan's order; their texts are safe to print."""
-    current = {record.sum for (_, part), record in records.items() if part == "accuracy"}
+    known = Known(records, planned)
     for cell in planned:
-        row = row_of(cell.key, records, current)
+        row = known.row(cell)
         if row is not None:
             yield printable({**cell.identity, **row, "key": cell.key})
 
 
-def row_of(key: str, records: Mapping[tuple[str, str], Record], current: set[str]) -> dict[str, Any] | None:
-    """What the records say of a cell: its accuracy, and the ratio and the times that belong to it.
+class Known:
+    """What records say of planned cells: which of them belong together and are up to date."""
 
-    Args:
-        current: digests of the accuracy records that count; a ratio that builds on others is out of date.
-    """
-    accuracy = records.get((key, "accuracy"))
-    if accuracy is None:
+    def __init__(self, records: Mapping[tuple[str, str], Record], planned: Sequence[PlannedCell]) -> None:
+        self._records = records
+        self._sums = {record.sum for (_, part), record in records.items() if part == "accuracy"}
+        runs: dict[str, Counter[str]] = defaultdict(Counter)
+        for cell in planned:
+            time = records.get((cell.key, "time"))
+            if time is not None and _is_time_of(cell, time):
+                runs[cell.block][time.after[0]] += 1
+        self._runs = {block: found.most_common(1)[0][0] for block, found in runs.items()}
+
+    def row(self, cell: PlannedCell) -> dict[str, Any] | None:
+        """Its accuracy, and the ratio and the times that belong to it; None where nothing is known."""
+        accuracy = self._records.get((cell.key, "accuracy"))
+        if accuracy is None:
+            return None
+        row = dict(accuracy.row)
+        if row["status"] != "ok":
+            return row
+        ratio, time = self._records.get((cell.key, "ratio")), self.time(cell)
+        if ratio is not None and ratio.after[:1] == (accuracy.sum,) and self._sums.issuperset(ratio.after):
+            row |= ratio.row
+        return row if time is None else row | time.row
+
+    def is_current(self, cell: PlannedCell) -> bool:
+        """Whether the accuracy is of the settings that the plan asks for."""
+        accuracy = self._records.get((cell.key, "accuracy"))
+        return accuracy is not None and accuracy.settings == cell.accuracy
+
+    def time(self, cell: PlannedCell) -> Record | None:
+        """The times, if they are of the block's one interleaved run and against its baseline."""
+        found = self._records.get((cell.key, "time"))
+        if found is None or not _is_time_of(cell, found) or found.after[0] != self._runs.get(cell.block):
+            return None
+        return found
+
+
+def _is_time_of(cell: PlannedCell, record: Record) -> bool:
+    return bool(cell.timing) and record.settings == cell.timing and record.after[1:] == (cell.baseline,)
+
+
+def set_aside(directory: Path) -> Path | None:
+    """Move what was measured into a folder of its own, so that a run begins anew. Returns the folder."""
+    old = [path for name in (STORE_FILE, "draws", "tracebacks") if (path := directory / name).exists()]
+    if not old:
         return None
-    row = dict(accuracy.row)
-    ratio, time = records.get((key, "ratio")), records.get((key, "time"))
-    if row["status"] != "ok":
-        return row
-    if ratio is not None and ratio.after[:1] == (accuracy.sum,) and current.issuperset(ratio.after):
-        row |= ratio.row
-    return row if time is None else row | time.row
+    number = 1
+    while (folder := directory / f"earlier-{number}").exists():
+        number += 1
+    folder.mkdir()
+    for path in old:
+        path.rename(folder / path.name)
+    return folder
 
 
 def load(directory: str | Path) -> pd.DataFrame:

@@ -88,15 +88,6 @@ class Store:
             raise UserError(f"{self.path}: cannot read: {error.strerror}") from error
         return records, damaged
 
-    def set_aside(self) -> Path | None:
-        """Rename the store, so that a new one begins. Returns the old one's new name."""
-        if not self.path.exists():
-            return None
-        number = 1
-        while (path := self.path.with_suffix(f".{number}.jsonl")).exists():
-            number += 1
-        return self.path.rename(path)
-
     def _ends_whole(self, size: int) -> bool:
         """Whether the last line is complete: a kill may have torn it."""
         if size == 0:

@@ -13,7 +13,7 @@ from estibench.host import Host
 from estibench.provenance import describe_run
 from estibench.results import Results
 from estibench.results.files import write_whole
-from estibench.results.run_directory import RUN_FILE
+from estibench.results.run_directory import RUN_FILE, set_aside
 from estibench.results.store import Record, Store
 from estibench.selftest import clock, repeat
 from estibench.selftest.lines import Line
@@ -55,8 +55,8 @@ def run(
     """
     about = describe_run(plan, host) | {"suite": NAME, "repetitions": size.repetitions, "comparisons": size.comparisons}
     write_whole(directory / RUN_FILE, json.dumps(about, indent=2) + "\n")
+    set_aside(directory)
     store = Store(directory)
-    store.set_aside()
     for line in _lines(plan, size, jobs, plugins, advance):
         row = line.row
         store.append(Record(row["key"], "accuracy", row))

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from estibench import Estimator, EstimatorEntry, ProblemEntry, Unbiased, hookimpl
@@ -191,6 +192,71 @@ class HangsWhenTimed(CrashesWhenTimed):
 
 
 @dataclass(frozen=True)
+class DrawsGlobally(Good):
+    """Draws from numpy's global generator, but only where it makes many estimates at once."""
+
+    def draws(self, problem, n, generator):
+        noise = torch.from_numpy(np.random.standard_normal((n, 1)))
+        return problem.truth.to(problem.torch_dtype) + noise.to(problem.torch_dtype)
+
+
+@dataclass(frozen=True)
+class ChangesDtype(Good):
+    """Leaves another default dtype behind."""
+
+    def estimate(self, problem, generator):
+        torch.set_default_dtype(torch.float64)
+        return super().estimate(problem, generator)
+
+
+@dataclass(frozen=True)
+class LeavesAMess(Good):
+    """Patches what everyone uses, then raises: whoever comes next in its process would get other numbers."""
+
+    def estimate(self, problem, generator):
+        plain = torch.randn
+        torch.randn = lambda *shape, **options: 3 * plain(*shape, **options)
+        raise ValueError("not UTF-8: \udcff")
+
+
+@dataclass(frozen=True)
+class CrashesWhenBuilt(Good):
+    """Ends the process when a worker builds it; the supervisor builds it too, to check its parameters."""
+
+    def __post_init__(self):
+        if "estibench.engines.worker" in " ".join(sys.orig_argv):
+            os._exit(9)
+
+
+@dataclass(frozen=True)
+class ForksAndExits(Good):
+    """Leaves a child behind that holds everything open."""
+
+    def estimate(self, problem, generator):
+        if os.fork() == 0:
+            time.sleep(20)
+            os._exit(0)
+        os._exit(6)
+
+
+@dataclass(frozen=True)
+class RealTimeSignal(Good):
+    """Is killed by a signal without a name."""
+
+    def estimate(self, problem, generator):
+        os.kill(os.getpid(), 40)
+
+
+@dataclass(frozen=True)
+class Floods(Good):
+    """Prints without end."""
+
+    def estimate(self, problem, generator):
+        while True:
+            os.write(1, b"x" * 2**20)
+
+
+@dataclass(frozen=True)
 class KillsTheWorker(Good):
     """Kills the process that supervises its own: on a cluster, the node is lost."""
 
@@ -249,6 +315,13 @@ ALL = [
     GlobalRandomness,
     CrashesWhenTimed,
     HangsWhenTimed,
+    DrawsGlobally,
+    ChangesDtype,
+    LeavesAMess,
+    CrashesWhenBuilt,
+    ForksAndExits,
+    RealTimeSignal,
+    Floods,
     KillsTheWorker,
     Counts,
 ]
