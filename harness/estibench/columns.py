@@ -57,6 +57,7 @@ MEASURED = {
     "work": "amount of the task's cost unit in one estimate",
     "front_work": "whether no other cell of the block is shown to be better by (mse, work)",
     "front_time": "whether no other cell of the block is shown to be better by (mse, time)",
+    "curve": "where the estimand is a curve: its axis, x, and for each x the mean error with its bounds low and high",
     "claims": "evidence for each claim, with its verdict",
     "scaling_claims": "claims about exponents, tested over the run on the curve's last cell",
     "claims_supported": "number of claims supported",
@@ -86,9 +87,13 @@ WITH_INTERVAL = {
     "mse_work": "mse × work: work-normalised error by counted cost",
 }
 
+NESTED = {"curve", "claims", "scaling_claims"}  # lists and mappings: for reading, not for a table or an axis
 COUNTED = {"work", "flops", "peak_bytes"}  # and every cost: counted in one pass, so free of noise
 # The errors by which estimators are ranked, without units.
 EFFICIENCIES = {"mse_work": "MSE × work", "mse_time": "MSE × time"}
+
+# What a plot of curves may run along: the problem's own axis, or the time that a run needs to get there.
+CURVE_AXES = ("step", "time")
 
 # Which way is better. The others are not compared.
 HIGHER_IS_BETTER = {"cosine"}
@@ -141,7 +146,7 @@ def parameter_columns(kind: str, parameters: Mapping[str, Any]) -> dict[str, Any
 def known_columns(parameters: Iterable[str]) -> set[str]:
     """Every column that a suite may name, given the `problem_…` and `estimator_…` columns of its components."""
     bounds = {f"{name}_{side}" for name in WITH_INTERVAL for side in ("low", "high")}
-    return {*IDENTITY, *MEASURED, *WITH_INTERVAL, *bounds, *parameters} - {"claims", "scaling_claims"}
+    return {*IDENTITY, *MEASURED, *WITH_INTERVAL, *bounds, *parameters} - NESTED
 
 
 def why_unknown(column: str, known: set[str]) -> str | None:

@@ -38,6 +38,15 @@ class Problem(Placed, ABC):
         """
 
     @property
+    def axis(self) -> tuple[str, tuple[float, ...]] | None:
+        """What the components of the truth run along, where they form a curve: a name, and a value for each.
+
+        `("step", (0.0, 10.0, 100.0))` for a training run that is measured at three checkpoints. A row then has the
+        column `curve`, and plots of kind `curves` draw it. Default: None, components are no curve.
+        """
+        return None
+
+    @property
     def magnitude(self) -> float:
         """Size of the terms that cancel or add up to the truth, in the truth's units.
 

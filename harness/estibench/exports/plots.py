@@ -18,6 +18,7 @@ from estibench.analysis.ranks import ranking
 from estibench.columns import EFFICIENCIES, label
 from estibench.exports.canvas import heading, label_axes, looks_of, style, svg_text
 from estibench.exports.comparison import blocks
+from estibench.exports.curves_plot import curves_of, draw_curves
 from estibench.exports.panels import panels_of, shows_fronts, small_multiples
 from estibench.exports.rank_plot import draw_ranks
 from estibench.exports.scaling_plot import draw_scaling
@@ -36,6 +37,7 @@ AXES = {
     "bias_variance": ("relative_std", "relative_bias"),
 }
 RANKED_BY = "mse_work"
+SCALED = " A run's time is measured as a whole, and spread evenly over its steps."
 PARETO = (
     " Grey steps: the Pareto front, the least error that so much buys. Cells behind it by no more than noise count to "
     "it as well: the column {column}."
@@ -58,6 +60,10 @@ CAPTIONS = {
         "Above the dashed diagonal the bias is the larger part of the error, and more draws will not help."
     )
     + ROUNDING,
+    "curves": (
+        "Mean error along a run, one panel per problem, one line per estimator; bands are {level:g} % confidence "
+        "intervals over independent runs.{time}"
+    ),
     "ranks": (
         "Each estimator's mean rank, 1 at best. A bar joins estimators that are not told apart at {level:g} %: their "
         "mean ranks differ by less than the critical difference CD, the length of the ruler (Nemenyi), or Friedman's "
@@ -108,7 +114,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     """The figures that the suite asks for and that have something to draw, each with a name of its own."""
     taken: Counter[str] = Counter()
     for plot in results.about.get("plots") or []:
-        found = _rank_pictures if plot["kind"] == "ranks" else _log_pictures
+        found = {"ranks": _rank_pictures, "curves": _curve_pictures}.get(plot["kind"], _log_pictures)
         for picture in found(results, plot):
             name = re.sub(r"[^\w-]+", "-", picture.name)
             taken[name] += 1
@@ -159,6 +165,20 @@ def _rank_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
             caption += f" Left out, for they were not measured in every block: {'; '.join(found.left_out)}."
         draw = partial(draw_ranks, found, looks, families, EFFICIENCIES[column])
         yield Picture(name, title, caption, partial(_finished, draw, title))
+
+
+def _curve_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
+    """Mean errors along runs, one figure for each device and dtype."""
+    looks, x = looks_of(results.frame), plot.get("x") or "step"
+    parts = list(blocks(results.frame))
+    for device, dtype, cells in parts:
+        panels = curves_of(_wanted(cells, plot.get("problems")), x)
+        if not panels:
+            continue
+        name, title = _words(plot, [device, dtype] if len(parts) > 1 else [])
+        caption = CAPTIONS["curves"].format(level=100 * results.confidence, time=SCALED if x == "time" else "")
+        axes = next(iter(panels.values()))[0].axis, "mean error"
+        yield Picture(name, title, caption, partial(_finished, partial(draw_curves, panels, looks), title, axes))
 
 
 def _words(plot: dict[str, Any], part: Sequence[str]) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from estibench.contracts.estimator import Estimator
 from estibench.measure import statistics
 from estibench.measure.claims import gather_evidence, rounding_tolerance, scaling_claims
+from estibench.measure.curve import curve
 from estibench.measure.intervals import Interval, clustered_proportion_interval, proportion_interval
 from estibench.measure.means import ratio_of_means
 from estibench.measure.sampling import Sample
@@ -60,6 +61,7 @@ def accuracy(sample: Sample, problem: Any, settings: Settings) -> Row:
         found["coverage"] = clustered_proportion_interval(covered, m.components, confidence)
     return {
         **columns(found),
+        **({} if problem.axis is None else {"curve": curve(m.errors, problem.axis, confidence)}),
         "largest_share": float(m.squared_errors.max() / m.squared_errors.sum()) if mse.value > 0 else 0.0,
     }
 

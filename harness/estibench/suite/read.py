@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from estibench.columns import EFFICIENCIES, known_columns, parameter_columns, why_unknown
+from estibench.columns import CURVE_AXES, EFFICIENCIES, known_columns, parameter_columns, why_unknown
 from estibench.components import Component, Parameter, ParameterError, canonical, check_value, make, parameters_of
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
@@ -228,8 +228,8 @@ class _Reader:
                 for key in keys:
                     column = getattr(entry, key)
                     message = None if column is None else why_unknown(column, known)
-                    if section == "plots" and entry.kind == "ranks" and column is not None:
-                        message = _why_not_ranked(key, column)
+                    if section == "plots" and entry.kind in _OWN_AXES and column is not None:
+                        message = _OWN_AXES[entry.kind](key, column)
                     if message:
                         self.complain((section, index, key), message)
 
@@ -290,6 +290,18 @@ def _why_not_ranked(key: str, column: str) -> str | None:
     if column in EFFICIENCIES:
         return None
     return f"ranks are by {' or '.join(EFFICIENCIES)}, got {column!r}{did_you_mean(column, EFFICIENCIES)}"
+
+
+def _why_not_along(key: str, column: str) -> str | None:
+    """What is wrong with an axis of a plot of curves, or None."""
+    if key == "y":
+        return "a plot of curves has no choice of y: it shows the mean error"
+    if column in CURVE_AXES:
+        return None
+    return f"curves run along {' or '.join(CURVE_AXES)}, got {column!r}{did_you_mean(column, CURVE_AXES)}"
+
+
+_OWN_AXES = {"ranks": _why_not_ranked, "curves": _why_not_along}  # kinds of plots whose axes are no free columns
 
 
 def _fits(component: Component, wanted: Mapping[str, Any]) -> bool:

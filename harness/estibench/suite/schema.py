@@ -52,9 +52,12 @@ class Table(_Strict):
 
 
 class Plot(_Strict):
-    """A figure. `x` and `y` are columns; each kind has its own defaults. Ranks have no x, and two choices of y."""
+    """A figure. `x` and `y` are columns; each kind has its own defaults.
 
-    kind: Literal["error_cost", "scaling", "bias_variance", "ranks"]
+    Ranks have no x, and two choices of y. Curves have no y, and run along the problem's axis ("step") or "time".
+    """
+
+    kind: Literal["error_cost", "scaling", "bias_variance", "ranks", "curves"]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     x: str | None = None
     y: str | None = None
