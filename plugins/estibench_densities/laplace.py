@@ -9,11 +9,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from estibench import LaplacianDensity, PositiveFloat
+from estibench import Density, LaplacianDensity, NoisedDensity, PositiveFloat
+from estibench_densities.skewed import NoisedLaplace
 
 
 @dataclass(frozen=True, kw_only=True)
-class Laplace(LaplacianDensity):
+class Laplace(LaplacianDensity, NoisedDensity):
     """Independent coordinates of density exp(−|x_i|/b)/2b, normalised:
 
         log p = −‖x‖₁/b − m log 2b,   ∇ log p = −sign(x)/b,   Δ log p = 0 almost everywhere,   m = dim.
@@ -32,6 +33,8 @@ class Laplace(LaplacianDensity):
 
     citation: ClassVar[str] = "Hyvärinen 2005, Estimation of non-normalized statistical models by score matching"
 
+    smooth: ClassVar[bool] = False
+
     def log_prob(self, x: Tensor) -> Tensor:
         return -x.abs().sum(-1) / self.b - self.dim * math.log(2 * self.b)
 
@@ -45,3 +48,18 @@ class Laplace(LaplacianDensity):
         """By the inverse distribution function: u uniform on (−½, ½), x = −b sign(u) log(1 − 2|u|)."""
         u = torch.rand(n, self.dim, generator=generator, dtype=torch.float64) - 0.5
         return -self.b * u.sign() * torch.log1p(-2 * u.abs())
+
+    def noised(self, sigma: float) -> Density:
+        return NoisedLaplace(dim=self.dim, b=self.b, sigma=sigma).at(self.device, self.dtype)
+
+    @property
+    def modes(self) -> Tensor:
+        return torch.zeros(1, self.dim, dtype=torch.float64)
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.zeros(self.dim, dtype=torch.float64)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        return 2 * self.b**2 * torch.eye(self.dim, dtype=torch.float64)
