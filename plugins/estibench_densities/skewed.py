@@ -77,8 +77,8 @@ class ExponentiallyModifiedGaussian(LaplacianDensity):
 @dataclass(frozen=True, kw_only=True)
 class NoisedLaplace(LaplacianDensity):
     """Independent coordinates t + σε, t Laplace of scale b, ε normal; normalised. Each is half an exponentially
-    modified Gaussian and half its mirror image, p = ½(p₊ + p₋), with slopes l± = ±(h(z±)/σ − 1/b), z± = ±x/σ − σ/b, h = φ/Φ,
-    and r± ∝ p±
+    modified Gaussian and half its mirror image, p = ½(p₊ + p₋). With slopes l± = ±(h(z±)/σ − 1/b),
+    z± = ±x/σ − σ/b, h = φ/Φ and r± ∝ p±
 
         ∇ log p = r₊l₊ + r₋l₋,
         Δ log p = Σ_i [r₊r₋(l₊ − l₋)² − Σ± r± h(z±)(z± + h(z±))/σ²]_i.
