@@ -34,7 +34,7 @@ class Exponential(LaplacianDensity, NoisedDensity):
     rate: PositiveFloat = 1.0
 
     citation: ClassVar[str] = "Hyvärinen 2007, Some extensions of score matching, section 2 (non-negative data)"
-    smooth: ClassVar[bool] = False
+    integrates_by_parts: ClassVar[bool] = False
 
     def log_prob(self, x: Tensor) -> Tensor:
         inside = self.dim * math.log(self.rate) - self.rate * x.sum(-1)

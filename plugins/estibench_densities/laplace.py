@@ -19,11 +19,11 @@ class Laplace(LaplacianDensity, NoisedDensity):
 
         log p = −‖x‖₁/b − m log 2b,   ∇ log p = −sign(x)/b,   Δ log p = 0 almost everywhere,   m = dim.
 
-    Implicit score matching fails here, and a benchmark should show it. Its identity E‖s‖² = −E[Δ log p]
-    integrates by parts and needs a score that is weakly differentiable; this one jumps by −2/b wherever a
-    coordinate is 0. As a distribution the Laplacian is −(2/b) Σ_i δ(x_i), whose expectation −m/b² balances
-    E‖s‖² = m/b². The pointwise Laplacian, which automatic differentiation and every estimator of a trace
-    see, is 0.
+    The identity E‖s‖² = −E[Δ log p] fails here: it integrates by parts and needs a score that is weakly
+    differentiable; this one jumps by −2/b wherever a coordinate is 0. As a distribution the Laplacian is
+    −(2/b) Σ_i δ(x_i), whose expectation −m/b² balances E‖s‖² = m/b². The pointwise Laplacian, which automatic
+    differentiation and every estimator of a trace see, is 0. With a smooth field f in place of s the identity
+    holds: smooth models can be fitted to these data by implicit score matching, models with kinks cannot.
 
     Parameters:
         b: scale; a coordinate's standard deviation is b√2.
@@ -32,8 +32,6 @@ class Laplace(LaplacianDensity, NoisedDensity):
     b: PositiveFloat = 1.0
 
     citation: ClassVar[str] = "Hyvärinen 2005, Estimation of non-normalized statistical models by score matching"
-
-    smooth: ClassVar[bool] = False
 
     def log_prob(self, x: Tensor) -> Tensor:
         return -x.abs().sum(-1) / self.b - self.dim * math.log(2 * self.b)

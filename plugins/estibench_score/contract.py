@@ -147,8 +147,8 @@ def on_gradients(condition: Callable[[Any, Any], bool] | None = None) -> Callabl
 
 
 def integrates_by_parts(problem: ScoreProblem, estimator: ScoreEstimator) -> bool:
-    """Whether E[tr ∇s] = −E[sᵀ∇log p] for the law of the data: it has neither jumps nor kinks."""
-    return problem.density.smooth or bool(problem.smoothing)
+    """Whether E[tr ∇s] = −E[sᵀ∇log p] for the law of the data: it has no edge."""
+    return problem.density.integrates_by_parts or bool(problem.smoothing)
 
 
 def same_levels(problem: ScoreProblem, levels: tuple[float, ...]) -> bool:

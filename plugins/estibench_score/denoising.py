@@ -23,11 +23,12 @@ class Denoising(ScoreEstimator):
 
     Parameters:
         sigma: σ, in the units of x.
-        reduction: `control_variate` subtracts s(x)ᵀε/σ and its fellow ½‖ε‖²/σ² − ½m/σ², both of mean zero: the variance
-            stays bounded as σ → 0. `antithetic` averages over ε and −ε: bounded too, and in the limit sliced score
-            matching with normal directions.
+        reduction: `control_variate` subtracts s(x)ᵀε/σ, of mean zero, and ½‖ε‖²/σ², which no parameter touches: the
+            variance stays bounded as σ → 0. `antithetic` averages over ε and −ε: bounded too, and in the limit sliced
+            score matching with normal directions.
 
-    Cost: 1 evaluation; with a reduction 2. Normalisation: J up to a constant.
+    Cost: 1 evaluation; with a reduction 2. Normalisation: J + ½m/σ² up to implicit score matching's constant; with the
+    control variate J up to that constant.
     """
 
     sigma: PositiveFloat = 0.1
@@ -67,5 +68,5 @@ class Denoising(ScoreEstimator):
             plus, minus = s.several([x + step, x - step])
             return 0.25 * ((plus + target).square() + (minus - target).square()).sum(-1).mean()
         noised, clean = s.several([x + step, x])
-        control = (clean * target).sum(-1) + 0.5 * (target.square().sum(-1) - x.shape[-1] / self.sigma**2)
+        control = (clean * target).sum(-1) + 0.5 * target.square().sum(-1)
         return (0.5 * (noised + target).square().sum(-1) - control).mean()

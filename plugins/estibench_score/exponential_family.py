@@ -56,7 +56,7 @@ def _normal_equations(density: Density, sigma: float) -> tuple[Tensor, Tensor] |
             return None
         density = density.noised(sigma)
     M = density.coordinate_moments(6)
-    if M is None or not density.smooth:
+    if M is None or not density.integrates_by_parts:
         return None
     powers, signs = (0, 1, 3), (1.0, -1.0, -1.0)  # ∇T = (1, −x, −x³)
     A = torch.stack(

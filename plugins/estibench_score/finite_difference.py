@@ -17,8 +17,8 @@ from estibench_score.score_field import ScoreField
 class FiniteDifference(ScoreEstimator):
     """J = mean of vᵀ(s₊ − s₋)/2ε + ½‖(s₊ + s₋)/2‖² over points and k directions v, s± = s(x ± εv).
 
-    Both terms are those of variance-reduced slicing up to O(ε²), and exact for an affine s. In float32 the difference
-    loses digits: its rounding noise is about 10⁻⁷‖s‖√m/ε.
+    Both terms are those of variance-reduced slicing up to O(ε²), and exact for an affine s. Rounding adds a relative
+    error of about 10⁻⁷/ε in float32.
 
     Parameters:
         step: ε, in the units of x.

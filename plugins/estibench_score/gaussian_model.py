@@ -47,7 +47,7 @@ class GaussianModel(ScoreModel):
 
     def exact_gradient(self, theta: Tensor, density: Density, sigma: float) -> Tensor | None:
         mean, covariance = density.mean, density.covariance_matrix
-        if mean is None or covariance is None or not (density.smooth or sigma > 0):
+        if mean is None or covariance is None or not (density.integrates_by_parts or sigma > 0):
             return None
         P, centre = self.precision_and_mean(theta)
         delta = mean - centre
@@ -58,6 +58,6 @@ class GaussianModel(ScoreModel):
     def optimum(self, density: Density) -> Tensor | None:
         """P = (Cov x)⁻¹ and μ = E x, whatever the density."""
         mean, covariance = density.mean, density.covariance_matrix
-        if mean is None or covariance is None or not density.smooth:
+        if mean is None or covariance is None or not density.integrates_by_parts:
             return None
         return torch.cat([torch.linalg.inv(covariance).flatten(), mean])

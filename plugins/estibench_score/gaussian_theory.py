@@ -66,7 +66,7 @@ def is_normal(problem: ScoreProblem) -> bool:
     """Whether the density is normal, by its score at a few points: −Σ⁻¹(x − E x) with its own moments."""
     density = problem.density.at("cpu", "float64")
     mean, covariance = density.mean, density.covariance_matrix
-    if mean is None or covariance is None or not density.smooth:
+    if mean is None or covariance is None or not density.integrates_by_parts:
         return False
     x = mean + torch.randn(8, problem.dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     expected = torch.linalg.solve(covariance, (mean - x).T).T

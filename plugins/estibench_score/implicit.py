@@ -17,14 +17,14 @@ from estibench_score.score_field import ScoreField
 class Implicit(ScoreEstimator):
     """J = mean [tr ∇s(x) + ½‖s(x)‖²], the trace exact.
 
-    E[sᵀ∇log p] = −E[tr ∇s], so it is ½E‖s − ∇log p‖² − ½E‖∇log p‖². That needs a density and a score without jumps: at
-    the edge of an exponential law it lacks Σ_i λ E[s_i | x_i = 0].
+    E[sᵀ∇log p] = −E[tr ∇s], so it is ½E‖s − ∇log p‖² − ½E‖∇log p‖². That needs a density without jumps: at the edge
+    of an exponential law it lacks Σ_i λ E[s_i | x_i = 0]. (And a smooth s: a network with kinks loses what they carry.)
 
     Cost: 1 evaluation and m VJPs. Normalisation: J up to a constant.
     """
 
     claims = (
-        Unbiased(when=on_gradients(integrates_by_parts), given="the density has neither edges nor kinks"),
+        Unbiased(when=on_gradients(integrates_by_parts), given="the density has no edge"),
         Variance(
             lambda problem, estimator: implicit_variance(problem),
             "fourth moments of normal vectors",

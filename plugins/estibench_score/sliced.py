@@ -44,7 +44,7 @@ class Sliced(ScoreEstimator):
     variance_reduced: bool = True
 
     claims = (
-        Unbiased(when=on_gradients(integrates_by_parts), given="the density has neither edges nor kinks"),
+        Unbiased(when=on_gradients(integrates_by_parts), given="the density has no edge"),
         Variance(
             sliced_variance,
             "V_ISM + E‖vvᵀ − I‖²/kB",

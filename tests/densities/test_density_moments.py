@@ -69,7 +69,7 @@ def test_modes_are_stationary_and_concave(density):
         assert type(density).__name__ == "Rings"
         return
     assert modes.shape == (len(modes), density.dim)
-    if not density.smooth:
+    if type(density).__name__ in ("Exponential", "Laplace"):
         return
     sample = density.sample(200, torch.Generator().manual_seed(42))
     size = density.score(sample).abs().median()

@@ -22,15 +22,15 @@ class Density(Placed, ABC):
 
     Class attributes:
         exact_sampler: False where `sample` only approximates the density.
-        smooth: whether E[tr ∇f] = −E[fᵀ∇ log p] for smooth f of moderate growth: integration by parts leaves no
-            boundary term. False for a density that jumps or whose score does.
+        integrates_by_parts: whether E[tr ∇f] = −E[fᵀ∇ log p] for every smooth field f of moderate growth. False for a
+            density that jumps, as at the edge of its support: integration by parts leaves a boundary term.
     """
 
     dim: PositiveInt = 2
 
     citation: ClassVar[str] = ""
     exact_sampler: ClassVar[bool] = True
-    smooth: ClassVar[bool] = True
+    integrates_by_parts: ClassVar[bool] = True
 
     @abstractmethod
     def log_prob(self, x: Tensor) -> Tensor:
