@@ -30,6 +30,7 @@ class CurvaturePropagation(ScoreEstimator):
     claims = (
         Unbiased(when=on_gradients(integrates_by_parts), given="the density has no edge"),
         Cost("vjp", lambda problem, estimator: 2 * estimator.samples, "2k", when=on_gradients()),
+        Cost("sweep", lambda problem, estimator: 2 * estimator.samples + 1, "2k + 1", when=on_gradients()),
     )
     citation = "Martens, Sutskever and Swersky 2012, Estimating the Hessian by back-propagating curvature, section 4."
 

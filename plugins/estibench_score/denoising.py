@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from estibench import Bias, Cost, PositiveFloat, Unbiased, Variance
-from estibench_score.contract import ScoreEstimator, on_gradients, same_levels
+from estibench_score.contract import ScoreEstimator, integrates_by_parts, on_gradients, same_levels
 from estibench_score.gaussian_theory import denoising_bias, denoising_variance
 from estibench_score.score_field import ScoreField
 
@@ -43,8 +43,8 @@ class Denoising(ScoreEstimator):
         Bias(
             lambda problem, estimator: denoising_bias(problem, estimator.sigma),
             "(σ²P, 0) against the clean density",
-            when=on_gradients(),
-            given="the model is normal",
+            when=on_gradients(integrates_by_parts),
+            given="the model is normal and the density has no edge",
         ),
         Variance(
             lambda problem, estimator: denoising_variance(problem, estimator.sigma, estimator.reduction),
@@ -52,12 +52,17 @@ class Denoising(ScoreEstimator):
             when=on_gradients(),
             given="model and data are normal",
         ),
-        Cost("evaluation", lambda problem, estimator: 1 if estimator.reduction == "none" else 2, when=on_gradients()),
+        Cost("evaluation", lambda problem, estimator: estimator.evaluations, when=on_gradients()),
+        Cost("sweep", lambda problem, estimator: estimator.evaluations, when=on_gradients()),
     )
     citation = (
         "Vincent 2011, A connection between score matching and denoising autoencoders, equation 11; control variate: "
         "Wang et al. 2020, A Wasserstein minimum velocity approach to learning unnormalized models, section 3.2."
     )
+
+    @property
+    def evaluations(self) -> int:
+        return 1 if self.reduction == "none" else 2
 
     def loss(self, s: ScoreField, x: Tensor, generator: torch.Generator) -> Tensor:
         noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)

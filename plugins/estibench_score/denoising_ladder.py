@@ -36,6 +36,7 @@ class DenoisingLadder(ScoreEstimator):
             given="the estimand is about these noise levels",
         ),
         Cost("evaluation", lambda problem, estimator: 1, "1", when=on_gradients()),
+        Cost("sweep", lambda problem, estimator: 1, "1", when=on_gradients()),
     )
     citation = "Song and Ermon 2019, Generative modeling by estimating gradients of the data distribution, equation 6."
 

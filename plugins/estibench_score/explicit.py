@@ -29,6 +29,7 @@ class Explicit(ScoreEstimator):
             given="model and data are normal",
         ),
         Cost("evaluation", lambda problem, estimator: 1, "1", when=on_gradients()),
+        Cost("sweep", lambda problem, estimator: 1, "1", when=on_gradients()),
     )
     citation = "Hyvärinen 2005, Estimation of non-normalized statistical models by score matching, equation 2."
 

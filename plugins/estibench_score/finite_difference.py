@@ -40,6 +40,7 @@ class FiniteDifference(ScoreEstimator):
             given="the model is affine in x",
         ),
         Cost("evaluation", lambda problem, estimator: 2 * estimator.slices, "2k", when=on_gradients()),
+        Cost("sweep", lambda problem, estimator: 2 * estimator.slices, "2k", when=on_gradients()),
     )
     citation = "Pang et al. 2020, Efficient learning of generative models via finite-difference score matching."
 

@@ -32,6 +32,7 @@ class Implicit(ScoreEstimator):
             given="model and data are normal",
         ),
         Cost("vjp", lambda problem, estimator: problem.dim, "m", when=on_gradients()),
+        Cost("sweep", lambda problem, estimator: problem.dim + 1, "m + 1", when=on_gradients()),
         ScalesAs("cost_vjp", "problem_dim", 1, when=on_gradients()),
     )
     citation = "Hyvärinen 2005, Estimation of non-normalized statistical models by score matching, theorem 1."

@@ -18,7 +18,7 @@ Field = Callable[[Tensor], Tensor]
 class ScoreField:
     """s = s_θ. Every result is differentiable in θ.
 
-    One unit is one call on a whole minibatch. A `pass` is work of the size of one evaluation, before the gradient in θ:
+    One unit is one call on a whole minibatch. A `sweep` is work of the size of an evaluation, before the gradient in θ:
     an evaluation, and each of the VJPs that share it.
 
     Attributes:
@@ -80,4 +80,4 @@ class ScoreField:
 
 def _spend(unit: str, amount: int = 1) -> None:
     count(unit, amount)
-    count("pass", amount)
+    count("sweep", amount)

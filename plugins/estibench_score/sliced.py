@@ -52,6 +52,7 @@ class Sliced(ScoreEstimator):
             given="model and data are normal, and ‖s‖² is whole",
         ),
         Cost("vjp", lambda problem, estimator: estimator.slices, "k", when=on_gradients()),
+        Cost("sweep", lambda problem, estimator: estimator.slices + 1, "k + 1", when=on_gradients()),
         ScalesAs("cost_vjp", "problem_dim", 0, when=on_gradients()),
     )
     citation = "Song, Garg, Shi and Ermon 2019, Sliced score matching, equations 7 (SSM) and 8 (SSM-VR)."

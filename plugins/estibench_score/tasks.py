@@ -1,4 +1,4 @@
-"""The tasks of this plugin. Work is counted in passes through the model: evaluations and their derivatives in x."""
+"""The tasks of this plugin. Work is counted in sweeps through the model: evaluations and their derivatives in x."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from estibench_score.sample_problem import SampleScoreProblem
 from estibench_score.score_fit import ScoreFit
 from estibench_score.score_gradient import ScoreGradient
 
-SCORE_GRADIENT = Task(contract=ScoreGradient, baseline="implicit", work="pass")
-SCORE_FIT = Task(contract=ScoreFit, baseline="implicit", work="pass")
+SCORE_GRADIENT = Task(contract=ScoreGradient, baseline="implicit", work="sweep")
+SCORE_FIT = Task(contract=ScoreFit, baseline="implicit", work="sweep")
 SCORE_ESTIMATE = Task(contract=SampleScoreProblem, baseline="kernel_density_score", work="kernel")

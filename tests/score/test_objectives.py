@@ -205,15 +205,15 @@ def test_losses_share_one_normalisation(build):
 @pytest.mark.parametrize(
     ("name", "parameters", "spent"),
     [
-        ("explicit", {}, {"evaluation": 1, "pass": 1}),
-        ("implicit", {}, {"evaluation": 1, "vjp": 3, "pass": 4}),
-        ("sliced", {"slices": 5}, {"evaluation": 1, "vjp": 5, "pass": 6}),
-        ("denoising", {}, {"evaluation": 1, "pass": 1}),
-        ("denoising", {"reduction": "antithetic"}, {"evaluation": 2, "pass": 2}),
-        ("denoising", {"reduction": "control_variate"}, {"evaluation": 2, "pass": 2}),
-        ("denoising_ladder", {}, {"evaluation": 1, "pass": 1}),
-        ("finite_difference", {"slices": 2}, {"evaluation": 4, "pass": 4}),
-        ("curvature_propagation", {"samples": 2}, {"evaluation": 1, "vjp": 4, "pass": 5}),
+        ("explicit", {}, {"evaluation": 1, "sweep": 1}),
+        ("implicit", {}, {"evaluation": 1, "vjp": 3, "sweep": 4}),
+        ("sliced", {"slices": 5}, {"evaluation": 1, "vjp": 5, "sweep": 6}),
+        ("denoising", {}, {"evaluation": 1, "sweep": 1}),
+        ("denoising", {"reduction": "antithetic"}, {"evaluation": 2, "sweep": 2}),
+        ("denoising", {"reduction": "control_variate"}, {"evaluation": 2, "sweep": 2}),
+        ("denoising_ladder", {}, {"evaluation": 1, "sweep": 1}),
+        ("finite_difference", {"slices": 2}, {"evaluation": 4, "sweep": 4}),
+        ("curvature_propagation", {"samples": 2}, {"evaluation": 1, "vjp": 4, "sweep": 5}),
     ],
 )
 def test_work_is_counted_as_claimed(build, name, parameters, spent):
