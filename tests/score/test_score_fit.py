@@ -28,7 +28,7 @@ def test_a_network_gets_closer_to_the_score(build, draw, name):
 @pytest.mark.parametrize("model", ["gaussian", "exponential_family"])
 def test_parameters_converge_to_the_closed_form(build, draw, model):
     problem = _fit(
-        build, model=model, density={"name": "gaussian"}, measure="parameters", steps=600, batch=512, learning_rate=0.05
+        build, model=model, density={"name": "gaussian"}, measure="parameters", steps=300, batch=128, learning_rate=0.05
     )
     curves = draw(build("estimator", "implicit"), problem, 2)
     assert (curves[:, -1] < 0.1 * curves[:, 0]).all()
@@ -42,8 +42,8 @@ def test_denoising_converges_to_the_noised_law(build, draw):
             model="gaussian",
             density={"name": "gaussian"},
             measure="parameters",
-            steps=600,
-            batch=512,
+            steps=300,
+            batch=128,
             learning_rate=0.05,
             smoothing=smoothing,
         )
