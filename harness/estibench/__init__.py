@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from estibench.contracts.counting import counting as counting
     from estibench.contracts.density import Density as Density
     from estibench.contracts.density import LaplacianDensity as LaplacianDensity
+    from estibench.contracts.density import NoisedDensity as NoisedDensity
     from estibench.contracts.estimator import ErrorBarEstimator as ErrorBarEstimator
     from estibench.contracts.estimator import Estimator as Estimator
     from estibench.contracts.known import Known as Known
+    from estibench.contracts.parameters import NonNegativeFloat as NonNegativeFloat
     from estibench.contracts.parameters import NonNegativeInt as NonNegativeInt
     from estibench.contracts.parameters import PositiveFloat as PositiveFloat
     from estibench.contracts.parameters import PositiveInt as PositiveInt
@@ -46,10 +48,10 @@ if TYPE_CHECKING:
 _HOME = {
     "estibench.contracts.claims": ("Bias", "Claim", "Cost", "ErrorBar", "Exact", "ScalesAs", "Unbiased", "Variance"),
     "estibench.contracts.counting": ("count", "counting"),
-    "estibench.contracts.density": ("Density", "LaplacianDensity"),
+    "estibench.contracts.density": ("Density", "LaplacianDensity", "NoisedDensity"),
     "estibench.contracts.estimator": ("ErrorBarEstimator", "Estimator"),
     "estibench.contracts.known": ("Known",),
-    "estibench.contracts.parameters": ("NonNegativeInt", "PositiveFloat", "PositiveInt"),
+    "estibench.contracts.parameters": ("NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt"),
     "estibench.contracts.placed": ("Placed",),
     "estibench.contracts.problem": ("Problem",),
     "estibench.contracts.task": ("Task",),

@@ -54,3 +54,16 @@ class Banana(LaplacianDensity):
         z = torch.randn(n, 2, generator=generator, dtype=torch.float64)
         x_1 = self.a * z[:, 0]
         return torch.stack([x_1, z[:, 1] + self.b * (x_1.square() - self.a**2)], -1)
+
+    @property
+    def modes(self) -> Tensor:
+        return torch.tensor([[0.0, -self.b * self.a**2]], dtype=torch.float64)
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.zeros(2, dtype=torch.float64)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """Diagonal: x₁ is symmetric, and Var x₂ = 1 + b² Var x₁² = 1 + 2b²a⁴."""
+        return torch.tensor([self.a**2, 1 + 2 * self.b**2 * self.a**4], dtype=torch.float64).diag()

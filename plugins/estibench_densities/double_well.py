@@ -59,3 +59,19 @@ class DoubleWell(LaplacianDensity):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         x_1 = self._first.sample((n, 1), generator)
         return torch.cat([x_1, torch.randn(n, self.dim - 1, generator=generator, dtype=torch.float64)], -1)
+
+    @property
+    def modes(self) -> Tensor:
+        modes = torch.zeros(2, self.dim, dtype=torch.float64)
+        modes[:, 0] = torch.tensor([-self.a, self.a])
+        return modes
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.zeros(self.dim, dtype=torch.float64)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        variances = torch.ones(self.dim, dtype=torch.float64)
+        variances[0] = self._first.moment(2)
+        return variances.diag()

@@ -54,3 +54,21 @@ class Funnel(LaplacianDensity):
         z = torch.randn(n, self.dim, generator=generator, dtype=torch.float64)
         v = self.sigma * z[:, :1]
         return torch.cat([v, (0.5 * v).exp() * z[:, 1:]], -1)
+
+    @property
+    def modes(self) -> Tensor:
+        """u = 0 and v = −½(m−1)σ², deep in the neck."""
+        mode = torch.zeros(1, self.dim, dtype=torch.float64)
+        mode[0, 0] = -(self.dim - 1) / 2 * self.sigma**2
+        return mode
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.zeros(self.dim, dtype=torch.float64)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """Diagonal: σ² and E eᵛ = e^(σ²/2)."""
+        variances = torch.full((self.dim,), math.exp(self.sigma**2 / 2), dtype=torch.float64)
+        variances[0] = self.sigma**2
+        return variances.diag()

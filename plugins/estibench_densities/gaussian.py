@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
 
-from estibench import LaplacianDensity, PositiveFloat, PositiveInt
+from estibench import LaplacianDensity, NoisedDensity, NonNegativeFloat, PositiveFloat, PositiveInt
+from estibench_densities.isotropic_mixture import normal_moments
 from estibench_densities.matrices import random_covariance, random_orthogonal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gaussian(LaplacianDensity):
+class Gaussian(LaplacianDensity, NoisedDensity):
     """N(μ, Σ), normalised. With the precision P = Σ⁻¹
 
         log p = −½(x−μ)ᵀP(x−μ) − ½ log det 2πΣ,   ∇ log p = −P(x−μ),   Δ log p = −tr P.
@@ -30,12 +32,14 @@ class Gaussian(LaplacianDensity):
         scale: a common factor of the standard deviations.
         rank: columns of F; for `low_rank` only.
         condition: ratio of the extreme eigenvalues; for `ill_conditioned` only.
+        smoothing: standard deviation of noise added to the law: Σ + smoothing² I.
     """
 
     covariance: Literal["isotropic", "diagonal", "full", "low_rank", "ill_conditioned"] = "isotropic"
     scale: PositiveFloat = 1.0
     rank: PositiveInt = 4
     condition: PositiveFloat = 1e4
+    smoothing: NonNegativeFloat = 0.0
 
     @cached_property
     def _mean_and_spectrum(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -57,7 +61,7 @@ class Gaussian(LaplacianDensity):
             case "ill_conditioned":
                 eigenvalues = torch.logspace(-math.log10(self.condition), 0.0, m, dtype=torch.float64)
                 Q = random_orthogonal(m, generator)
-        return mean, self.scale**2 * eigenvalues, Q
+        return mean, self.scale**2 * eigenvalues + self.smoothing**2, Q
 
     @cached_property
     def _mean(self) -> Tensor:
@@ -93,3 +97,22 @@ class Gaussian(LaplacianDensity):
         mean, eigenvalues, Q = self._mean_and_spectrum
         z = torch.randn(n, self.dim, generator=generator, dtype=torch.float64)
         return mean + (z * eigenvalues.sqrt()) @ Q.T
+
+    def noised(self, sigma: float) -> Self:
+        return dataclasses.replace(self, smoothing=math.hypot(self.smoothing, sigma))
+
+    @property
+    def modes(self) -> Tensor:
+        return self.mean[None]
+
+    @property
+    def mean(self) -> Tensor:
+        return self._mean_and_spectrum[0]
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        _, eigenvalues, Q = self._mean_and_spectrum
+        return (Q * eigenvalues) @ Q.T
+
+    def coordinate_moments(self, order: int) -> Tensor:
+        return normal_moments(self.mean, self.covariance_matrix.diagonal().sqrt(), order)

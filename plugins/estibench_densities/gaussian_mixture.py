@@ -10,7 +10,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from estibench import LaplacianDensity, PositiveFloat
+from estibench import PositiveFloat
+from estibench_densities.isotropic_mixture import IsotropicMixture
 
 RING = 8
 GRID = 5
@@ -18,7 +19,7 @@ RANDOM = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaussianMixture(LaplacianDensity):
+class GaussianMixture(IsotropicMixture):
     """Σ_k w_k N(μ_k, I/τ_k), normalised. With the components' scores s_k = −τ_k(x−μ_k), their precisions
     P_k = τ_k I and responsibilities r_k ∝ w_k N(x; μ_k, I/τ_k)
 
@@ -33,6 +34,7 @@ class GaussianMixture(LaplacianDensity):
             standard deviations between ½ and 1½ times `scale`.
         scale: standard deviation of a component.
         spread: size of the layout.
+        smoothing: standard deviation of noise added to the law, which stays a mixture.
     """
 
     layout: Literal["two_modes", "ring", "grid", "random"] = "two_modes"
@@ -49,8 +51,8 @@ class GaussianMixture(LaplacianDensity):
             raise ValueError(f"gaussian_mixture with layout {self.layout!r} needs dim of at least 2, got {self.dim}")
 
     @cached_property
-    def _components(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Means μ (K, dim), weights w (K,) and standard deviations 1/√τ (K,); float64."""
+    def _clean_components(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Means μ (K, dim), weights w (K,) and standard deviations (K,), before noise; float64."""
         generator = self.data_generator()
         match self.layout:
             case "two_modes":
@@ -72,50 +74,3 @@ class GaussianMixture(LaplacianDensity):
             deviations = deviations * (0.5 + torch.rand(RANDOM, generator=generator, dtype=torch.float64))
         means = torch.nn.functional.pad(self.spread * centres, (0, self.dim - centres.shape[-1]))
         return means, weights / weights.sum(), deviations
-
-    @cached_property
-    def _means(self) -> Tensor:
-        """μ: (K, dim)."""
-        return self.place(self._components[0])
-
-    @cached_property
-    def _precisions(self) -> Tensor:
-        """τ: (K,)."""
-        return self.place(self._components[2] ** -2)
-
-    @cached_property
-    def _precise_means(self) -> Tensor:
-        """τ_k μ_k: (K, dim)."""
-        means, _, deviations = self._components
-        return self.place(means / deviations[:, None] ** 2)
-
-    @cached_property
-    def _offsets(self) -> Tensor:
-        """log w_k + (dim/2) log(τ_k/2π) − ½τ_k‖μ_k‖²: (K,)."""
-        means, weights, deviations = self._components
-        norm = self.dim * (deviations * math.sqrt(2 * math.pi)).log()
-        return self.place(weights.log() - norm - 0.5 * (means / deviations[:, None]).square().sum(-1))
-
-    def _log_joint(self, x: Tensor) -> Tensor:
-        """log w_k N(x; μ_k, I/τ_k), the square expanded into a matrix product: (..., dim) → (..., K)."""
-        return self._offsets + x @ self._precise_means.T - 0.5 * x.square().sum(-1, keepdim=True) * self._precisions
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        return self._log_joint(x).logsumexp(-1)
-
-    def score(self, x: Tensor) -> Tensor:
-        r = self._log_joint(x).softmax(-1)
-        return r @ self._precise_means - (r * self._precisions).sum(-1, keepdim=True) * x
-
-    def laplacian(self, x: Tensor) -> Tensor:
-        """The formula as Σ_k r_k(‖s_k−s‖² − tr P_k), where nothing large cancels far from the modes."""
-        r = self._log_joint(x).softmax(-1)
-        s_k = self._precisions[:, None] * (self._means - x[..., None, :])  # (..., K, dim)
-        s = (r[..., None] * s_k).sum(-2, keepdim=True)
-        return (r * ((s_k - s).square().sum(-1) - self.dim * self._precisions)).sum(-1)
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        means, weights, deviations = self._components
-        k = torch.multinomial(weights, n, replacement=True, generator=generator)
-        z = torch.randn(n, self.dim, generator=generator, dtype=torch.float64)
-        return means[k] + deviations[k, None] * z

@@ -10,6 +10,9 @@ def bench_densities() -> list[DensityEntry]:
     return [
         DensityEntry("banana", "estibench_densities.banana:Banana", "2-D Gaussian bent along a parabola"),
         DensityEntry("double_well", "estibench_densities.double_well:DoubleWell", "two wells, other axes Gaussian"),
+        DensityEntry(
+            "exponential", "estibench_densities.exponential:Exponential", "data with a boundary: x > 0, rate λ"
+        ),
         DensityEntry("funnel", "estibench_densities.funnel:Funnel", "Neal's funnel: scales differ by orders"),
         DensityEntry("gaussian", "estibench_densities.gaussian:Gaussian", "normal, five kinds of covariance"),
         DensityEntry(
@@ -18,6 +21,11 @@ def bench_densities() -> list[DensityEntry]:
             "two modes, a ring of 8, a grid of 25 or 40 random modes",
         ),
         DensityEntry("ica", "estibench_densities.ica:ICA", "linear mixture of independent sech sources"),
+        DensityEntry(
+            "kernel_density",
+            "estibench_densities.kernel_density:KernelDensity",
+            "real data (digits, wine, …), a Gaussian around every point",
+        ),
         DensityEntry("laplace", "estibench_densities.laplace:Laplace", "product Laplace: the non-smooth control"),
         DensityEntry(
             "linear_posterior",

@@ -64,3 +64,17 @@ class ICA(LaplacianDensity):
         u = torch.rand(n, self.dim, generator=generator, dtype=torch.float64)
         x: Tensor = torch.linalg.solve(self._unmixing, (0.5 * math.pi * u).tan().log().T).T
         return x
+
+    @property
+    def modes(self) -> Tensor:
+        return torch.zeros(1, self.dim, dtype=torch.float64)
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.zeros(self.dim, dtype=torch.float64)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """(π²/4) W⁻¹W⁻ᵀ: a source has variance π²/4."""
+        mixing = torch.linalg.inv(self._unmixing)
+        return math.pi**2 / 4 * mixing @ mixing.T

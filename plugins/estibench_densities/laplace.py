@@ -9,20 +9,21 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from estibench import LaplacianDensity, PositiveFloat
+from estibench import Density, LaplacianDensity, NoisedDensity, PositiveFloat
+from estibench_densities.skewed import NoisedLaplace
 
 
 @dataclass(frozen=True, kw_only=True)
-class Laplace(LaplacianDensity):
+class Laplace(LaplacianDensity, NoisedDensity):
     """Independent coordinates of density exp(−|x_i|/b)/2b, normalised:
 
         log p = −‖x‖₁/b − m log 2b,   ∇ log p = −sign(x)/b,   Δ log p = 0 almost everywhere,   m = dim.
 
-    Implicit score matching fails here, and a benchmark should show it. Its identity E‖s‖² = −E[Δ log p]
-    integrates by parts and needs a score that is weakly differentiable; this one jumps by −2/b wherever a
-    coordinate is 0. As a distribution the Laplacian is −(2/b) Σ_i δ(x_i), whose expectation −m/b² balances
-    E‖s‖² = m/b². The pointwise Laplacian, which automatic differentiation and every estimator of a trace
-    see, is 0.
+    The identity E‖s‖² = −E[Δ log p] fails here: it integrates by parts and needs a score that is weakly
+    differentiable; this one jumps by −2/b wherever a coordinate is 0. As a distribution the Laplacian is
+    −(2/b) Σ_i δ(x_i), whose expectation −m/b² balances E‖s‖² = m/b². The pointwise Laplacian, which automatic
+    differentiation and every estimator of a trace see, is 0. With a smooth field f in place of s the identity
+    holds: smooth models can be fitted to these data by implicit score matching, models with kinks cannot.
 
     Parameters:
         b: scale; a coordinate's standard deviation is b√2.
@@ -45,3 +46,18 @@ class Laplace(LaplacianDensity):
         """By the inverse distribution function: u uniform on (−½, ½), x = −b sign(u) log(1 − 2|u|)."""
         u = torch.rand(n, self.dim, generator=generator, dtype=torch.float64) - 0.5
         return -self.b * u.sign() * torch.log1p(-2 * u.abs())
+
+    def noised(self, sigma: float) -> Density:
+        return NoisedLaplace(dim=self.dim, b=self.b, sigma=sigma).at(self.device, self.dtype)
+
+    @property
+    def modes(self) -> Tensor:
+        return torch.zeros(1, self.dim, dtype=torch.float64)
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.zeros(self.dim, dtype=torch.float64)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        return 2 * self.b**2 * torch.eye(self.dim, dtype=torch.float64)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
 
-from estibench import LaplacianDensity, PositiveFloat
+from estibench import LaplacianDensity, NoisedDensity, NonNegativeFloat, PositiveFloat
 from estibench_densities.datasets import check_dim, load
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearPosterior(LaplacianDensity):
+class LinearPosterior(LaplacianDensity, NoisedDensity):
     """Weights x of y = Ax + N(0, σ²I) with prior N(0, τ²I). Normalised: N(μ, P⁻¹) with
 
         P = AᵀA/σ² + I/τ²,   μ = P⁻¹Aᵀy/σ²,
@@ -27,11 +28,13 @@ class LinearPosterior(LaplacianDensity):
         data: a set carried by scikit-learn; it fixes dim: diabetes 10, breast_cancer 30, wine 13, digits 64.
         noise: σ.
         prior_scale: τ.
+        smoothing: standard deviation of noise added to the law, which stays normal.
     """
 
     data: Literal["diabetes", "breast_cancer", "wine", "digits"] = "diabetes"
     noise: PositiveFloat = 1.0
     prior_scale: PositiveFloat = 1.0
+    smoothing: NonNegativeFloat = 0.0
 
     citation: ClassVar[str] = "Bishop 2006, Pattern recognition and machine learning, section 3.3"
 
@@ -40,11 +43,15 @@ class LinearPosterior(LaplacianDensity):
 
     @cached_property
     def _mean_and_precision(self) -> tuple[Tensor, Tensor]:
-        """μ (dim,) and P (dim, dim); float64."""
+        """μ (dim,) and the precision with all noise, (dim, dim); float64."""
         A, y = load(self.data)
         y = (y - y.mean()) / y.std(correction=0)
         P = A.T @ A / self.noise**2 + torch.eye(self.dim, dtype=torch.float64) / self.prior_scale**2
-        return torch.linalg.solve(P, A.T @ y / self.noise**2), P
+        mean = torch.linalg.solve(P, A.T @ y / self.noise**2)
+        if self.smoothing:  # (P⁻¹ + s²I)⁻¹ = P (I + s²P)⁻¹; both factors commute, so the result is symmetric
+            P = torch.linalg.solve(torch.eye(self.dim, dtype=torch.float64) + self.smoothing**2 * P, P)
+            P = (P + P.T) / 2
+        return mean, P
 
     @cached_property
     def _mean(self) -> Tensor:
@@ -80,3 +87,18 @@ class LinearPosterior(LaplacianDensity):
         z = torch.randn(n, self.dim, generator=generator, dtype=torch.float64)
         coloured: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(P), z, upper=False, left=False)
         return mean + coloured
+
+    def noised(self, sigma: float) -> Self:
+        return dataclasses.replace(self, smoothing=math.hypot(self.smoothing, sigma))
+
+    @property
+    def modes(self) -> Tensor:
+        return self.mean[None]
+
+    @property
+    def mean(self) -> Tensor:
+        return self._mean_and_precision[0]
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        return torch.linalg.inv(self._mean_and_precision[1])

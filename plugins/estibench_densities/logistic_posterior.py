@@ -99,3 +99,7 @@ class LogisticPosterior(LaplacianDensity):
         z = torch.randn(n, self.dim, generator=generator, dtype=torch.float64)
         coloured: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(H), z, upper=False, left=False)
         return mode + coloured
+
+    @property
+    def modes(self) -> Tensor:
+        return self._laplace_approximation[0][None]

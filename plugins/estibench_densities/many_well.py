@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,3 +62,21 @@ class ManyWell(LaplacianDensity):
         a = self._well.sample((n, self.dim // 2), generator)
         b = torch.randn(n, self.dim // 2, generator=generator, dtype=torch.float64)
         return torch.stack([a, b], -1).flatten(-2)
+
+    @property
+    def modes(self) -> Tensor | None:
+        """All 2^(dim/2) pairings of the wells, the outer roots of −4a³ + 12a + ½; given up to 2¹² of them."""
+        if self.dim > 24:
+            return None
+        roots = torch.from_numpy(np.sort(np.roots([-4.0, 0.0, 12.0, 0.5]).real))
+        a = torch.cartesian_prod(*self.dim // 2 * [roots[[0, 2]]]).reshape(-1, self.dim // 2)
+        return torch.stack([a, torch.zeros_like(a)], -1).flatten(-2)
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.tensor([self._well.moment(1), 0.0], dtype=torch.float64).repeat(self.dim // 2)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        variance = self._well.moment(2) - self._well.moment(1) ** 2
+        return torch.tensor([variance, 1.0], dtype=torch.float64).repeat(self.dim // 2).diag()

@@ -79,3 +79,12 @@ class Phi4(LaplacianDensity):
             accept = torch.rand(n, generator=generator, dtype=torch.float64).log() < gain
             x = torch.where(accept[:, None], end, x)
         return x
+
+    @property
+    def modes(self) -> Tensor:
+        """The two uniform fields φ = ±1, the global maxima."""
+        return torch.tensor([[-1.0], [1.0]], dtype=torch.float64).repeat(1, self.dim)
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.zeros(self.dim, dtype=torch.float64)

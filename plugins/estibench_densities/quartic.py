@@ -70,3 +70,27 @@ class Quartic(LaplacianDensity):
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         return self._coordinate.sample((n, self.dim), generator) @ self._rotation.T
+
+    @property
+    def modes(self) -> Tensor | None:
+        """0 for a ≥ 0; else the 2ᵐ corners y_i = ±√(−a/b), given up to 2¹² of them."""
+        if self.a >= 0:
+            return torch.zeros(1, self.dim, dtype=torch.float64)
+        if self.dim > 12:
+            return None
+        wells = math.sqrt(-self.a / self.b) * torch.tensor([-1.0, 1.0], dtype=torch.float64)
+        return torch.cartesian_prod(*self.dim * [wells]).reshape(-1, self.dim) @ self._rotation.T
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.zeros(self.dim, dtype=torch.float64)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        return self._coordinate.moment(2) * torch.eye(self.dim, dtype=torch.float64)
+
+    def coordinate_moments(self, order: int) -> Tensor | None:
+        if self.basis != "axes":
+            return None
+        moments = [self._coordinate.moment(k) for k in range(order + 1)]
+        return torch.tensor(moments, dtype=torch.float64)[:, None].repeat(1, self.dim)

@@ -92,3 +92,11 @@ class Rings(LaplacianDensity):
         r = self._radial.sample((n,), generator)
         angle = 2 * math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
         return torch.stack([r * angle.cos(), r * angle.sin()], -1)
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.zeros(2, dtype=torch.float64)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        return self._radial.moment(2) / 2 * torch.eye(2, dtype=torch.float64)

@@ -84,3 +84,31 @@ class Rosenbrock(LaplacianDensity):
         for i in range(1, self.chain):
             y.append(y[-1].square() + e[..., i])
         return torch.cat([x_1, torch.stack(y, -1).flatten(-2)], -1)
+
+    @property
+    def modes(self) -> Tensor:
+        """x₁ = μ, and every y the square of its parent."""
+        link = [self.mu ** (2 ** (i + 1)) for i in range(self.chain)]
+        return torch.tensor([[self.mu, *self._chains * link]], dtype=torch.float64)
+
+    @property
+    def mean(self) -> Tensor | None:
+        """For chains of one link: E y = μ² + v, v = 1/2a."""
+        if self.chain > 1:
+            return None
+        mean = torch.full((self.dim,), self.mu**2 + 1 / (2 * self.a), dtype=torch.float64)
+        mean[0] = self.mu
+        return mean
+
+    @property
+    def covariance_matrix(self) -> Tensor | None:
+        """For chains of one link, v = 1/2a: Cov(x₁, y) = 2μv, Cov(y_i, y_j) = 4μ²v + 2v² + δ_ij/2b."""
+        if self.chain > 1:
+            return None
+        v = 1 / (2 * self.a)
+        shared = 4 * self.mu**2 * v + 2 * v**2
+        covariance = torch.full((self.dim, self.dim), shared, dtype=torch.float64)
+        covariance += torch.eye(self.dim, dtype=torch.float64) / (2 * self.b)
+        covariance[0], covariance[:, 0] = 2 * self.mu * v, 2 * self.mu * v
+        covariance[0, 0] = v
+        return covariance

@@ -85,3 +85,16 @@ class StudentT(LaplacianDensity):
         u = torch.rand(n, 1, generator=generator, dtype=torch.float64)
         g = 2 * torch.as_tensor(gammaincinv(self.df / 2, (1 - u).numpy()))
         return mean + z @ L.T * (self.df / g).sqrt()
+
+    @property
+    def modes(self) -> Tensor:
+        return self._mean_and_factor[0][None]
+
+    @property
+    def mean(self) -> Tensor | None:
+        return self._mean_and_factor[0] if self.df > 1 else None
+
+    @property
+    def covariance_matrix(self) -> Tensor | None:
+        L = self._mean_and_factor[1]
+        return self.df / (self.df - 2) * L @ L.T if self.df > 2 else None

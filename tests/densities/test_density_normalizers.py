@@ -18,6 +18,7 @@ COVARIANCES = ("isotropic", "diagonal", "full", "low_rank", "ill_conditioned")
     [
         ("double_well", {}),
         ("double_well", {"a": 1.0, "h": 20.0}),
+        ("exponential", {"rate": 0.7}),
         *(("gaussian", {"covariance": covariance}) for covariance in COVARIANCES),
         ("gaussian_mixture", {}),
         ("gaussian_mixture", {"layout": "random"}),

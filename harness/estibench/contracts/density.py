@@ -22,12 +22,15 @@ class Density(Placed, ABC):
 
     Class attributes:
         exact_sampler: False where `sample` only approximates the density.
+        integrates_by_parts: whether E[tr ∇f] = −E[fᵀ∇ log p] for every smooth field f of moderate growth. False for a
+            density that jumps, as at the edge of its support: integration by parts leaves a boundary term.
     """
 
     dim: PositiveInt = 2
 
     citation: ClassVar[str] = ""
     exact_sampler: ClassVar[bool] = True
+    integrates_by_parts: ClassVar[bool] = True
 
     @abstractmethod
     def log_prob(self, x: Tensor) -> Tensor:
@@ -49,6 +52,25 @@ class Density(Placed, ABC):
         """log ∫ exp(log_prob): 0.0 for a normalised density, None where it is not known."""
         return 0.0
 
+    @property
+    def modes(self) -> Tensor | None:
+        """Local maxima, (modes, dim), float64 on the CPU; None where they are not known or not isolated."""
+        return None
+
+    @property
+    def mean(self) -> Tensor | None:
+        """E x, (dim,), float64 on the CPU; None where it is not known or infinite."""
+        return None
+
+    @property
+    def covariance_matrix(self) -> Tensor | None:
+        """Cov x, (dim, dim), float64 on the CPU; None where it is not known or infinite."""
+        return None
+
+    def coordinate_moments(self, order: int) -> Tensor | None:
+        """E x_i^k for k = 0 … order, (order + 1, dim), float64 on the CPU; None where they are not known."""
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class LaplacianDensity(Density):
@@ -57,3 +79,12 @@ class LaplacianDensity(Density):
     @abstractmethod
     def laplacian(self, x: Tensor) -> Tensor:
         """Δ log p = tr ∇² log p in closed form: (..., dim) → (...)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoisedDensity(Density):
+    """A density whose convolution with Gaussian noise is known. A problem that needs it annotates its field so."""
+
+    @abstractmethod
+    def noised(self, sigma: float) -> Density:
+        """The law of x + σε, ε ~ N(0, I): exact, and with a score of its own. σ > 0, in the units of x."""

@@ -1,0 +1,1 @@
+"""Score matching: gradients of objectives, fits, and score estimates without training."""

@@ -1,0 +1,12 @@
+"""The tasks of this plugin. Work is counted in sweeps through the model: evaluations and their derivatives in x."""
+
+from __future__ import annotations
+
+from estibench import Task
+from estibench_score.sample_problem import SampleScoreProblem
+from estibench_score.score_fit import ScoreFit
+from estibench_score.score_gradient import ScoreGradient
+
+SCORE_GRADIENT = Task(contract=ScoreGradient, baseline="implicit", work="sweep")
+SCORE_FIT = Task(contract=ScoreFit, baseline="implicit", work="sweep")
+SCORE_ESTIMATE = Task(contract=SampleScoreProblem, baseline="kernel_density_score", work="kernel")
