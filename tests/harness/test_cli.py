@@ -242,3 +242,27 @@ def test_the_same_program_by_its_other_names():
         script = Path(sys.executable).parent / command[0]
         done = subprocess.run([str(script), "--version"], capture_output=True, text=True, check=True)
         assert "0.1.0" in done.stdout
+
+
+def test_show_draws_densities_in_two_dimensions(tmp_path):
+    done = bench("show", "gaussian_mixture", "--plot", tmp_path / "ring.svg", "--set", "layout=ring")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"drawn into {tmp_path / 'ring.svg'}"
+    assert "gaussian_mixture(layout=ring)" in (tmp_path / "ring.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["hutchinson"], "hutchinson: only densities are drawn"),
+        (["banana", "--set", "x"], "--set x: expected NAME=VALUE"),
+        (["gaussian_mixture", "--set", "layuot=ring"], "gaussian_mixture: layuot: unknown key; did you mean 'layout'?"),
+        (["gaussian_mixture", "--set", "dim=3"], "only densities in two dimensions are drawn; this one has dim 3"),
+        (["logistic_posterior"], "logistic_posterior: logistic_posterior on breast_cancer has dim 30, got 2"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_clear_line(tmp_path, words, message):
+    done = bench("show", words[0], "--plot", tmp_path / "x.svg", *words[1:])
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from pathlib import Path
 from typing import Any
 
 import click
 
 from estibench import host as plugin_host
+from estibench.cli.pairs import pairs
 from estibench.cli.text import print_table
 from estibench.errors import UserError, did_you_mean
 
@@ -42,8 +44,13 @@ def list_command(kind: str | None) -> None:
 
 @click.command("show", short_help="Documentation, parameters, claims and citation of a name.")
 @click.argument("name")
-def show_command(name: str) -> None:
-    """Show a task, density, problem or estimator: documentation, parameters, claims and citation."""
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw a 2-D density.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A parameter of the density that is drawn.")
+def show_command(name: str, plot: Path | None, given: tuple[str, ...]) -> None:
+    """Show a task, density, problem, estimator or engine: documentation, parameters, claims and citation.
+
+    With --plot, a density in two dimensions is drawn into FILE (svg, png or pdf): contours, score, samples and modes.
+    """
     host = plugin_host.current()
     found = [kind for kind, registry in host.registries.items() if name in registry]
     if not found:
@@ -54,6 +61,28 @@ def show_command(name: str) -> None:
         click.echo(f"{kind} {name}: {entry.summary}")
         click.echo(f"from {host.registries[kind].origin(name).source}, {entry.target}")
         _show(entry.load())
+    if plot is not None:
+        click.echo(f"\ndrawn into {_draw(name, pairs('--set', given), plot)}")
+
+
+def _draw(name: str, given: dict[str, Any], path: Path) -> Path:
+    """The picture of a density. Raises `UserError` for what has none."""
+    from estibench.components import ParameterError, check_value, make, parameters_of
+    from estibench.exports.density_plot import draw_density
+
+    host = plugin_host.current()
+    if name not in host.densities:
+        raise UserError(f"{name}: only densities are drawn; see `bench list densities`")
+    known = parameters_of(host.densities.get(name).load())
+    try:
+        checked = {key: check_value(host, known[key], value) if key in known else value for key, value in given.items()}
+        component = make(host, "density", name, checked)
+        return draw_density(component.build(host), path, component.label)
+    except ParameterError as error:
+        place = f"{name}: {error.path[0]}: " if error.path else ""  # else the message names the density
+        raise UserError(f"{place}{error.message}") from error
+    except (ValueError, NotImplementedError) as error:
+        raise UserError(f"{name}: {error}") from error
 
 
 @click.command("plugins", short_help="List plugins: version, origin, hooks.")

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from estibench import host as plugin_host
-from estibench.errors import UserError
+from estibench.cli.pairs import pairs
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,7 +62,7 @@ def run_command(
 
     host = plugin_host.current()
     plan = read_suite(find_suite(suite), host, device)
-    options = _engine_options(option) | ({} if jobs is None else {"jobs": jobs})
+    options = pairs("-E", option) | ({} if jobs is None else {"jobs": jobs})
     chosen = sessions.make_engine(host, engine, options)
     directory = sessions.place_of(plan, output)
 
@@ -94,22 +94,6 @@ def run_command(
             click.echo(f"{row['problem']}: {row['reason']}", err=True)
             break
     raise SystemExit(results.exit_code or int(bool(complaints)))
-
-
-def _engine_options(given: tuple[str, ...]) -> dict[str, Any]:
-    """`name=value` pairs, the values read as JSON where they are: 4 is a number."""
-    import json
-
-    options: dict[str, Any] = {}
-    for pair in given:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise UserError(f"-E {pair}: expected NAME=VALUE")
-        try:
-            options[name] = json.loads(text)
-        except ValueError:
-            options[name] = text
-    return options
 
 
 def _print_results(results: Results, files: list[Path], console: Console) -> None:
