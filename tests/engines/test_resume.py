@@ -123,7 +123,8 @@ def test_a_second_run_into_the_directory_is_refused(start, bench, write_suite, t
     assert "running now" in status.stdout
 
 
-def test_a_full_disk_is_a_clear_error_and_the_store_stays_readable(command, write_suite, tmp_path):
+@pytest.mark.parametrize("engine", ["serial", "local"])
+def test_a_full_disk_is_a_clear_error_and_the_store_stays_readable(command, write_suite, tmp_path, engine):
     """No file may grow beyond 20 kB: the store of twelve cells does."""
     suite = write_suite(ESTIMATORS, PROBLEMS)
     environment = {**os.environ, "FAULTS_COUNT": str(tmp_path / "count")}
@@ -133,7 +134,7 @@ def test_a_full_disk_is_a_clear_error_and_the_store_stays_readable(command, writ
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     full = subprocess.run(
-        command("run", suite, "-o", tmp_path / "run", "--engine", "serial"),
+        command("run", suite, "-o", tmp_path / "run", "--engine", engine),
         env=environment,
         preexec_fn=small_disk,
         capture_output=True,

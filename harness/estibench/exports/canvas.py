@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "P", "X", "*", "<", ">", "h", "p")
 LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 GREY = "0.45"
+LINE = 0.127  # inches of a line of a panel's title
+TITLE_WIDTH, LEGEND_WIDTH = 42, 32  # characters
 FRONT: dict[str, Any] = {"color": "0.75", "lw": 2.0, "ls": "-"}
 
 
@@ -51,8 +53,8 @@ def looks_of(frame: pd.DataFrame) -> dict[str, Look]:
     }
 
 
-def panel_grid(panels: int, layout: Layout, room: float = 0.0) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels, at least `room` inches high.
+def panel_grid(panels: int, layout: Layout, room: float = 0.0, titles: int = 3) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, at least `room` inches high, with room for so many lines above each.
 
     Placed by hand: fitting a layout to many log axes would take most of the drawing.
     """
@@ -60,7 +62,7 @@ def panel_grid(panels: int, layout: Layout, room: float = 0.0) -> tuple[Figure, 
 
     columns = min(layout.across, panels)
     lines = math.ceil(panels / columns)
-    left, top, bottom, between = 0.75, 0.8, 0.55, 0.72
+    left, top, bottom, between = 0.75, 0.42 + LINE * titles, 0.55, 0.34 + LINE * titles
     width = left + columns * layout.width + (columns - 1) * layout.gap + layout.right
     height = max(room, top + lines * layout.height + (lines - 1) * between + bottom)
     figure = Figure(figsize=(width, height))
@@ -79,7 +81,7 @@ def finish_panel(axis: Axes, problem: str, ticks: Sequence[float] = ()) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
     axis.set(xscale="log", yscale="log")
-    axis.set_title(literal(wrapped(problem, 42)), fontsize=7.5, loc="left", pad=4)
+    axis.set_title(literal(wrapped(problem, TITLE_WIDTH)), fontsize=7.5, loc="left", pad=4)
     for side, (low, high) in ((axis.xaxis, axis.get_xlim()), (axis.yaxis, axis.get_ylim())):
         side.set_major_locator(LogLocator(subs=tick_steps(low, high), numticks=20))
         side.set_minor_locator(NullLocator())
@@ -117,11 +119,25 @@ def wrapped(text: str, width: int) -> str:
     return "\n".join([name, *textwrap.wrap(parameters.removesuffix(")"), width)])
 
 
+def title_lines(problems: Iterable[str], width: int) -> int:
+    """Lines of the longest panel title."""
+    return max((wrapped(problem, width).count("\n") + 1 for problem in problems), default=1)
+
+
+def legend_text(label: str) -> str:
+    """A component's label for a legend, on lines that its margin holds, broken between parameters."""
+    if len(label) <= LEGEND_WIDTH:
+        return label
+    name, bracket, parameters = label.partition("(")
+    lines = textwrap.wrap(parameters, LEGEND_WIDTH - 2, break_long_words=False, break_on_hyphens=False)
+    return "\n  ".join([name + bracket, *lines])
+
+
 def family_key(family: str, look: Look) -> Any:
     from matplotlib.lines import Line2D
 
-    text = textwrap.fill(family, 32, subsequent_indent="  ")
-    return Line2D([], [], color=look.colour, marker=look.marker, ms=5, lw=1.2, mew=0, label=literal(text))
+    text = literal(legend_text(family))
+    return Line2D([], [], color=look.colour, marker=look.marker, ms=5, lw=1.2, mew=0, label=text)
 
 
 def sign_key(marker: str, text: str) -> Any:

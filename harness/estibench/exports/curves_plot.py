@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from estibench.exports.canvas import LINES, Layout, Look, literal, panel_grid, tick, tick_steps, wrapped
+from estibench.exports.canvas import (
+    LINES,
+    TITLE_WIDTH,
+    Layout,
+    Look,
+    legend_text,
+    literal,
+    panel_grid,
+    tick,
+    tick_steps,
+    title_lines,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,14 +83,14 @@ def draw_curves(panels: dict[str, list[Line]], looks: dict[str, Look]) -> Figure
             styles[line.estimator] = {"color": look.colour, "ls": dashes, "marker": look.marker}
             colours[look.colour] += 1
     keys = [
-        Line2D([], [], **style, ms=4, lw=1.2, mew=0, label=literal(textwrap.fill(name, 32, subsequent_indent="  ")))
-        for name, style in styles.items()
+        Line2D([], [], **style, ms=4, lw=1.2, mew=0, label=literal(legend_text(name))) for name, style in styles.items()
     ]
     rows = sum(1 + str(key.get_label()).count("\n") for key in keys)
-    figure, axes = panel_grid(len(panels), Layout(2.6, 2.1, 0.62, 3, 2.3), room=0.9 + 0.17 * rows)
+    titles = title_lines(panels, TITLE_WIDTH)
+    figure, axes = panel_grid(len(panels), Layout(2.6, 2.1, 0.62, 3, 2.4), 0.9 + 0.17 * rows, titles)
     for axis, (problem, lines) in zip(axes, panels.items(), strict=True):
         _draw_panel(axis, lines, styles)
-        axis.set_title(literal(wrapped(problem, 46)), fontsize=7.5, loc="left", pad=4)
+        axis.set_title(literal(wrapped(problem, TITLE_WIDTH)), fontsize=7.5, loc="left", pad=4)
     legend = figure.legend(handles=keys, loc="upper left", fontsize=7.5, frameon=False)
     legend.set_bbox_to_anchor((max(axis.get_position().x1 for axis in axes), axes[0].get_position().y1))
     return figure

@@ -9,6 +9,7 @@ from estibench.analysis.cells import at_rounding, is_reference
 from estibench.exports.canvas import (
     FRONT,
     GREY,
+    TITLE_WIDTH,
     Layout,
     Look,
     family_key,
@@ -16,6 +17,7 @@ from estibench.exports.canvas import (
     front_key,
     panel_grid,
     sign_key,
+    title_lines,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +72,9 @@ def small_multiples(kind: str, panels: dict[str, pd.DataFrame], looks: dict[str,
     draw_panel = {"error_cost": _draw_errors, "bias_variance": _draw_biases}[kind]
     drawn = {family for points in panels.values() for family in points["family"]}
     keys = [family_key(family, look) for family, look in looks.items() if family in drawn]
-    figure, axes = panel_grid(len(panels), Layout(2.25, 1.75, 0.55, 4, 2.15), room=0.9 + 0.17 * (len(keys) + 2))
+    legend_lines = 2 + sum(1 + str(key.get_label()).count("\n") for key in keys)
+    layout, titles = Layout(2.25, 1.75, 0.55, 4, 2.4), title_lines(panels, TITLE_WIDTH)
+    figure, axes = panel_grid(len(panels), layout, 0.9 + 0.17 * legend_lines, titles)
     clipped = False
     for axis, (problem, points) in zip(axes, panels.items(), strict=True):
         clipped |= draw_panel(axis, points, looks)
