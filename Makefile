@@ -11,7 +11,7 @@ run: $(VENV)/.run  ## measure the default suite: tables, plots and a report in r
 	$(BIN)/bench run suites/trace.yaml
 
 test: $(VENV)/.test  ## run the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test  ## style, types and the direction of imports
 	$(BIN)/ruff check

@@ -127,7 +127,7 @@ class Book:
             self._keep_accuracy(page, found)
             failed = found.row["status"] != "ok"
             page.fresh += [] if failed else [found.cell]
-            yield self._progress(page, found.cell, final=failed)
+            yield self._news(page, found.cell, final=failed)
             if not page.missing:
                 self._pair(page)
                 if not set(self._able(page)) - set(self._timed(page)):
@@ -141,13 +141,17 @@ class Book:
 
     def _finals(self, page: _Page) -> Iterator[News]:
         for cell in page.fresh:
-            yield self._progress(page, cell, final=True)
+            yield self._news(page, cell, final=True)
         page.fresh.clear()
 
     # What is known.
 
     def _find_missing(self, page: _Page) -> None:
-        """Cells without an accuracy that counts, and those whose draws are needed for a comparison and lost."""
+        """Cells without an accuracy that counts, and those whose draws are needed for a comparison and lost.
+
+        A new cell is compared with the baseline, so the baseline's squared errors are needed. Are they lost, it is
+        measured again: a new record, with which all others must be compared anew. So theirs are needed next.
+        """
         page.missing = {cell for cell in range(len(page.keys)) if not self._is_known(page, cell)}
         base = page.block.baseline
         while base is not None:
@@ -247,7 +251,7 @@ class Book:
         for record, name in zip(records, self._store.append(*records), strict=True):
             self._records[record.key, record.part] = replace(record, sum=name)
 
-    def _progress(self, page: _Page, cell: int, final: bool) -> News:
+    def _news(self, page: _Page, cell: int, final: bool) -> News:
         parts = [(key, part) for key in page.keys for part in ("accuracy", "ratio", "time")]
         known = Known({name: self._records[name] for name in parts if name in self._records}, page.planned)
         planned = page.planned[cell]

@@ -35,6 +35,7 @@ def start(command, tmp_path):
             command("run", suite, "-o", directory, *arguments),
             env=environment,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell ignores it
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
