@@ -24,6 +24,11 @@ def suite(write_suite):
     return write_suite(ESTIMATORS, PROBLEMS, **KEYS)
 
 
+def hear_ctrl_c():
+    """What a shell starts in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(command, tmp_path):
     """Starts a run in a process group of its own."""
@@ -35,7 +40,7 @@ def start(command, tmp_path):
             command("run", suite, "-o", directory, *arguments),
             env=environment,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell ignores it
+            preexec_fn=hear_ctrl_c,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
