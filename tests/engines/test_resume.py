@@ -40,7 +40,7 @@ def start(command, tmp_path):
             command("run", suite, "-o", directory, *arguments),
             env=environment,
             start_new_session=True,
-            preexec_fn=hear_ctrl_c,
+            preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - no threads here
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
