@@ -81,7 +81,7 @@ def _draw(name: str, given: dict[str, Any], path: Path) -> Path:
     except ParameterError as error:
         place = f"{name}: {error.path[0]}: " if error.path else ""  # else the message names the density
         raise UserError(f"{place}{error.message}") from error
-    except (ValueError, NotImplementedError) as error:
+    except ValueError as error:
         raise UserError(f"{name}: {error}") from error
 
 
