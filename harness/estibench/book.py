@@ -117,7 +117,7 @@ class Book:
 
     def timed_before(self, works: Sequence[Work]) -> int:
         """Cells that have been timed and must be timed again, because times compare only within one run."""
-        pages = [self._pages[work.block.key] for work in works if {*work.missing, *work.known} - {*work.timed}]
+        pages = [self._pages[work.block.key] for work in works if work.may_time]
         return sum((key, "time") in self._records for page in pages for key in page.keys)
 
     def take(self, found: Measurement) -> Iterator[News]:

@@ -157,10 +157,7 @@ class Session:
     @property
     def pending(self) -> int:
         """Cells of which something is left to measure, their times included."""
-        return sum(
-            len(work.missing) if not {*work.missing, *work.known} - {*work.timed} else len(work.missing + work.known)
-            for work in self.works
-        )
+        return sum(len(work.missing) + len(work.known) * work.may_time for work in self.works)
 
     def notes(self) -> list[str]:
         """What a user should know before it begins: what is kept, what is measured again and why."""

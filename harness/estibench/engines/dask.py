@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +128,8 @@ class _Cluster:
         from estibench.engines.dask_worker import measure_there
 
         order = {
-            "block": messages.block_to_plain(work.block),
-            "settings": messages.settings_to_plain(self.settings),
+            "block": asdict(work.block),
+            "settings": asdict(self.settings),
             "missing": list(work.missing),
             "known": list(work.known),
             "keys": {cell: keys.of(work.block.cells[cell]) for cell in (*work.missing, *work.known)},

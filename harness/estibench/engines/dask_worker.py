@@ -90,7 +90,7 @@ def measure_there(plugin: str, order: dict[str, Any], kept: dict[int, bytes], ti
     """
     supervisors = get_worker().plugins[plugin]
     assert isinstance(supervisors, Supervisors)
-    block, settings = messages.block_from_plain(order["block"]), messages.settings_from_plain(order["settings"])
+    block, settings = messages.block_from_plain(order["block"]), Settings(**order["settings"])
     supervisors.check_keys(block, settings, order["keys"])
     timed = () if timing else tuple(range(len(block.cells)))
     alone = FileLock(Path(tempfile.gettempdir(), f"estibench-timing-{os.getuid()}.lock")) if timing else nullcontext()

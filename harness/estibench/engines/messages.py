@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
 from estibench.components import Component
 from estibench.plain import from_json, to_json
-from estibench.suite.plan import Block, Measurement, Settings
+from estibench.suite.plan import Block, Measurement
 
 
 def pack(header: dict[str, Any], payload: bytes = b"") -> bytes:
@@ -22,36 +21,21 @@ def unpack(message: bytes) -> tuple[dict[str, Any], bytes]:
     return from_json(head), payload
 
 
-def send(connection: Connection, header: dict[str, Any], payload: bytes = b"") -> None:
-    """Send one message. Raises `OSError` when nobody is there."""
-    connection.send_bytes(pack(header, payload))
+def send(connection: Connection, header: dict[str, Any]) -> None:
+    """Send a message without bytes. Raises `OSError` when nobody is there."""
+    connection.send_bytes(pack(header))
 
 
-def receive(connection: Connection) -> tuple[dict[str, Any], bytes]:
-    """The next message. Raises `EOFError` when there is none to come, `ValueError` for nonsense."""
-    return unpack(connection.recv_bytes())
-
-
-def block_to_plain(block: Block) -> dict[str, Any]:
-    """A block as plain data."""
-    return asdict(block)
+def receive(connection: Connection) -> dict[str, Any]:
+    """The next message, without bytes. Raises `EOFError` when there is none to come, `ValueError` for nonsense."""
+    return unpack(connection.recv_bytes())[0]
 
 
 def block_from_plain(data: dict[str, Any]) -> Block:
-    """Undo `block_to_plain`."""
+    """Undo `dataclasses.asdict` of a block."""
     problem = Component(**data["problem"])
     estimators = tuple(Component(**one) for one in data["estimators"])
     return Block(**data | {"problem": problem, "estimators": estimators})
-
-
-def settings_to_plain(settings: Settings) -> dict[str, Any]:
-    """Settings as plain data."""
-    return asdict(settings)
-
-
-def settings_from_plain(data: dict[str, Any]) -> Settings:
-    """Undo `settings_to_plain`."""
-    return Settings(**data)
 
 
 def measurement_to_message(found: Measurement) -> bytes:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import socketpair
@@ -95,8 +95,8 @@ class Supervisor:
         self._order = {
             "do": job.do,
             "cells": list(job.cells),
-            "block": messages.block_to_plain(job.block),
-            "settings": messages.settings_to_plain(self.settings),
+            "block": asdict(job.block),
+            "settings": asdict(self.settings),
             "kept": str(job.kept) if job.kept else None,
         }
         if self._ready:

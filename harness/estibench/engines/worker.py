@@ -24,7 +24,7 @@ def main(connection: Connection, board: Board, parent: int) -> None:
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     _die_with(parent)
-    hello, _ = messages.receive(connection)
+    hello = messages.receive(connection)
     sys.path[:] = hello["path"]
 
     import torch
@@ -38,7 +38,7 @@ def main(connection: Connection, board: Board, parent: int) -> None:
     worker = _Worker(connection, board)
     while True:
         try:
-            order, _ = messages.receive(connection)
+            order = messages.receive(connection)
         except EOFError:
             return
         worker.do(order)
@@ -59,11 +59,12 @@ class _Worker:
     def do(self, order: dict[str, Any]) -> None:
         """One order: the accuracy of a cell, or the times of several."""
         from estibench.measure import Bench
+        from estibench.suite import Settings
 
         if self._bench is None or order["block"] != self._block:
             self._bench = None  # the last problem's memory is needed
             self._block = order["block"]
-            settings = messages.settings_from_plain(order["settings"])
+            settings = Settings(**order["settings"])
             self._bench = Bench(messages.block_from_plain(self._block), settings, self._board.post)
         if order["do"] == "accuracy":
             kept = Path(order["kept"]).read_bytes() if order["kept"] else b""

@@ -69,6 +69,11 @@ class Work:
     timed: tuple[int, ...] = ()
     kept: Mapping[int, Path] = field(default_factory=dict)
 
+    @property
+    def may_time(self) -> bool:
+        """Whether the block is timed if its missing cells turn out ok."""
+        return bool({*self.missing, *self.known} - {*self.timed})
+
 
 @dataclass(frozen=True)
 class Measurement:
