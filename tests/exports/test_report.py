@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from estibench import UserError
 from estibench import host as plugin_host
-from estibench.exports.report import breakable, export, inline_svg, render
+from estibench.exports import report
+from estibench.exports.bibliography import bibliography
+from estibench.exports.pages import breakable, inline_svg
+from estibench.exports.report import Surroundings, export, render
 from estibench.results import Results
 
+OURS = 4  # scripts of a page: its data, two libraries, its own
 SCRIPT = "<script>alert('x')</script>"
 ABOUT: dict[str, Any] = {
     "suite": "demo",
@@ -42,7 +50,7 @@ ABOUT: dict[str, Any] = {
 class Outline(HTMLParser):
     """Collects elements, their attributes and the visible text; checks that elements nest."""
 
-    VOID = frozenset({"meta", "br", "wbr"})
+    VOID = frozenset({"meta", "br", "wbr", "input", "img", "link"})
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -66,8 +74,21 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if not {"style", "script"} & {*self.open}:
             self.text += data
+
+
+class Nothing:
+    """A registry without entries."""
+
+    def get(self, name: str) -> Any:
+        raise UserError(f"unknown {name}")
+
+
+class Unknowing:
+    """A host that has no plugins."""
+
+    estimators = problems = densities = Nothing()
 
 
 def row(estimator: str, value: float, dim: int = 4, **more: Any) -> dict[str, Any]:
@@ -116,7 +137,7 @@ def page(*rows: dict[str, Any], **about: Any) -> str:
 
 @pytest.fixture(autouse=True)
 def no_sections(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Quiet:
+    class Quiet(Unknowing):
         def report_sections(self, results: Results) -> tuple[list[tuple[str, str]], list[str]]:
             return [], []
 
@@ -155,8 +176,8 @@ def test_tables_plots_claims_and_scaling_are_there() -> None:
     assert outline.tags.count("svg") == 2
     assert "Lower is more accurate" in outline.text
     assert re.search(r"3\s*supported\s*3\s*refuted\s*3\s*undecided", outline.text)
-    assert outline.text.count("a refuted claim") == outline.text.count("a undecided claim") == 3
-    assert "a supported claim" not in outline.text
+    assert outline.text.count("a refuted claim") == outline.text.count("a undecided claim") == 6
+    assert outline.text.count("a supported claim") == 3
     assert "measured 76, claimed 90" in outline.text
     assert "1.00 [1.00, 1.00]" in outline.text
     assert "✗ timeout" in outline.text
@@ -177,7 +198,7 @@ def test_best_is_marked_only_when_it_is() -> None:
     assert 'class="number best"' in page(row("a", 1.0), row("b", 9.0))
     close = page(row("a", 1.0), row("b", 1.05))
     assert 'class="number best"' not in close
-    assert 'class="number tie">1.00 ± 0.10 †' in close
+    assert 'class="number tie" title="95 % interval [0.9, 1.1], 128 draws">1.00 ± 0.10 †' in close
 
 
 @pytest.mark.parametrize(
@@ -192,12 +213,12 @@ def test_best_is_marked_only_when_it_is() -> None:
 )
 def test_what_the_suite_and_machine_say_is_escaped(about: dict[str, Any]) -> None:
     outline = Outline(page(row("a", 1.0), **about))
-    assert "script" not in outline.tags
+    assert outline.tags.count("script") == OURS
     assert "<script>alert(" in outline.text
 
 
 def test_what_plugins_say_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Loud:
+    class Loud(Unknowing):
         def report_sections(self, results: Results) -> tuple[list[tuple[str, str]], list[str]]:
             return [(f"title {SCRIPT}", f"body {SCRIPT}")], [f"complaint {SCRIPT}"]
 
@@ -210,25 +231,66 @@ def test_what_plugins_say_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
         {**row("a", 1.0), "problem": f"p{SCRIPT}"},
     ]
     outline = Outline(page(*rows))
-    assert "script" not in outline.tags
+    assert outline.tags.count("script") == OURS
     for where in ("title", "body", "complaint", "claim", "truth", "reason", "e", "p"):
         assert f"{where} {SCRIPT}" in outline.text or f"{where}{SCRIPT}" in outline.text
 
 
 def test_page_needs_nothing_else() -> None:
     outline = Outline(page(row("a", 1.0), row("b", 2.0)))
-    assert not {"script", "link", "iframe", "img"} & {*outline.tags}
+    assert not {"link", "iframe", "img"} & {*outline.tags}
+    assert outline.tags.count("script") == OURS
     assert not [name for name, _ in outline.attributes if name.startswith("on")]
     links = [value for name, value in outline.attributes if name in ("href", "src", "xlink:href")]
     assert links
-    assert all(link.startswith("#") for link in links)
+    assert all(link.startswith(("#", "data:")) for link in links)
+
+
+def test_the_table_and_the_suite_can_be_taken_along() -> None:
+    links = dict(report.downloads(Results(Path(), ABOUT, [row("a", 1.0)])))
+    table, suite = (base64.b64decode(links[name].partition("base64,")[2]) for name in ("demo.csv.gz", "demo.yaml"))
+    assert "matrix(dim=4)" in gzip.decompress(table).decode()
+    assert suite.decode() == ABOUT["suite_text"]
+
+
+def test_pages_that_stand_in_a_site_share_their_scripts_and_pictures() -> None:
+    outside = Surroundings(assets="../assets", pictures="plots")
+    outline = Outline(render(Results(Path(), ABOUT, [row("a", 1.0)]), outside))
+    links = [value for name, value in outline.attributes if name in ("href", "src")]
+    assert {"../assets/vega.js", "../assets/page.css", "plots/error_cost.svg"} <= {*links}
+    assert not [link for link in links if link.startswith("data:")]
+
+
+def test_every_cell_is_in_the_table_with_its_bounds_and_n() -> None:
+    outline = Outline(page(row("a", 1.0), row("b", 2.0, status="failed", reason="why")))
+    assert re.search(r"matrix\(dim=4\)\s*a\s*128\s*1.00 ± 0.10", outline.text)
+    assert "draws n" in outline.text
+
+
+def test_sources_name_who_cites_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hutchinson:
+        citation = "Hutchinson  1990"
+
+    class One:
+        def get(self, name: str) -> Any:
+            if name != "hutchinson":
+                raise UserError(name)
+            return SimpleNamespace(load=lambda: Hutchinson)
+
+    class Knowing(Unknowing):
+        estimators = One()
+
+    monkeypatch.setattr(plugin_host, "current", Knowing)
+    rows = [row("hutchinson", 1.0), row("hutchinson(probes=2)", 1.0), row("gone", 1.0)]
+    assert bibliography(Results(Path(), {}, rows).frame) == [("Hutchinson 1990", "hutchinson")]
 
 
 def test_pages_anchors_exist_once() -> None:
     outline = Outline(page(*[row("a", 1.0 / dim, dim) for dim in (4, 16, 64)]))
     ids = [value for name, value in outline.attributes if name == "id"]
     assert len(ids) == len(set(ids))
-    assert {value[1:] for name, value in outline.attributes if name in ("href", "xlink:href")} <= set(ids)
+    links = [value for name, value in outline.attributes if name in ("href", "xlink:href")]
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
 
 
 def test_empty_and_old_runs_make_a_page(tmp_path: Path) -> None:
@@ -238,9 +300,14 @@ def test_empty_and_old_runs_make_a_page(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_too_large_a_picture_stays_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("estibench.exports.report.LARGEST", 10)
-    outline = Outline(page(row("a", 1.0)))
+def test_too_large_a_picture_stays_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    results = Results(tmp_path, ABOUT, [row("a", 1.0)])
+    export(results)
+    whole = (tmp_path / "report.html").stat().st_size
+    assert whole < report.LARGEST
+    monkeypatch.setattr(report, "LARGEST", whole - 1)
+    export(results)
+    outline = Outline((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "svg" not in outline.tags
     assert "plots/error_cost.svg" in outline.text
 

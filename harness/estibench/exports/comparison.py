@@ -33,7 +33,7 @@ Mark = Literal["", "best", "tie", "reference"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a comparison: an estimate with its interval (NaN where there is none), or `text` instead.
+    """One entry of a comparison: an estimate with its interval (NaN where there is none) and n, or `text` instead.
 
     `rounding` entries are errors of no more than rounding: they tie, whatever their intervals say.
     """
@@ -44,6 +44,13 @@ class Entry:
     text: str = ""
     mark: Mark = ""
     rounding: bool = False
+    draws: int = 0
+
+    def details(self, confidence: float) -> str:
+        """The bounds and n in words: `95 % interval [0.1, 0.2], 512 draws`; empty where there are none."""
+        bounds = math.isfinite(self.low) and math.isfinite(self.high)
+        found = [f"{100 * confidence:g} % interval [{self.low:.4g}, {self.high:.4g}]"] if bounds else []
+        return ", ".join([*found, *([f"{self.draws} draws"] if self.draws and math.isfinite(self.value) else [])])
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ def _comparison(frame: pd.DataFrame, wanted: dict[str, Any], confidence: float) 
 
 def _section(frame: pd.DataFrame, value: str, rows: str, columns: str, heading: str) -> Section:
     row_keys, column_keys = _keys(frame, rows), _keys(frame, columns)
-    names = {rows, columns, "estimator", "family", "status", value, f"{value}_low", f"{value}_high"}
+    names = {rows, columns, "estimator", "family", "status", "draws", value, f"{value}_low", f"{value}_high"}
     known = frame[[name for name in frame.columns if name in names]]
     records = known.assign(reference=is_reference(frame), rounding=at_rounding(frame)).to_dict("records")
     cells: dict[tuple[Any, Any], list[dict[Any, Any]]] = {}
@@ -180,7 +187,8 @@ def _entry(cells: Sequence[dict[Any, Any]], value: str) -> Entry:
     low, high = (_or(cell.get(f"{value}_{side}"), math.nan) for side in ("low", "high"))
     error = value in ERRORS
     mark: Mark = "reference" if error and cell["reference"] else ""
-    return Entry(float(cell[value]), low, high, mark=mark, rounding=error and bool(cell["rounding"]))
+    draws = int(_or(cell.get("draws"), 0.0))
+    return Entry(float(cell[value]), low, high, mark=mark, rounding=error and bool(cell["rounding"]), draws=draws)
 
 
 def mark_best(entries: Sequence[Entry], column: str) -> list[Entry]:

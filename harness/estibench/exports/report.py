@@ -1,59 +1,94 @@
-"""`report.html`: everything about a run on one page that needs no network, no scripts and no other file."""
+"""`report.html`: everything about a run on one page that needs no network and no other file.
+
+Scripts add to it and are not needed: tables and pictures are there without them.
+"""
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from estibench import host as plugin_host
 from estibench.analysis.noise import noise_warning, typical_spread
-from estibench.exports import grids, plots, tables
+from estibench.exports import grids, plots
+from estibench.exports.bibliography import bibliography
+from estibench.exports.cell_table import cell_table
 from estibench.exports.comparison import comparisons
+from estibench.exports.explorer import explorer
+from estibench.exports.pages import INTERACTIVE, inline_svg, render_page
 from estibench.exports.scaling import break_even_table, scaling_table
+from estibench.exports.scripts import LICENCES
 from estibench.exports.summary import counts, findings, headline, misses, summary_tables
+from estibench.exports.table_files import to_csv
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
+    from estibench.exports.canvas import Look
     from estibench.results.run_directory import Results
 
-TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 COLUMNS = 6
-LARGEST = 4_500_000  # characters of the pictures together; what comes after is left to the plots folder
+LARGEST_DOWNLOAD = 600_000  # bytes
+LARGEST = 5_000_000  # bytes of a page
+ROOMS = (2_500_000, 1_000_000, 0)  # characters of its pictures; what comes after is left to the plots folder
 NAMED_VERSIONS = ("estibench", "torch", "numpy", "scipy", "torchdiffeq")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a page finds what is not inside it: a page that stands alone has everything inside.
+
+    Attributes:
+        assets: folder of scripts and styles, relative to the page.
+        pictures: folder of the pictures, relative to the page.
+        looks: colour and marker by family, where other pages have the same.
+        room: characters that pictures inside the page may take together.
+    """
+
+    assets: str | None = None
+    pictures: str | None = None
+    looks: Mapping[str, Look] | None = None
+    room: int = ROOMS[0]
 
 
 def export(results: Results) -> list[Path]:
     """Writes `report.html`."""
     path = results.directory / "report.html"
-    path.write_text(render(results), encoding="utf-8")
+    for room in ROOMS:
+        page = render(results, Surroundings(room=room))
+        if len(page.encode()) <= LARGEST:
+            break
+    path.write_text(page, encoding="utf-8")
     return [path]
 
 
-def render(results: Results) -> str:
+def render(results: Results, around: Surroundings = Surroundings()) -> str:
     """The page. Every text is escaped, whoever wrote it; only the pictures are markup, and those are drawn here."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"plain": tables.plain, "breakable": breakable}
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     sections, complaints = plugin_host.current().report_sections(results)
     tested = findings(results)
     about = results.about
-    return template.render(
+    return render_page(
+        "report.html.j2",
+        INTERACTIVE,
+        around.assets,
         description=about.get("description"),
         suite_text=about.get("suite_text"),
         title=about.get("title") or about.get("suite") or "A run of estibench",
         headline=headline(results),
         facts=facts(results),
+        explorer=explorer(results.frame, around.looks),
+        cells=cell_table(results.frame),
+        level=results.confidence,
         summary=summary_tables(results),
         comparisons=comparisons(results),
         columns=COLUMNS,
-        pictures=list(_pictures(results)),
+        pictures=list(_pictures(results, around)),
         counts=counts(tested),
+        tested=tested,
         doubtful=sorted(
             (found for found in tested if found.verdict != "supported"), key=lambda found: found.verdict == "undecided"
         ),
@@ -65,11 +100,25 @@ def render(results: Results) -> str:
         no_break_even=grids.NO_BREAK_EVEN,
         problems=_problems(results),
         command=f"bench run {shlex.quote(str(about.get('suite_file') or about.get('suite') or 'SUITE'))}",
+        downloads=[] if around.assets else downloads(results),
+        bibliography=bibliography(results.frame),
+        licences=LICENCES,
+        version=(about.get("distributions") or {}).get("estibench", ""),
         misses=misses(results),
         warning=noise_warning(results.frame),
         sections=sections,
         complaints=complaints,
     )
+
+
+def downloads(results: Results) -> list[tuple[str, str]]:
+    """The table and the suite as links that hold their data: names and addresses."""
+    name = str(results.about.get("suite") or "run")
+    table = gzip.compress(to_csv(results).encode(), mtime=0)
+    found = [(f"{name}.csv.gz", "application/gzip", table)] if len(table) <= LARGEST_DOWNLOAD else []
+    if results.about.get("suite_text"):
+        found.append((f"{name}.yaml", "application/yaml", str(results.about["suite_text"]).encode()))
+    return [(file, f"data:{kind};base64,{base64.b64encode(data).decode()}") for file, kind, data in found]
 
 
 def facts(results: Results) -> list[tuple[str, str]]:
@@ -109,31 +158,12 @@ def facts(results: Results) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
 
 
-def breakable(text: str) -> Markup:
-    """A component's label, escaped, that a narrow column may break at its punctuation."""
-    from markupsafe import Markup, escape
+def _pictures(results: Results, around: Surroundings) -> Iterator[dict[str, Any]]:
+    """Title, caption, markup (or file) and width in pixels of every picture.
 
-    return Markup(re.sub(r"([(_])", r"\1<wbr>", str(escape(text))))
-
-
-def inline_svg(text: str, title: str) -> Markup:
-    """A picture of matplotlib's as an element of a page, with a name for who cannot see it.
-
-    The XML prolog, the fixed size and the ids of groups go: other pictures of the page have the same.
+    They are drawn anew: a file may be anyone's.
     """
-    from markupsafe import Markup, escape
-
-    body = text[text.index("<svg") :]
-    tag_end = body.index(">")
-    tag = re.sub(r'\s(width|height)="[^"]*"', "", body[:tag_end])
-    body = re.sub(r"<metadata>.*?</metadata>", "", body[tag_end:], count=1, flags=re.DOTALL)
-    body = re.sub(r'<g id="[^"]*"', "<g", body)
-    return Markup(tag) + Markup(' role="img" aria-label="{}"').format(escape(title)) + Markup(body)
-
-
-def _pictures(results: Results) -> Iterator[dict[str, Any]]:
-    """Title, caption, markup and width in pixels of every picture. They are drawn anew: a file may be anyone's."""
-    room = LARGEST
+    room, folder = around.room, around.pictures
     for picture in plots.pictures(results):
         text = plots.to_svg(results, picture)
         room -= len(text)
@@ -142,7 +172,8 @@ def _pictures(results: Results) -> Iterator[dict[str, Any]]:
             "name": picture.name,
             "title": picture.title,
             "caption": picture.caption,
-            "svg": inline_svg(text, picture.title) if room >= 0 else None,
+            "svg": inline_svg(text, picture.title) if room >= 0 and folder is None else None,
+            "file": None if folder is None else f"{folder}/{picture.name}.svg",
             "width": round(float(width[1]) * 4 / 3) if width else 900,
         }
 

@@ -9,21 +9,33 @@ from typing import TYPE_CHECKING, Any
 from estibench.results.published import TABLE_FILE
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from estibench.results.run_directory import Results
 
 
 def export(results: Results) -> list[Path]:
     """Writes `table.parquet` and `table.csv`; claims become JSON text."""
+    parquet, csv = results.directory / TABLE_FILE, results.directory / "table.csv"
+    _flat(results).to_parquet(parquet, index=False)
+    csv.write_text(to_csv(results), encoding="utf-8")
+    return [parquet, csv]
+
+
+def to_csv(results: Results) -> str:
+    """The whole table as CSV."""
+    return str(_flat(results).to_csv(index=False))
+
+
+def _flat(results: Results) -> pd.DataFrame:
+    """The table with columns of one type each; lists and mappings as JSON."""
     import pandas as pd
 
     frame = results.frame.copy()
     for name in frame.columns:
         if pd.api.types.is_object_dtype(frame[name]):
             frame[name] = _of_one_type(frame[name].tolist())
-    parquet, csv = results.directory / TABLE_FILE, results.directory / "table.csv"
-    frame.to_parquet(parquet, index=False)
-    frame.to_csv(csv, index=False)
-    return [parquet, csv]
+    return frame
 
 
 def _of_one_type(values: list[Any]) -> list[Any]:
