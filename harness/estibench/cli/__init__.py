@@ -12,6 +12,7 @@ from estibench.cli.plan import plan_command
 from estibench.cli.run import run_command
 from estibench.cli.selftest import selftest_command
 from estibench.cli.status import status_command
+from estibench.cli.table import table_command
 
 __all__ = ["bench"]
 
@@ -60,6 +61,7 @@ def bench(plugin: tuple[str, ...]) -> None:
     Examples:
       bench run suites/trace.yaml      measure, and write tables, plots and a report
       bench status trace               what of it is done, failed or missing
+      bench table results/runs/trace   any quantity over problems and estimators, as Markdown or LaTeX
       bench plan trace                 what would be measured
       bench list estimators            what there is
       bench show hutchinson            formula, parameters, claims, citation
@@ -70,6 +72,7 @@ def bench(plugin: tuple[str, ...]) -> None:
 for command in (
     run_command,
     status_command,
+    table_command,
     plan_command,
     list_command,
     show_command,

@@ -98,7 +98,9 @@ class Comparison:
 
 def comparisons(results: Results) -> list[Comparison]:
     """Lay out the tables that the suite asks for, or the default ones."""
-    return [_comparison(results.frame, entry, results.confidence) for entry in results.about.get("tables") or DEFAULTS]
+    return [
+        comparison_of(results.frame, entry, results.confidence) for entry in results.about.get("tables") or DEFAULTS
+    ]
 
 
 def blocks(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -109,7 +111,8 @@ def blocks(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
         yield str(device), str(dtype), rows
 
 
-def _comparison(frame: pd.DataFrame, wanted: dict[str, Any], confidence: float) -> Comparison:
+def comparison_of(frame: pd.DataFrame, wanted: dict[str, Any], confidence: float) -> Comparison:
+    """Lay out one table: `value` over `rows` and `columns`, as an entry of a suite's `tables` names them."""
     value, rows, columns = wanted["value"], wanted.get("rows") or "problem", wanted.get("columns") or "estimator"
     meaning = {**MEASURED, **WITH_INTERVAL}.get(value, label(value))
     caption = f"{meaning[0].upper()}{meaning[1:]}."
@@ -127,7 +130,8 @@ def _comparison(frame: pd.DataFrame, wanted: dict[str, Any], confidence: float) 
     marks, texts = {entry.mark for entry in entries}, {entry.text for entry in entries}
     notes = [(BEST, "best" in marks), (TIE, "tie" in marks), (REFERENCE, "reference" in marks)]
     notes += [(UNSUPPORTED, "–" in texts), (UNDEFINED, "n/a" in texts)]
-    used = tuple(note.format(rows=label(rows)) for note, is_used in notes if is_used)
+    competing = columns if _is_of_estimators(rows) and not _is_of_estimators(columns) else rows
+    used = tuple(note.format(rows=label(competing)) for note, is_used in notes if is_used)
     return Comparison(wanted["name"], wanted.get("title") or label(value), caption, sections, used)
 
 
@@ -139,18 +143,30 @@ def _section(frame: pd.DataFrame, value: str, rows: str, columns: str, heading: 
     cells: dict[tuple[Any, Any], list[dict[Any, Any]]] = {}
     for record in records:
         cells.setdefault((record[rows], record[columns]), []).append(record)
-    lines = [
-        tuple(mark_best([_entry(cells.get((row, column), []), value) for column in column_keys], value))
-        for row in row_keys
-    ]
+    lines = [[_entry(cells.get((row, column), []), value) for column in column_keys] for row in row_keys]
+    marked = _marked(lines, value, rows, columns)
     families = {record["estimator"]: record["family"] for record in records} if columns == "estimator" else {}
     groups = tuple(str(families.get(key, key)) for key in column_keys)
-    grid = Part(tuple(map(_text, column_keys)), tuple(zip(map(_text, row_keys), lines, strict=True)))
+    grid = Part(tuple(map(_text, column_keys)), tuple(zip(map(_text, row_keys), marked, strict=True)))
     if len(column_keys) > ROWS_OF_A_WIDE_TABLE >= len(row_keys):
-        turned = tuple((name, tuple(line[at] for line in lines)) for at, name in enumerate(grid.columns))
+        turned = tuple((name, tuple(line[at] for line in marked)) for at, name in enumerate(grid.columns))
         names_across = tuple(name for name, _ in grid.rows)
         return Section(heading, label(columns), Part(names_across, turned), names_across)
     return Section(heading, label(rows), grid, groups)
+
+
+def _marked(lines: Sequence[Sequence[Entry]], value: str, rows: str, columns: str) -> tuple[tuple[Entry, ...], ...]:
+    """The entries with the best ones marked: estimators compete on a problem, and problems do not compete."""
+    if _is_of_estimators(columns):
+        return tuple(tuple(mark_best(line, value)) for line in lines)
+    if _is_of_estimators(rows) and lines:
+        across = [mark_best(column, value) for column in zip(*lines, strict=True)]
+        return tuple(zip(*across, strict=True))
+    return tuple(map(tuple, lines))
+
+
+def _is_of_estimators(column: str) -> bool:
+    return column == "family" or column.startswith("estimator")
 
 
 def _keys(frame: pd.DataFrame, column: str) -> list[Any]:

@@ -63,7 +63,7 @@ def _vega() -> str:
     import vl_convert
 
     version = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    return str(vl_convert.javascript_bundle(None, vl_version=version))
+    return str(vl_convert.javascript_bundle(None, vl_version=version))  # type: ignore[arg-type]  # its stub lacks the default
 
 
 def _data_tables() -> str:
