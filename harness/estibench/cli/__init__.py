@@ -9,6 +9,7 @@ import click
 from estibench import host as plugin_host
 from estibench.cli.describe import list_command, plugins_command, show_command
 from estibench.cli.plan import plan_command
+from estibench.cli.publish import publish_command
 from estibench.cli.run import run_command
 from estibench.cli.selftest import selftest_command
 from estibench.cli.status import status_command
@@ -62,6 +63,7 @@ def bench(plugin: tuple[str, ...]) -> None:
       bench run suites/trace.yaml      measure, and write tables, plots and a report
       bench status trace               what of it is done, failed or missing
       bench table results/runs/trace   any quantity over problems and estimators, as Markdown or LaTeX
+      bench publish results/runs/trace  a static site of runs, to be shown to others
       bench plan trace                 what would be measured
       bench list estimators            what there is
       bench show hutchinson            formula, parameters, claims, citation
@@ -73,6 +75,7 @@ for command in (
     run_command,
     status_command,
     table_command,
+    publish_command,
     plan_command,
     list_command,
     show_command,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.cells import at_rounding
 from estibench.columns import ERROR_PREFIX, ERRORS, WITH_INTERVAL, label
-from estibench.exports.canvas import looks_of
 from estibench.exports.comparison import blocks
 
 if TYPE_CHECKING:
@@ -57,11 +56,11 @@ class Explorer:
     costs: list[tuple[str, str]]
 
 
-def explorer(frame: pd.DataFrame, looks: Mapping[str, Look] | None = None) -> Explorer | None:
+def explorer(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Explorer | None:
     """The chart of a run's ok cells; None where nothing can be drawn.
 
     Args:
-        looks: colour and marker by family; those of the run's pictures unless given.
+        looks: colour and marker by family.
     """
     if frame.empty or not (frame["status"] == "ok").any():
         return None
@@ -79,7 +78,7 @@ def explorer(frame: pd.DataFrame, looks: Mapping[str, Look] | None = None) -> Ex
     columns, cells = _data(ok, quantities, several=len(places) > 1)
     families = list(dict.fromkeys(map(str, ok["family"])))
     return Explorer(
-        _spec(families, looks or looks_of(frame), panels[0][0], metrics[0], costs[0]),
+        _spec(families, looks, panels[0][0], metrics[0], costs[0]),
         columns,
         cells,
         panels,

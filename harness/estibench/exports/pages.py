@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from estibench.exports import tables
@@ -16,18 +17,21 @@ INTERACTIVE = ("datatables.css", "page.css", "vega.js", "datatables.js", "page.j
 PLAIN = ("page.css",)
 
 
-def render_page(template: str, wanted: Collection[str], assets: str | None = None, **values: Any) -> str:
+def render_page(
+    template: str, wanted: Collection[str], assets: str | None = None, folders: Sequence[Path] = (), **values: Any
+) -> str:
     """A page. Every text is escaped, whoever wrote it; markup is only what is marked so, and made here.
 
     Args:
-        template: file in the templates' folder.
+        template: a file in one of the folders of templates.
         wanted: the scripts and styles that the page needs.
         assets: where they are, relative to the page; None puts them into it.
+        folders: further folders of templates.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from estibench.analysis.curves import Curve, curves
 from estibench.analysis.ranks import ranking
 from estibench.columns import EFFICIENCIES, label
-from estibench.exports.canvas import heading, label_axes, looks_of, style, svg_text
+from estibench.exports.canvas import heading, label_axes, looks_for, style, svg_text
 from estibench.exports.comparison import blocks
 from estibench.exports.curves_plot import curves_of, draw_curves
 from estibench.exports.panels import panels_of, shows_fronts, shows_levels, small_multiples
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 
 FOLDER = "plots"
+FORMATS = ("svg", "png")
+RESOLUTION = 150  # dots per inch
 AXES = {
     "error_cost": ("work", "relative_rmse"),
     "scaling": ("problem_dim", "time"),
@@ -90,18 +92,22 @@ class Picture:
     draw: Callable[[], Figure]
 
 
-def export(results: Results) -> list[Path]:
-    """Writes every picture as SVG and as PNG (150 dpi)."""
+def export(results: Results, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Writes every picture in every format."""
     folder = results.directory / FOLDER
     written = []
     for picture in pictures(results):
         folder.mkdir(exist_ok=True)
-        written += [folder / f"{picture.name}.svg", folder / f"{picture.name}.png"]
         figure = picture.draw()
-        svg = results.scratch[f"svg:{picture.name}"] = svg_text(figure, picture.name)
-        written[-2].write_text(svg, encoding="utf-8")
-        with style():
-            figure.savefig(written[-1], dpi=150)
+        for form in formats:
+            path = folder / f"{picture.name}.{form}"
+            written.append(path)
+            if form == "svg":
+                svg = results.scratch[f"svg:{picture.name}"] = svg_text(figure, picture.name)
+                path.write_text(svg, encoding="utf-8")
+                continue
+            with style():
+                figure.savefig(path, dpi=RESOLUTION)
     return written
 
 
@@ -124,7 +130,7 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 def _log_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Figures with x and y, one for each device and dtype."""
-    looks, level, kind = looks_of(results.frame), results.confidence, plot["kind"]
+    looks, level, kind = looks_for(results), results.confidence, plot["kind"]
     x, y = (plot.get(axis) or default for axis, default in zip("xy", AXES[kind], strict=True))
     parts = list(blocks(results.frame))
     for device, dtype, cells in parts:
@@ -155,7 +161,7 @@ def _rank_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Critical-difference diagrams, one for each task."""
     if results.frame.empty:
         return
-    looks, level, column = looks_of(results.frame), 1 - results.confidence, plot.get("y") or RANKED_BY
+    looks, level, column = looks_for(results), 1 - results.confidence, plot.get("y") or RANKED_BY
     tasks = list(_wanted(results.frame, plot.get("problems")).groupby("task", sort=False))
     for task, cells in tasks:
         found = ranking(cells, column, level)
@@ -172,7 +178,7 @@ def _rank_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
 
 def _curve_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Mean errors along runs, one figure for each device and dtype."""
-    looks, x = looks_of(results.frame), plot.get("x") or "step"
+    looks, x = looks_for(results), plot.get("x") or "step"
     parts = list(blocks(results.frame))
     for device, dtype, cells in parts:
         panels = curves_of(_wanted(cells, plot.get("problems")), x)

@@ -9,7 +9,7 @@ import base64
 import gzip
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from estibench import host as plugin_host
 from estibench.analysis.noise import noise_warning, typical_spread
 from estibench.exports import grids, plots
 from estibench.exports.bibliography import bibliography
+from estibench.exports.canvas import looks_for
 from estibench.exports.cell_table import cell_table
 from estibench.exports.comparison import comparisons
 from estibench.exports.explorer import explorer
@@ -28,7 +29,6 @@ from estibench.exports.summary import counts, findings, headline, misses, summar
 from estibench.exports.table_files import to_csv
 
 if TYPE_CHECKING:
-    from estibench.exports.canvas import Look
     from estibench.results.run_directory import Results
 
 COLUMNS = 6
@@ -45,13 +45,13 @@ class Surroundings:
     Attributes:
         assets: folder of scripts and styles, relative to the page.
         pictures: folder of the pictures, relative to the page.
-        looks: colour and marker by family, where other pages have the same.
+        home: address of the site's first page.
         room: characters that pictures inside the page may take together.
     """
 
     assets: str | None = None
     pictures: str | None = None
-    looks: Mapping[str, Look] | None = None
+    home: str | None = None
     room: int = ROOMS[0]
 
 
@@ -80,9 +80,10 @@ def render(results: Results, around: Surroundings = Surroundings()) -> str:
         title=about.get("title") or about.get("suite") or "A run of estibench",
         headline=headline(results),
         facts=facts(results),
-        explorer=explorer(results.frame, around.looks),
+        explorer=explorer(results.frame, looks_for(results)),
         cells=cell_table(results.frame),
         level=results.confidence,
+        home=around.home,
         summary=summary_tables(results),
         comparisons=comparisons(results),
         columns=COLUMNS,

@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 def export(results: Results) -> list[Path]:
     """Writes `table.parquet` and `table.csv`; claims become JSON text."""
-    parquet, csv = results.directory / TABLE_FILE, results.directory / "table.csv"
-    _flat(results).to_parquet(parquet, index=False)
+    csv = results.directory / "table.csv"
     csv.write_text(to_csv(results), encoding="utf-8")
-    return [parquet, csv]
+    return [export_parquet(results), csv]
+
+
+def export_parquet(results: Results) -> Path:
+    """Writes `table.parquet`."""
+    path = results.directory / TABLE_FILE
+    _flat(results).to_parquet(path, index=False)
+    return path
 
 
 def to_csv(results: Results) -> str:

@@ -24,12 +24,13 @@ from estibench.exports.scaling import break_even_table, scaling_table
 if TYPE_CHECKING:
     from estibench.results.run_directory import Results
 
+FOLDER = "tables"
 MARKDOWN_COLUMNS, LATEX_COLUMNS = 7, 4
 
 
 def export(results: Results) -> list[Path]:
     """Writes the suite's tables (error and time where it asks for none), scaling exponents and break-evens."""
-    folder = results.directory / "tables"
+    folder = results.directory / FOLDER
     folder.mkdir(exist_ok=True)
     texts = {}
     for comparison in comparisons(results):

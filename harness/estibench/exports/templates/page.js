@@ -52,7 +52,7 @@ function explore() {
     };
     if (element.clientWidth < NARROW) config.legend = { ...config.legend, orient: "bottom", columns: 1 };
     if (isDark.matches) swap(spec, "#000000", "#ffffff");
-    const options = { renderer: "svg", config, tooltip: { theme: isDark.matches ? "dark" : "light" }, ast: false };
+    const options = { renderer: "svg", config, tooltip: { theme: isDark.matches ? "dark" : "light" }, logLevel: 1 };
     options.actions = { export: true, source: false, compiled: false, editor: false };
     if (view) view.finalize();
     view = (await vegaEmbed(element, spec, options)).view;
