@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INPUTS := pyproject.toml constraints.txt hatch_build.py
 
-.PHONY: run test lint types format bench wheel clean
+.PHONY: run test lint types format bench docs wheel clean
 
 run: $(VENV)/.run  ## measure the default suite: tables, plots and a report in results/runs/
 	$(BIN)/bench run suites/trace.yaml
@@ -25,6 +25,9 @@ format: $(VENV)/.test  ## rewrite the sources in the one style
 
 bench: $(VENV)/.bench  ## speed of the harness and of the trace plugin, with the peers that it is compared with
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
+
+docs: $(VENV)/.test  ## build the documentation: build/docs/index.html
+	$(BIN)/sphinx-build -W -q -b html docs build/docs
 
 wheel: $(VENV)/.test  ## build dist/*.whl
 	$(BIN)/python -m build --wheel

@@ -35,7 +35,7 @@ class Estimator(ABC):
         """
 
     def draws(self, problem: Any, n: int, generator: torch.Generator) -> Tensor:
-        """n independent estimates, (n, *truth.shape). Override only for more speed.
+        """n independent estimates, `(n, *truth.shape)`. Override only for more speed.
 
         Default: one `torch.func.vmap` over `estimate`, each replicate with randomness of its own. Call `estimate` once
         before, as the harness does: a problem's cached data cannot be made under `vmap`.
@@ -56,7 +56,7 @@ class ErrorBarEstimator(Estimator):
         return self.estimate_with_error(problem, generator)[0]
 
     def draws_with_error(self, problem: Any, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n independent estimates and their standard errors, each (n, *truth.shape)."""
+        """n independent estimates and their standard errors, each `(n, *truth.shape)`."""
         return vectorised(lambda: self.estimate_with_error(problem, generator), n)
 
 
