@@ -4,7 +4,7 @@ import importlib.metadata
 
 project = "estibench"
 author = "the estibench authors"
-copyright = author  # noqa: A001 - Sphinx' name
+copyright = author
 version = release = importlib.metadata.version("estibench")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
