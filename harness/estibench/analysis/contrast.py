@@ -60,45 +60,66 @@ def contrast(a: Measured, b: Measured, confidence: float, margin: float = 0.0) -
     Args:
         margin: relative difference up to which two quantities count as equal.
     """
-    from scipy import special
-
     d = math.log(a.value / b.value) if a.value > 0 and b.value > 0 else math.copysign(math.inf, a.value - b.value)
     if a.value == b.value or math.isnan(d):
         d = 0.0
     freedom = min(a.freedom, b.freedom)
     below = math.hypot(_error(a, a.low), _error(b, b.high))
     above = math.hypot(_error(a, a.high), _error(b, b.low))
-    q = float(special.stdtrit(freedom, 0.5 + confidence / 2)) if math.isfinite(freedom) else normal_quantile(confidence)
-    beyond = abs(d) - math.log1p(margin)
-    error = below if d > 0 else above
-    if beyond <= 0:
-        p_value = 1.0
-    elif error == 0:
-        p_value = 0.0
-    else:
-        p_value = two_sided(beyond / error, freedom)
+    q = _quantile(freedom, confidence)
+    beyond, error = abs(d) - math.log1p(margin), below if d > 0 else above
+    p_value = _p_value(beyond, error, freedom)
     return Contrast(_exp(d), _exp(d - q * below), _exp(d + q * above), p_value)
 
 
-def two_sided(distance: float, freedom: float) -> float:
-    """Chance that |t| exceeds the distance; the normal distribution's for infinite freedom."""
+def difference(a: Measured, b: Measured, confidence: float, margin: float = 0.0) -> Contrast:
+    """a − b of two quantities that were measured independently, which may be 0; its `ratio` is the difference.
+
+    As in `contrast`, but on the scale of the quantities themselves, and with a margin in their units.
+    """
+    d, freedom = a.value - b.value, min(a.freedom, b.freedom)
+    below = math.hypot(_distance(a, a.low), _distance(b, b.high))
+    above = math.hypot(_distance(a, a.high), _distance(b, b.low))
+    q = _quantile(freedom, confidence)
+    beyond, error = abs(d) - margin, below if d > 0 else above
+    p_value = _p_value(beyond, error, freedom)
+    return Contrast(d, d - q * below, d + q * above, p_value)
+
+
+def _p_value(beyond: float, error: float, freedom: float) -> float:
+    """Two-sided, of a distance beyond the margin; infinite freedom is the normal distribution."""
     from scipy import special
 
+    if beyond <= 0 or math.isinf(error):
+        return 1.0
+    if error == 0:
+        return 0.0
+    distance = beyond / error
     tail = special.stdtr(freedom, -distance) if math.isfinite(freedom) else special.ndtr(-distance)
     return 2 * float(tail)
 
 
 def _error(one: Measured, bound: float) -> float:
     """Standard error of the log towards one bound; infinite where the bound excludes nothing."""
-    from scipy import special
-
     if bound == one.value:
         return 0.0
     if not (0 < bound < math.inf and one.value > 0):
         return math.inf
-    tail = 0.5 + one.confidence / 2
-    q = float(special.stdtrit(one.freedom, tail)) if math.isfinite(one.freedom) else normal_quantile(one.confidence)
-    return abs(math.log(bound / one.value)) / q
+    return abs(math.log(bound / one.value)) / _quantile(one.freedom, one.confidence)
+
+
+def _distance(one: Measured, bound: float) -> float:
+    """Standard error towards one bound."""
+    return abs(bound - one.value) / _quantile(one.freedom, one.confidence)
+
+
+def _quantile(freedom: float, confidence: float) -> float:
+    """Half-width of a two-sided interval, in standard errors."""
+    from scipy import special
+
+    if math.isinf(freedom):
+        return normal_quantile(confidence)
+    return float(special.stdtrit(freedom, 0.5 + confidence / 2))
 
 
 def _number(value: Any) -> float:

@@ -17,6 +17,7 @@ from estibench.analysis.curves import Curve, curves
 from estibench.analysis.ranks import ranking
 from estibench.analysis.regimes import regimes
 from estibench.analysis.verdict_matrix import verdict_matrix
+from estibench.axes import axes_of
 from estibench.columns import EFFICIENCIES, label
 from estibench.exports.canvas import heading, label_axes, looks_of, style, svg_text
 from estibench.exports.comparison import blocks
@@ -26,7 +27,6 @@ from estibench.exports.rank_plot import draw_ranks
 from estibench.exports.regime_plot import draw_regimes
 from estibench.exports.scaling_plot import draw_scaling
 from estibench.exports.verdict_plot import draw_verdicts
-from estibench.suite.plot_axes import axes_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 FOLDER = "plots"
+PNG_DPI = 150
 SCALED = " A run's time is measured as a whole, and spread evenly over its steps."
 PARETO = (
     " Grey steps: the Pareto front, the least error that so much buys. Cells behind it by no more than noise count to "
@@ -109,7 +110,7 @@ class Picture:
 
 
 def export(results: Results) -> list[Path]:
-    """Writes every picture as SVG and as PNG (150 dpi)."""
+    """Writes every picture as SVG and as PNG."""
     folder = results.directory / FOLDER
     written = []
     for picture in pictures(results):
@@ -119,8 +120,19 @@ def export(results: Results) -> list[Path]:
         svg = results.scratch[f"svg:{picture.name}"] = svg_text(figure, picture.name)
         written[-2].write_text(svg, encoding="utf-8")
         with style():
-            figure.savefig(written[-1], dpi=150)
+            figure.savefig(written[-1], dpi=PNG_DPI)
     return written
+
+
+def save(picture: Picture, path: Path) -> None:
+    """Draw a picture into a file: SVG, PDF or PNG, as its name ends. The same picture gives the same bytes."""
+    figure = picture.draw()
+    if path.suffix == ".svg":
+        path.write_text(svg_text(figure, picture.name), encoding="utf-8")
+        return
+    undated = {"CreationDate": None} if path.suffix == ".pdf" else None
+    with style():
+        figure.savefig(path, dpi=PNG_DPI, metadata=undated)
 
 
 def to_svg(results: Results, picture: Picture) -> str:

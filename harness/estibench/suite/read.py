@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from estibench.axes import why_no_axis
 from estibench.columns import known_columns, parameter_columns, why_unknown
 from estibench.components import Component, Parameter, ParameterError, canonical, check_value, make, parameters_of
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
 from estibench.suite.document import Document, Trail, parse
 from estibench.suite.plan import Block, Plan, Settings
-from estibench.suite.plot_axes import why_no_axis
 
 AUTO_DEVICES = ("cpu", "cuda")
 DEVICE = re.compile(r"^(cpu|cuda(:\d{1,3})?)$")

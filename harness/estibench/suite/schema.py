@@ -54,7 +54,7 @@ class Table(_Strict):
 class Plot(_Strict):
     """A figure. `x` and `y` are columns; each kind has its own defaults.
 
-    Which axes a kind has, and what they may be, is said in `suite.plot_axes`.
+    Which axes a kind has, and what they may be, is said in `estibench.axes`.
     """
 
     kind: Literal["error_cost", "scaling", "bias_variance", "ranks", "curves", "regime", "verdicts"]
