@@ -111,7 +111,7 @@ def changes(before: Run, after: Run, options: Options, from_draws: FromDraws) ->
     return found
 
 
-def tests(found: list[Change]) -> int:
+def number_of_tests(found: list[Change]) -> int:
     """How many tests the correction was over."""
     return sum(not math.isnan(change.p_value) for change in found)
 
@@ -144,7 +144,7 @@ def _changes_of_cell(
 ) -> Iterator[Change]:
     if old is None or new is None:
         there = old or new or {}
-        failure = "" if there["status"] == "ok" else f"{_state(there)}"
+        failure = "" if there["status"] == "ok" else _state(there)
         yield Change(name, "status", "new" if old is None else "gone", note=failure)
         return
     if "ok" not in (old["status"], new["status"]) or old["status"] != new["status"]:
@@ -172,10 +172,8 @@ def _status(name: Name, old: Mapping[str, Any], new: Mapping[str, Any]) -> Chang
 
 
 def _state(row: Mapping[str, Any]) -> str:
-    reason = row.get("reason")
-    return (
-        f"{row['status']}: {reason}".replace("_", " ", 1) if isinstance(reason, str) and reason else str(row["status"])
-    )
+    reason, status = row.get("reason"), str(row["status"]).replace("_", " ")
+    return f"{status}: {reason}" if isinstance(reason, str) and reason else status
 
 
 def _errors(

@@ -15,7 +15,7 @@ from estibench.analysis.changes import (
     Options,
     Run,
     changes,
-    tests,
+    number_of_tests,
 )
 from estibench.analysis.contrast import Contrast
 from estibench.results.draws import DrawsFolder
@@ -158,6 +158,6 @@ def _about_times(found: Sequence[Change], options: Options, why: str) -> Iterato
 
 def _about_tests(found: list[Change], options: Options) -> str:
     return (
-        f"{tests(found)} tests, corrected together (Holm): the chance of any false “better” or “worse” is 5 %. "
+        f"{number_of_tests(found)} tests, corrected together (Holm): the chance of any false “better” or “worse” is 5 %. "
         f"Errors within {100 * options.error_margin:g} % are the same. Intervals are at {100 * options.confidence:g} %."
     )
