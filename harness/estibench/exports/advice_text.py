@@ -125,7 +125,7 @@ def _how_to_read(advice: Advice) -> str:
     return (
         f"The last column compares {compared}, with its confidence interval; ∞: the best's is no more than rounding. "
         "*: the best is told apart from every estimator of every other kind at 5 %, with Holm's correction over the "
-        "problems. “Over all problems” is the geometric mean; no result, or an error where the best has none, counts as "
+        "problems. “Over all problems” is the geometric mean; no result, or an error where the best has none, counts "
         f"{WORST:g} ×."
     )
 

@@ -18,6 +18,7 @@ from estibench.analysis.changes import (
     number_of_tests,
 )
 from estibench.analysis.contrast import Contrast
+from estibench.analysis.noise import noise_warning
 from estibench.results.draws import DrawsFolder
 from estibench.results.store import Store, latest
 
@@ -65,7 +66,8 @@ def compare_runs(
     runs = Run(before.frame, before.confidence), Run(after.frame, after.confidence)
     found = changes(*runs, options, from_kept_draws(before, after, options))
     found.sort(key=lambda change: VERDICTS.index(change.verdict))
-    notes = (*_about_runs(before, after), *_about_times(found, options, why), _about_tests(found, options))
+    times_words = _about_times(found, options, why, [before, after])
+    notes = (*_about_runs(before, after), *times_words, _about_tests(found, options))
     return RunComparison(str(before.directory), str(after.directory), notes, tuple(found))
 
 
@@ -147,17 +149,23 @@ def _about_runs(before: Results, after: Results) -> Iterator[str]:
             yield f"{name}: {machines[0].get(name)} before, {machines[1].get(name)} after."
 
 
-def _about_times(found: Sequence[Change], options: Options, why: str) -> Iterator[str]:
+def _about_times(found: Sequence[Change], options: Options, why: str, runs: Sequence[Results]) -> Iterator[str]:
     if not options.times:
         yield f"Times are not compared: other machines ({why}). --any-machine compares them relative to the baselines."
-    elif why:
+        return
+    if why:
         yield f"Times are compared relative to the baseline of each run, for the machines differ ({why})."
     elif any(change.quantity == "time" for change in found):
         yield f"Times are of one machine; up to {100 * options.time_margin:g} % is no change: runs drift apart by some."
+    for word, one in zip(("before", "after"), runs, strict=True):
+        warning = noise_warning(one.frame)
+        if warning:
+            yield f"{word}: {warning}."
 
 
 def _about_tests(found: list[Change], options: Options) -> str:
+    number, margin, level = number_of_tests(found), 100 * options.error_margin, 100 * options.confidence
     return (
-        f"{number_of_tests(found)} tests, corrected together (Holm): the chance of any false “better” or “worse” is 5 %. "
-        f"Errors within {100 * options.error_margin:g} % are the same. Intervals are at {100 * options.confidence:g} %."
+        f"{number} tests, corrected together (Holm): the chance that any “better” or “worse” is false is 5 %. Errors "
+        f"within {margin:g} % are the same. Intervals are at {level:g} %."
     )
