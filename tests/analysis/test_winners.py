@@ -53,7 +53,7 @@ def test_errors_of_no_more_than_rounding_tie_and_the_cheaper_wins() -> None:
     contest = found.contest()
     assert contest is not None
     assert names(frame, contest.winner) == ["cheap"]
-    assert contest.p_value == 1
+    assert contest.p_value == pytest.approx(1)
     assert found.ratio(1, 0) is None
     infinite = found.ratio(2, 0)
     assert infinite is not None
@@ -72,3 +72,11 @@ def test_cells_without_an_error_or_a_cost_do_not_compete() -> None:
     assert contest is not None
     assert names(frame, contest.winner) == ["c"]
     assert contest.second is None
+
+
+def test_the_first_of_two_that_are_equal_but_for_rounding_wins() -> None:
+    frame, found = field(row("first", 1.0 + 1e-12, 4), row("second", 1.0, 4))
+    contest = found.contest()
+    assert contest is not None
+    assert names(frame, contest.winner) == ["first"]
+    assert contest.p_value == pytest.approx(1)

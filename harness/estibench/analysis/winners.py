@@ -34,8 +34,8 @@ class Contest:
 class Field:
     """The cells of one block that can compete for an error of which less is better.
 
-    References compete: where certainty is within the budget, it wins. Errors of no more than rounding tie at 0, and
-    the cheaper cell wins then.
+    References compete: where certainty is within the budget, it wins. Errors of no more than rounding tie at 0, others
+    where they agree in six digits; the cheaper cell wins then, or else the first in the table.
 
     Args:
         cells: ok rows of one block.
@@ -50,6 +50,7 @@ class Field:
         self.error, self.confidence = error, confidence
         flat = at_rounding(cells) | is_reference(cells)
         values = pd.to_numeric(cells[error], errors="coerce").astype(float).where(~flat, 0.0)
+        values = values.map(lambda value: float(f"{value:.6g}"))
         costs = pd.to_numeric(cells[cost], errors="coerce").astype(float)
         entries = pd.DataFrame({"error": values, "cost": costs, "family": cells["family"], "flat": flat})
         usable = entries[["error", "cost"]].map(math.isfinite).all(axis=1) & (entries["cost"] >= 0)

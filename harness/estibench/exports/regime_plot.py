@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TINT = 0.45  # of a tile's colour in white: paler than a marker, which must stand out
+TINT = 0.4  # of a tile's colour in white: paler than a marker, which must stand out
 HATCH: dict[str, Any] = {"hatch": "////", "edgecolor": "0.15", "linewidth": 0.0}
 
 
