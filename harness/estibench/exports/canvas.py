@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from estibench.results.run_directory import Results
+
 # Okabe and Ito's colours without their yellow, then three of Paul Tol's 'muted': distinct for the colour-blind.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255", "#999933", "#332288")
 MARKERS = ("o", "s", "^", "D", "P", "X", "*", "<", ">", "h", "p")
@@ -47,10 +49,18 @@ class Layout:
 def looks_of(frame: pd.DataFrame) -> dict[str, Look]:
     """Colour and marker of every family of the run, in order of first appearance: the same in all its plots."""
     families = dict.fromkeys(map(str, frame.get("family", ())))
-    return {
-        family: Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
-        for index, family in enumerate(families)
-    }
+    return {family: look(index) for index, family in enumerate(families)}
+
+
+def looks_for(results: Results) -> dict[str, Look]:
+    """The looks of a run's families: those of the site that it stands in, else its own."""
+    settled = results.scratch.get("looks")
+    return looks_of(results.frame) if settled is None else settled
+
+
+def look(index: int) -> Look:
+    """One of 110 looks; neighbours differ in colour and in marker."""
+    return Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
 
 
 def panel_grid(panels: int, layout: Layout, room: float = 0.0, titles: int = 3) -> tuple[Figure, list[Axes]]:

@@ -19,7 +19,7 @@ from estibench.analysis.regimes import regimes
 from estibench.analysis.verdict_matrix import verdict_matrix
 from estibench.axes import axes_of
 from estibench.columns import EFFICIENCIES, label
-from estibench.exports.canvas import heading, label_axes, looks_of, style, svg_text
+from estibench.exports.canvas import heading, label_axes, looks_for, style, svg_text
 from estibench.exports.comparison import blocks
 from estibench.exports.curves_plot import curves_of, draw_curves
 from estibench.exports.panels import panels_of, shows_frontiers, shows_fronts, shows_levels, small_multiples
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 
 FOLDER = "plots"
-PNG_DPI = 150
+FORMATS = ("svg", "png")
+RESOLUTION = 150  # dots per inch
 SCALED = " A run's time is measured as a whole, and spread evenly over its steps."
 PARETO = (
     " Grey steps: the Pareto front, the least error that so much buys. Cells behind it by no more than noise count to "
@@ -109,18 +110,22 @@ class Picture:
     draw: Callable[[], Figure]
 
 
-def export(results: Results) -> list[Path]:
-    """Writes every picture as SVG and as PNG."""
+def export(results: Results, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Writes every picture in every format."""
     folder = results.directory / FOLDER
     written = []
     for picture in pictures(results):
         folder.mkdir(exist_ok=True)
-        written += [folder / f"{picture.name}.svg", folder / f"{picture.name}.png"]
         figure = picture.draw()
-        svg = results.scratch[f"svg:{picture.name}"] = svg_text(figure, picture.name)
-        written[-2].write_text(svg, encoding="utf-8")
-        with style():
-            figure.savefig(written[-1], dpi=PNG_DPI)
+        for form in formats:
+            path = folder / f"{picture.name}.{form}"
+            written.append(path)
+            if form == "svg":
+                svg = results.scratch[f"svg:{picture.name}"] = svg_text(figure, picture.name)
+                path.write_text(svg, encoding="utf-8")
+                continue
+            with style():
+                figure.savefig(path, dpi=RESOLUTION)
     return written
 
 
@@ -132,7 +137,7 @@ def save(picture: Picture, path: Path) -> None:
         return
     undated = {"CreationDate": None} if path.suffix == ".pdf" else None
     with style():
-        figure.savefig(path, dpi=PNG_DPI, metadata=undated)
+        figure.savefig(path, dpi=RESOLUTION, metadata=undated)
 
 
 def to_svg(results: Results, picture: Picture) -> str:
@@ -153,7 +158,7 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 def _log_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Figures with x and y, one for each device and dtype."""
-    looks, level, kind = looks_of(results.frame), results.confidence, plot["kind"]
+    looks, level, kind = looks_for(results), results.confidence, plot["kind"]
     x, y = map(str, axes_of(plot))
     parts = list(blocks(results.frame))
     for device, dtype, cells in parts:
@@ -186,7 +191,7 @@ def _rank_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Critical-difference diagrams, one for each task."""
     if results.frame.empty:
         return
-    looks, level, column = looks_of(results.frame), 1 - results.confidence, str(axes_of(plot)[1])
+    looks, level, column = looks_for(results), 1 - results.confidence, str(axes_of(plot)[1])
     tasks = list(_wanted(results.frame, plot.get("problems")).groupby("task", sort=False))
     for task, cells in tasks:
         found = ranking(cells, column, level)
@@ -203,7 +208,7 @@ def _rank_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
 
 def _curve_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Mean errors along runs, one figure for each device and dtype."""
-    looks, x = looks_of(results.frame), str(axes_of(plot)[0])
+    looks, x = looks_for(results), str(axes_of(plot)[0])
     parts = list(blocks(results.frame))
     for device, dtype, cells in parts:
         panels = curves_of(_wanted(cells, plot.get("problems")), x)
@@ -217,7 +222,7 @@ def _curve_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]
 
 def _regime_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Who wins over a parameter and the budget, one figure for each device, dtype and task: work differs in kind."""
-    looks, (x, error) = looks_of(results.frame), map(str, axes_of(plot))
+    looks, (x, error) = looks_for(results), map(str, axes_of(plot))
     parts = [
         (device, dtype, str(task), some)
         for device, dtype, cells in blocks(results.frame)
