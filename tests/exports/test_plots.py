@@ -12,7 +12,7 @@ import pytest
 
 from estibench.exports.canvas import COLOURS, MARKERS, looks_of, tick, tick_steps, wrapped
 from estibench.exports.panels import floor_of, panels_of
-from estibench.exports.plots import export, pictures, to_svg
+from estibench.exports.plots import export, pictures, save, to_svg
 from estibench.results import Results
 
 ERROR_COST = {"kind": "error_cost", "title": "Error"}
@@ -234,3 +234,31 @@ def test_a_cell_that_costs_nothing_is_a_line_across_its_panel() -> None:
     level = next(line for line in axis.lines if line.get_linestyle() == "--")
     assert list(level.get_ydata()) == [0.3, 0.3]
     assert "A dashed line" not in next(pictures(results(row("a", 1.0, 2), plots=[ERROR_COST]))).caption
+
+
+def test_the_frontier_between_bias_and_variance_ends_where_no_bias_shows() -> None:
+    def cell(name: str, std: float, bias: float, low: float) -> dict[str, Any]:
+        bounds = {"relative_bias": bias, "relative_bias_low": low, "relative_bias_high": bias * 1.2}
+        return row(name, std, 1, **bounds)
+
+    rows = [cell("smooth", 0.1, 0.8, 0.7), cell("beaten", 0.2, 0.9, 0.8), cell("middle", 0.3, 0.2, 0.1)]
+    rows += [cell("fair", 1.0, 0.05, 0.0), cell("worse", 2.0, 0.01, 0.0)]
+    rows += [cell("exact", 1e-9, 1e-9, 0.0) | {"stopped": "deterministic"}]
+    picture = next(pictures(results(*rows, plots=[BIAS])))
+    (steps,) = (line for line in picture.draw().axes[0].lines if line.get_drawstyle() == "steps-post")
+    assert list(steps.get_xdata()) == pytest.approx([0.1, 0.3, 1.0])
+    assert list(steps.get_ydata())[:2] == pytest.approx([0.8, 0.2])
+    assert steps.get_ydata()[2] < picture.draw().axes[0].get_ylim()[0]  # it falls off the panel
+    assert "Grey steps: the frontier" in picture.caption
+    fair = next(pictures(results(*rows[3:5], plots=[BIAS])))
+    assert "frontier" not in fair.caption
+
+
+@pytest.mark.parametrize(("form", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
+def test_a_picture_is_saved_in_three_formats_and_twice_alike(tmp_path: Path, form: str, start: bytes) -> None:
+    picture = next(pictures(results(*curve(), plots=[ERROR_COST])))
+    for name in ("one", "two"):
+        save(picture, tmp_path / f"{name}.{form}")
+    one, two = ((tmp_path / f"{name}.{form}").read_bytes() for name in ("one", "two"))
+    assert one.startswith(start)
+    assert one == two

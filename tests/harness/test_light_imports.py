@@ -23,7 +23,10 @@ print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules}
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["plugins"], ["run", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["list"], ["plugins"], ["run", "--help"], ["plot", "--help"], ["compare", "--help"], ["--version"]],
+)
 def test_no_heavy_module(arguments):
     done = subprocess.run([sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout.splitlines()[-1]))

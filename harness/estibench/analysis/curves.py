@@ -74,8 +74,8 @@ def curves(frame: pd.DataFrame, y: str, x: str) -> list[Curve]:
         return []
     exact = is_counted(y)
     rows = frame[frame["status"] == "ok"].copy()
-    rows["problem"] = [_without(label, x, "problem_") for label in rows["problem"]]
-    rows["estimator"] = [_without(label, x, "estimator_") for label in rows["estimator"]]
+    rows["problem"] = [without_parameter(label, x, "problem_") for label in rows["problem"]]
+    rows["estimator"] = [without_parameter(label, x, "estimator_") for label in rows["estimator"]]
     measured = pd.DataFrame({"x": _positive(rows, x), "y": _positive(rows, y)})
     for side in ("low", "high"):
         measured[side] = measured["y"] if exact else _positive(rows, f"{y}_{side}")
@@ -119,7 +119,7 @@ def _what_agrees(columns: list[str], x: str) -> list[str]:
     return ["problem", "family", "device", "dtype"]
 
 
-def _without(label: str, x: str, prefix: str) -> str:
+def without_parameter(label: str, x: str, prefix: str) -> str:
     """A component's label without the parameter behind column x: `f(batch=16)` for `f(dim=64, batch=16)`."""
     name, bracket, rest = label.partition("(")
     if not bracket or not x.startswith(prefix):

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import click
 
 from estibench import host as plugin_host
+from estibench.cli.compare import compare_command
 from estibench.cli.describe import list_command, plugins_command, show_command
 from estibench.cli.plan import plan_command
+from estibench.cli.plot import plot_command
 from estibench.cli.publish import publish_command
+from estibench.cli.recommend import recommend_command
 from estibench.cli.run import run_command
 from estibench.cli.selftest import selftest_command
 from estibench.cli.status import status_command
@@ -65,6 +68,9 @@ def bench(plugin: tuple[str, ...]) -> None:
       bench table results/runs/trace   any quantity over problems and estimators, as Markdown or LaTeX
       bench publish results/runs/trace  a static site of runs, to be shown to others
       bench plan trace                 what would be measured
+      bench plot trace --kind regime   any figure from a stored run
+      bench compare RUN_A RUN_B        what got better or worse
+      bench recommend trace --budget 50   which estimator to use
       bench list estimators            what there is
       bench show hutchinson            formula, parameters, claims, citation
       bench selftest --quick           is the harness right about itself?
@@ -77,6 +83,9 @@ for command in (
     table_command,
     publish_command,
     plan_command,
+    plot_command,
+    compare_command,
+    recommend_command,
     list_command,
     show_command,
     plugins_command,

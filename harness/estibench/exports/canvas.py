@@ -196,6 +196,6 @@ def style(more: dict[str, Any] | None = None) -> AbstractContextManager[None]:
     import matplotlib as mpl
     import seaborn as sns
 
-    fonts = {"svg.fonttype": "none", "font.family": ["DejaVu Sans", "sans-serif"]}
+    fonts = {"svg.fonttype": "none", "pdf.fonttype": 42, "font.family": ["DejaVu Sans", "sans-serif"]}
     settings: dict[Any, Any] = {**sns.axes_style("ticks"), **fonts, "axes.linewidth": 0.8, **(more or {})}
     return mpl.rc_context(settings)

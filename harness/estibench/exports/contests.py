@@ -59,7 +59,7 @@ def at_equal_work(cells: pd.DataFrame, task: str) -> SummaryTable:
             if any(winners):
                 rows.append((str(block), *winners))
     heads = [f"work {short(works[0])}" + (f"–{short(works[-1])}" if len(works) > 1 else "") for works in classes]
-    title = f"Most accurate at equal work ({task}, work in {_unit(cells)})"
+    title = f"Most accurate at equal work ({task}, work in {unit_of_work(cells)})"
     return SummaryTable(title, AT_EQUAL_WORK, ("problem", *heads), tuple(rows))
 
 
@@ -101,7 +101,11 @@ def most_efficient(cells: pd.DataFrame) -> SummaryTable:
         best = [_most_efficient_by(some[~some["reference"]], column) for column in columns]
         if any(best):
             rows.append((str(block), *best, _price(some[some["reference"]])))
-    header = ("problem", *(f"lowest {EFFICIENCIES[column]}" for column in columns), f"exact:\n{_unit(cells)}, time")
+    header = (
+        "problem",
+        *(f"lowest {EFFICIENCIES[column]}" for column in columns),
+        f"exact:\n{unit_of_work(cells)}, time",
+    )
     return SummaryTable("Most efficient", EFFICIENT, header, tuple(rows))
 
 
@@ -143,7 +147,7 @@ def block_label(row: Any, several: bool) -> str:
     return f"{row['problem']} [{row['device']}, {row['dtype']}]" if several else str(row["problem"])
 
 
-def _unit(cells: pd.DataFrame) -> str:
+def unit_of_work(cells: pd.DataFrame) -> str:
     """What work counts, where the cells agree."""
     if "work" not in cells or cells.empty:
         return "units of work"

@@ -81,7 +81,8 @@ def small_multiples(kind: str, panels: dict[str, pd.DataFrame], looks: dict[str,
         finish_panel(axis, problem)
     signs = [sign_key("o", "upper bound: bias may be 0")] if kind == "bias_variance" else []
     signs += [sign_key("v", "at rounding level")] if clipped else []
-    signs += [front_key()] if kind == "error_cost" and shows_fronts(panels) else []
+    if (kind == "error_cost" and shows_fronts(panels)) or (kind == "bias_variance" and shows_frontiers(panels)):
+        signs.append(front_key())
     legend = figure.legend(handles=[*keys, *signs], loc="upper left", fontsize=7.5, frameon=False)
     legend.set_bbox_to_anchor((max(axis.get_position().x1 for axis in axes), axes[0].get_position().y1))
     return figure
@@ -95,6 +96,23 @@ def shows_fronts(panels: dict[str, pd.DataFrame]) -> bool:
 def shows_levels(panels: dict[str, pd.DataFrame]) -> bool:
     """Whether some panel has a cell that costs nothing of x."""
     return any(_costs_nothing(points).any() for points in panels.values())
+
+
+def frontier(points: pd.DataFrame) -> pd.DataFrame:
+    """The points that no other beats in random and systematic error together, in order of the random one.
+
+    Biases that are not distinguishable from 0 tie at 0, so the first such point is the last of the frontier. Errors of
+    no more than rounding take no part.
+    """
+    some = points[~points["flat"]].copy()
+    some["bias"] = some["y"].where(some["y_low"] > 0, 0.0)
+    some = some.sort_values(["x", "bias"], kind="stable")
+    return some[some["bias"] < some["bias"].cummin().shift(fill_value=math.inf)]
+
+
+def shows_frontiers(panels: dict[str, pd.DataFrame]) -> bool:
+    """Whether some panel has a trade-off between bias and variance: a frontier of more than one point."""
+    return any(len(frontier(points)) > 1 for points in panels.values())
 
 
 def _costs_nothing(points: pd.DataFrame) -> pd.Series[bool]:
@@ -117,6 +135,7 @@ def _draw_errors(axis: Axes, points: pd.DataFrame, looks: dict[str, Look]) -> bo
 
 def _draw_biases(axis: Axes, points: pd.DataFrame, looks: dict[str, Look]) -> bool:
     """Bias against standard deviation, one mark per cell. Returns whether something lies below the axis."""
+    best = frontier(points)
     bounded = points["y_low"] <= 0
     points = points.assign(y=points["y"].where(~bounded, points["y_high"]), bounded=bounded)
     left, floor = (floor_of(points[name], points["flat"]) for name in ("x", "y"))
@@ -129,6 +148,9 @@ def _draw_biases(axis: Axes, points: pd.DataFrame, looks: dict[str, Look]) -> bo
     x, y = axis.get_xlim(), axis.get_ylim()
     ends = [min(x[0], y[0]), max(x[1], y[1])]
     axis.plot(ends, ends, color=GREY, lw=0.8, ls="--", zorder=0)
+    if len(best) > 1:
+        heights = best["bias"].where(best["bias"] > 0, y[0] / 2)
+        axis.plot(best["x"], heights, drawstyle="steps-post", zorder=0.5, **FRONT)
     axis.set(xlim=x, ylim=y)
     return clipped
 

@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.curves import Curve, curves
 from estibench.analysis.ranks import ranking
+from estibench.analysis.regimes import regimes
+from estibench.analysis.verdict_matrix import verdict_matrix
+from estibench.axes import axes_of
 from estibench.columns import EFFICIENCIES, label
 from estibench.exports.canvas import heading, label_axes, looks_for, style, svg_text
 from estibench.exports.comparison import blocks
 from estibench.exports.curves_plot import curves_of, draw_curves
-from estibench.exports.panels import panels_of, shows_fronts, shows_levels, small_multiples
+from estibench.exports.panels import panels_of, shows_frontiers, shows_fronts, shows_levels, small_multiples
 from estibench.exports.rank_plot import draw_ranks
+from estibench.exports.regime_plot import draw_regimes
 from estibench.exports.scaling_plot import draw_scaling
+from estibench.exports.verdict_plot import draw_verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,12 +38,6 @@ if TYPE_CHECKING:
 FOLDER = "plots"
 FORMATS = ("svg", "png")
 RESOLUTION = 150  # dots per inch
-AXES = {
-    "error_cost": ("work", "relative_rmse"),
-    "scaling": ("problem_dim", "time"),
-    "bias_variance": ("relative_std", "relative_bias"),
-}
-RANKED_BY = "mse_work"
 SCALED = " A run's time is measured as a whole, and spread evenly over its steps."
 PARETO = (
     " Grey steps: the Pareto front, the least error that so much buys. Cells behind it by no more than noise count to "
@@ -46,6 +45,15 @@ PARETO = (
 )
 ROUNDING = " Errors at the level of rounding, however small, are drawn as ▽ on the floor of their panel."
 FREE = " A dashed line across a panel: an estimator that spends nothing."
+FRONTIER = (
+    " Grey steps: the frontier, the least bias at up to so much random error. It falls to the ground at the first "
+    "estimator whose bias is not distinguishable from 0; errors at the level of rounding take no part."
+)
+WINNERS = {
+    "mse": "the smallest error",
+    "mse_work": "the smallest MSE × work (what averaging to a given error costs, but for a bias, which stays)",
+    "mse_time": "the smallest MSE × time (what averaging to a given error costs, but for a bias, which stays)",
+}
 CAPTIONS = {
     "error_cost": (
         "One panel per problem, one line per kind of estimator through its budgets. Lower is more accurate, further "
@@ -72,6 +80,16 @@ CAPTIONS = {
         "mean ranks differ by less than the critical difference CD, the length of the ruler (Nemenyi), or Friedman's "
         "test finds no difference at all. {size}; Friedman's {chance}. Ranks say how often one is ahead of another on "
         "these problems, not by how much, and depend on who else is ranked."
+    ),
+    "regime": (
+        "Which kind of estimator has {what} among the estimators that spend at most the budget, one panel per kind of "
+        "problem. The budgets are amounts of work that occur. Hatched: the winner is not told apart from every "
+        "estimator of every other kind, tested at 5 % with Holm's correction over all contests of the figure. "
+        "Empty: no estimator spends as little. References take part: where certainty is affordable, it wins."
+    ),
+    "verdicts": (
+        "How many tests of each kind of claim were supported (✓), refuted (✗) or undecided (?), over all problems. A "
+        "tile has the colour of its worst verdict; it is empty where nothing is claimed."
     ),
 }
 
@@ -111,6 +129,17 @@ def export(results: Results, formats: Sequence[str] = FORMATS) -> list[Path]:
     return written
 
 
+def save(picture: Picture, path: Path) -> None:
+    """Draw a picture into a file: SVG, PDF or PNG, as its name ends. The same picture gives the same bytes."""
+    figure = picture.draw()
+    if path.suffix == ".svg":
+        path.write_text(svg_text(figure, picture.name), encoding="utf-8")
+        return
+    undated = {"CreationDate": None} if path.suffix == ".pdf" else None
+    with style():
+        figure.savefig(path, dpi=RESOLUTION, metadata=undated)
+
+
 def to_svg(results: Results, picture: Picture) -> str:
     """The picture as SVG text, drawn unless `export` has just done so; the same picture gives the same text."""
     drawn = results.scratch.get(f"svg:{picture.name}")
@@ -121,8 +150,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     """The figures that the suite asks for and that have something to draw, each with a name of its own."""
     taken: Counter[str] = Counter()
     for plot in results.about.get("plots") or []:
-        found = {"ranks": _rank_pictures, "curves": _curve_pictures}.get(plot["kind"], _log_pictures)
-        for picture in found(results, plot):
+        for picture in PAINTERS[plot["kind"]](results, plot):
             name = re.sub(r"[^\w-]+", "-", picture.name)
             taken[name] += 1
             yield replace(picture, name=f"{name}-{taken[name]}" if taken[name] > 1 else name)
@@ -131,7 +159,7 @@ def pictures(results: Results) -> Iterator[Picture]:
 def _log_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Figures with x and y, one for each device and dtype."""
     looks, level, kind = looks_for(results), results.confidence, plot["kind"]
-    x, y = (plot.get(axis) or default for axis, default in zip("xy", AXES[kind], strict=True))
+    x, y = map(str, axes_of(plot))
     parts = list(blocks(results.frame))
     for device, dtype, cells in parts:
         rows = _with_relative_std(_wanted(cells, plot.get("problems")))
@@ -150,6 +178,8 @@ def _log_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
                 caption += PARETO.format(column=f"front_{x}")
             if kind == "error_cost" and shows_levels(panels):
                 caption += FREE
+            if kind == "bias_variance" and shows_frontiers(panels):
+                caption += FRONTIER
             missing = [problem for problem in dict.fromkeys(rows["problem"]) if problem not in drawn]
             caption += f" Without both quantities, and not drawn: {'; '.join(missing)}." if missing else ""
         if drawn:
@@ -161,7 +191,7 @@ def _rank_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Critical-difference diagrams, one for each task."""
     if results.frame.empty:
         return
-    looks, level, column = looks_for(results), 1 - results.confidence, plot.get("y") or RANKED_BY
+    looks, level, column = looks_for(results), 1 - results.confidence, str(axes_of(plot)[1])
     tasks = list(_wanted(results.frame, plot.get("problems")).groupby("task", sort=False))
     for task, cells in tasks:
         found = ranking(cells, column, level)
@@ -178,7 +208,7 @@ def _rank_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
 
 def _curve_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Mean errors along runs, one figure for each device and dtype."""
-    looks, x = looks_for(results), plot.get("x") or "step"
+    looks, x = looks_for(results), str(axes_of(plot)[0])
     parts = list(blocks(results.frame))
     for device, dtype, cells in parts:
         panels = curves_of(_wanted(cells, plot.get("problems")), x)
@@ -188,6 +218,53 @@ def _curve_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]
         caption = CAPTIONS["curves"].format(level=100 * results.confidence, time=SCALED if x == "time" else "")
         axes = next(iter(panels.values()))[0].axis, "mean error"
         yield Picture(name, title, caption, partial(_finished, partial(draw_curves, panels, looks), title, axes))
+
+
+def _regime_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
+    """Who wins over a parameter and the budget, one figure for each device, dtype and task: work differs in kind."""
+    looks, (x, error) = looks_for(results), map(str, axes_of(plot))
+    parts = [
+        (device, dtype, str(task), some)
+        for device, dtype, cells in blocks(results.frame)
+        for task, some in _wanted(cells, plot.get("problems")).groupby("task", sort=False)
+    ]
+    several = [len({part[at] for part in parts}) > 1 for at in range(3)]
+    for *place, rows in parts:
+        found = regimes(rows, x, error, results.confidence)
+        if not found:
+            continue
+        names = place if any(several[:2]) else place[2:]
+        name, title = _words(plot, [*map(str, names)] if any(several) else [])
+        caption = CAPTIONS["regime"].format(what=WINNERS[error])
+        axes = (
+            label(x) if any(one.xs != (None,) for one in found) else "",
+            axis_label(rows, "work").replace("work", "budget", 1),
+        )
+        yield Picture(name, title, caption, partial(_finished, partial(draw_regimes, found, looks), title, axes))
+
+
+def _verdict_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
+    """Verdicts on claims, one figure for each task."""
+    if results.frame.empty:
+        return
+    tasks = list(_wanted(results.frame, plot.get("problems")).groupby("task", sort=False))
+    for task, cells in tasks:
+        found = verdict_matrix(cells, str(axes_of(plot)[1]))
+        if found is None:
+            continue
+        name, title = _words(plot, [str(task)] if len(tasks) > 1 else [])
+        yield Picture(name, title, CAPTIONS["verdicts"], partial(_finished, partial(draw_verdicts, found), title))
+
+
+PAINTERS: dict[str, Callable[[Results, dict[str, Any]], Iterator[Picture]]] = {
+    "error_cost": _log_pictures,
+    "scaling": _log_pictures,
+    "bias_variance": _log_pictures,
+    "ranks": _rank_pictures,
+    "curves": _curve_pictures,
+    "regime": _regime_pictures,
+    "verdicts": _verdict_pictures,
+}
 
 
 def _words(plot: dict[str, Any], part: Sequence[str]) -> tuple[str, str]:

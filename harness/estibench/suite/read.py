@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from estibench.columns import CURVE_AXES, EFFICIENCIES, known_columns, parameter_columns, why_unknown
+from estibench.axes import why_no_axis
+from estibench.columns import known_columns, parameter_columns, why_unknown
 from estibench.components import Component, Parameter, ParameterError, canonical, check_value, make, parameters_of
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
@@ -230,9 +231,12 @@ class _Reader:
             for index, entry in enumerate(getattr(suite, section)):
                 for key in keys:
                     column = getattr(entry, key)
-                    message = None if column is None else why_unknown(column, known)
-                    if section == "plots" and entry.kind in _OWN_AXES and column is not None:
-                        message = _OWN_AXES[entry.kind](key, column)
+                    if column is None:
+                        continue
+                    if section == "plots":
+                        message = why_no_axis(entry.kind, key, column, known)
+                    else:
+                        message = why_unknown(column, known)
                     if message:
                         self.complain((section, index, key), message)
 
@@ -284,27 +288,6 @@ class _Reader:
         for problem, task, chosen, baseline in expanded:
             for device, dtype in itertools.product(devices, dtypes):
                 yield Block(problem, task, device, dtype, chosen, baseline)
-
-
-def _why_not_ranked(key: str, column: str) -> str | None:
-    """What is wrong with an axis of a plot of ranks, or None."""
-    if key == "x":
-        return "a plot of ranks has no x"
-    if column in EFFICIENCIES:
-        return None
-    return f"ranks are by {' or '.join(EFFICIENCIES)}, got {column!r}{did_you_mean(column, EFFICIENCIES)}"
-
-
-def _why_not_along(key: str, column: str) -> str | None:
-    """What is wrong with an axis of a plot of curves, or None."""
-    if key == "y":
-        return "a plot of curves has no choice of y: it shows the mean error"
-    if column in CURVE_AXES:
-        return None
-    return f"curves run along {' or '.join(CURVE_AXES)}, got {column!r}{did_you_mean(column, CURVE_AXES)}"
-
-
-_OWN_AXES = {"ranks": _why_not_ranked, "curves": _why_not_along}  # kinds of plots whose axes are no free columns
 
 
 def _fits(component: Component, wanted: Mapping[str, Any]) -> bool:

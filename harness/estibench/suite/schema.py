@@ -54,10 +54,10 @@ class Table(_Strict):
 class Plot(_Strict):
     """A figure. `x` and `y` are columns; each kind has its own defaults.
 
-    Ranks have no x, and two choices of y. Curves have no y, and run along the problem's axis ("step") or "time".
+    Which axes a kind has, and what they may be, is said in `estibench.axes`.
     """
 
-    kind: Literal["error_cost", "scaling", "bias_variance", "ranks", "curves"]
+    kind: Literal["error_cost", "scaling", "bias_variance", "ranks", "curves", "regime", "verdicts"]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     x: str | None = None
     y: str | None = None

@@ -1,0 +1,91 @@
+"""`bench recommend`: which estimator to use, as finished runs say."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from estibench.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from estibench.analysis.advice import Source
+
+PLAIN_WIDTH = 160  # columns where there is no terminal to ask
+
+
+@click.command("recommend", short_help="Which estimator to use at a dimension and a budget.")
+@click.argument("task")
+@click.option("--dim", type=click.FloatRange(min=0, min_open=True), help="Dimension of your problem.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    help="The most that one estimate may spend; without it, the most efficient estimator is asked for.",
+)
+@click.option("--by", type=click.Choice(["work", "time"]), default="work", show_default=True, help="What is spent.")
+@click.option("--device", help="Only evidence from this device, such as cpu.")
+@click.option("--dtype", help="Only evidence from this dtype, such as float32.")
+@click.option("--run", "given", multiple=True, type=click.Path(path_type=Path), help="Ask these runs only.")
+@click.option("--json", "as_json", is_flag=True, help="The whole answer as JSON.")
+def recommend_command(
+    task: str,
+    dim: float | None,
+    budget: float | None,
+    by: Any,
+    device: str | None,
+    dtype: str | None,
+    given: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Say which estimator to use for TASK, such as trace, at a dimension and a budget.
+
+    Asks the runs in results/runs and results/published, of each suite the newest. Work is in the task's unit (matvecs,
+    evaluations, …), time in seconds. The answer comes with its evidence and its limits.
+    """
+    from estibench.analysis.advice import Question, advise
+    from estibench.exports.advice_text import print_advice, to_json
+
+    sources = _sources(task, given)
+    question = Question(task, budget, by, dim, device, dtype)
+    for name, value in (("device", device), ("dtype", dtype)):
+        known = {str(one) for source in sources for one in source.frame.loc[source.frame["task"] == task, name]}
+        if value is not None and value not in known:
+            raise UserError(f"--{name}: no run of the task {task!r} has {value!r}{did_you_mean(value, known)}")
+    advice = advise(sources, question)
+    if as_json:
+        click.echo(to_json(advice, sources))
+        return
+    from rich.console import Console
+
+    print_advice(advice, sources, Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH))
+
+
+def _sources(task: str, given: Sequence[Path]) -> list[Source]:
+    """The runs that measured the task, of each suite the newest unless they are given.
+
+    Raises:
+        UserError: there are none.
+    """
+    from estibench.analysis.advice import Source
+    from estibench.results import Results
+    from estibench.results.find import find_run, known_runs, tasks_of
+    from estibench.results.run_directory import read_about
+
+    places = [find_run(run) for run in given] or list(known_runs())
+    tasks = {place: tasks_of(place) for place in places}
+    known = {name for names in tasks.values() for name in names}
+    if not known:
+        raise UserError("no finished run was found in results/runs or results/published; measure one: bench run trace")
+    if task not in known:
+        raise UserError(f"no run has measured the task {task!r}{did_you_mean(task, known)}")
+    newest: dict[str, tuple[str, Path]] = {}
+    for place in places:
+        if task in tasks[place]:
+            about = read_about(place)
+            key = str(place) if given else str(about["suite"])
+            newest[key] = max(newest.get(key, ("", place)), (str(about["started"]), place), key=lambda one: one[0])
+    found = [Results.read(place) for _, place in newest.values()]
+    return [Source(str(one.directory), one.frame, one.confidence, one.about) for one in found]

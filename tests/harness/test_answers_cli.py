@@ -1,0 +1,183 @@
+"""`bench plot`, `bench compare` and `bench recommend` as a user meets them, on runs that were measured for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# An estimator of a trace that somebody breaks from one version to the next.
+PLUGIN = """
+from dataclasses import dataclass
+import torch
+from estibench import Estimator, EstimatorEntry, hookimpl
+
+@hookimpl
+def bench_estimators():
+    return [EstimatorEntry("mine", __name__ + ":Mine", "mine", tasks=("trace",))]
+
+@dataclass(frozen=True)
+class Mine(Estimator):
+    '''Hutchinson's, by hand.'''
+    probes: int = 4
+
+    def estimate(self, problem, generator):
+        operator = problem.operator()
+        shape = (self.probes, operator.batch, operator.dim)
+        v = torch.randn(shape, generator=generator, dtype=problem.torch_dtype).sign()
+        return (v * operator.rmatvec(v)).sum(-1).mean(0){BREAK}
+"""
+SUITE = """
+name: small
+draws: {min: 256, max: 256}
+timing: {rounds: 0}
+baseline: {name: hutchinson, probes: 1}
+problems: [{name: matrix, dim: [8, 32], spectrum: poly}]
+estimators: [exact, {name: hutchinson, probes: [1, 4]}, mine]
+plots: [{kind: regime}, {kind: verdicts}]
+"""
+
+
+# Measures three runs in a process of its own: `sound`, `again` with other draws, `broken` with a changed plugin.
+MEASURE = """
+import sys
+from pathlib import Path
+import estibench
+from estibench import host
+plugin, suite = sys.argv[1:]
+for name, seed, broken in (("sound", 0, ""), ("again", 1, ""), ("broken", 0, " * 1.5")):
+    Path(f"{name}.py").write_text(plugin.replace("{BREAK}", broken))
+    Path("suite.yaml").write_text(suite + f"seed: {seed}\\n")
+    host.start([f"{name}.py"])
+    assert estibench.run("suite.yaml", directory=f"results/runs/{name}", engine="serial").exit_code == 0
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three runs."""
+    folder = tmp_path_factory.mktemp("place")
+    subprocess.run([sys.executable, "-c", MEASURE, PLUGIN, SUITE], cwd=folder, check=True)
+    return folder
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command has printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def bench(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Runs a command in that folder, as from the shell but in this process."""
+    from estibench.__main__ import main
+
+    def run(*arguments: Any, cwd: Path = place) -> Said:
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        return Said(int(stop.value.code or 0), said.out, said.err)
+
+    return run
+
+
+def test_a_suite_may_ask_for_the_new_figures(place: Path) -> None:
+    names = {path.name for path in (place / "results/runs/sound/plots").iterdir()}
+    assert {"regime.svg", "regime.png", "verdicts.svg", "verdicts.png"} <= names
+
+
+@pytest.mark.parametrize("kind", ["error_cost", "regime", "verdicts"])
+def test_plot_writes_a_pdf(bench: Callable[..., Said], tmp_path: Path, kind: str) -> None:
+    done = bench("plot", "sound", "--kind", kind, "-o", tmp_path / "figure.pdf")
+    assert done.code == 0, done.err
+    assert done.out.startswith(f"{tmp_path / 'figure.pdf'}: ")
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["plot", "sond"], "sond: there is no such run; did you mean 'sound'?"),
+        (["plot", "sound", "--x", "wrk"], "--x: unknown column 'wrk'; did you mean 'work'?"),
+        (
+            ["plot", "sound", "--x", "cost_matvecs"],
+            "--x: the run has no column 'cost_matvecs'; did you mean 'cost_matvec'?",
+        ),
+        (["plot", "sound", "--problem", "matrx"], "--problem: the run has no problem 'matrx'; did you mean 'matrix'?"),
+        (
+            ["plot", "sound", "--kind", "regime", "--x", "work"],
+            "--x: the x of a regime map is a parameter of the problem, problem_…",
+        ),
+        (
+            ["plot", "sound", "--kind", "regime", "--y", "mse_tim"],
+            "--y: winners of a regime map are by mse or mse_work or mse_time, got",
+        ),
+        (["plot", "sound", "--kind", "verdicts", "--x", "work"], "--x: a verdict matrix has no choice of x"),
+        (["plot", "sound", "--kind", "curves"], "results/runs/sound: nothing to draw"),
+        (["plot", "sound", "-o", "figure.jpg"], "figure.jpg: expected a name that ends with .svg, .pdf, .png"),
+        (["compare", "sound", "results"], "results: not a run directory: it has no run.json"),
+        (["recommend", "trac"], "no run has measured the task 'trac'; did you mean 'trace'?"),
+        (["recommend", "trace", "--device", "gpu"], "--device: no run of the task 'trace' has 'gpu'"),
+    ],
+)
+def test_mistakes_are_one_line(bench: Callable[..., Said], arguments: list[str], message: str) -> None:
+    done = bench(*arguments)
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert message in done.err
+
+
+def test_compare_sees_nothing_in_other_draws_of_the_same(bench: Callable[..., Said]) -> None:
+    done = bench("compare", "sound", "again", "--fail-on", "change")
+    assert done.code == 0, done.out
+    assert "The seeds are 0 and 1: the draws are independent." in done.out
+    assert done.out.strip().endswith("No change was found.")
+    itself = bench("compare", "sound", "sound", "--format", "json")
+    assert {change["verdict"] for change in json.loads(itself.out)["changes"]} == {"identical"}
+
+
+def test_compare_finds_the_broken_estimator_and_nothing_else(bench: Callable[..., Said]) -> None:
+    done = bench("compare", "sound", "broken", "--format", "json", "--fail-on", "regression")
+    assert done.code == 1
+    changed = [one for one in json.loads(done.out)["changes"] if one["verdict"] not in ("identical", "same")]
+    assert {(one["estimator"], one["quantity"], one["verdict"]) for one in changed} >= {("mine", "mse", "worse")}
+    assert {one["estimator"] for one in changed} == {"mine"}
+    assert bench("compare", "sound", "broken").code == 0  # unless asked to fail
+    text = bench("compare", "sound", "broken", "--format", "md").out
+    assert "| worse | matrix(dim=32, spectrum=poly) | mine | MSE | × " in text
+
+
+def test_compare_reads_published_runs(place: Path, bench: Callable[..., Said]) -> None:
+    published = place / "results/published/sound"
+    published.mkdir(parents=True, exist_ok=True)
+    for name in ("run.json", "table.parquet"):
+        shutil.copy(place / "results/runs/sound" / name, published / name)
+    done = bench("compare", "results/published/sound", "broken", "--fail-on", "regression")
+    assert done.code == 1, done.out  # from intervals alone, for no draws are published
+
+
+def test_recommend(bench: Callable[..., Said]) -> None:
+    done = bench("recommend", "trace", "--dim", "16", "--budget", "4", "--run", "sound")
+    assert done.code == 0, done.err
+    assert "Dimension 16 was not measured: the evidence is from 8, 32." in done.out
+    assert done.out.startswith("Use ")
+    exact = bench("recommend", "trace", "--dim", "8", "--budget", "8", "--json", "--run", "sound")
+    assert json.loads(exact.out)["answer"].startswith("Use exact, as exact: the smallest RMSE, beyond doubt.")
+
+
+def test_recommend_without_runs(tmp_path: Path, bench: Callable[..., Said]) -> None:
+    done = bench("recommend", "trace", cwd=tmp_path)
+    assert done.code == 2
+    assert "no finished run was found in results/runs or results/published" in done.err
