@@ -1,0 +1,184 @@
+"""A case: an estimator on a problem, with what several checks need of it, made once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from estibench.contracts.estimator import ErrorBarEstimator, Estimator, vectorised
+from estibench.errors import Unsupported
+from estibench.measure.claims import rounding_tolerance
+from estibench.measure.device import generator, pinned
+from estibench.measure.work import Work, measure_work
+from estibench.testing.trial import CheckFailure, NotApplicable
+
+FEWEST = 32  # draws that a comparison of distributions rests on
+CHUNK = 64 * 2**20  # bytes that one vectorised call may take
+
+Draw = Callable[[int, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work the kit spends on one case.
+
+    Attributes:
+        draws: at most, for each sample that is compared.
+        seconds: at most, for each such sample.
+        seed: of all samples: the same seed, the same outcome.
+    """
+
+    draws: int = 512
+    seconds: float = 1.0
+    seed: int = 0
+
+
+@dataclass
+class Case:
+    """An estimator on a problem, on the CPU in float64 unless the problem says otherwise.
+
+    Attributes:
+        unit: the cost unit of the problem's task, where the task is known.
+    """
+
+    estimator: Estimator
+    problem: Any
+    effort: Effort
+    unit: str = ""
+    samples: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+    def stream(self, number: int = 0) -> torch.Generator:
+        """A fresh generator on the problem's device; another number, another stream."""
+        return generator(self.problem.device, 1000003 * self.effort.seed + number)
+
+    def call(self, stream: torch.Generator, problem: Any = None) -> Any:
+        """One estimate, whatever it is. Raises `NotApplicable` where the estimator says that it does not apply."""
+        try:
+            with pinned(1):
+                return self.estimator.estimate(self.problem if problem is None else problem, stream)
+        except Unsupported as reason:
+            raise NotApplicable(f"unsupported: {reason}") from reason
+        except Exception as error:  # a plugin's estimator may fail in any way
+            text = (str(error).splitlines() or [""])[0]
+            raise CheckFailure(
+                f"estimate raises {type(error).__name__}: {text}",
+                "an estimate",
+                "mend it; where the method does not apply, raise estibench.Unsupported with the reason",
+            ) from error
+
+    @cached_property
+    def first(self) -> Tensor:
+        """The first estimate, once the problem is ready. Raises `NotApplicable` for anything but a tensor."""
+        try:
+            self.problem.prepare()
+        except Exception as error:  # a plugin's problem may fail in any way
+            raise NotApplicable(f"the problem cannot be made: {type(error).__name__}: {error}") from error
+        try:
+            found = self.call(self.stream())
+        except CheckFailure as failure:
+            raise NotApplicable(f"{failure.found}: see returns_an_estimate") from failure
+        if not isinstance(found, Tensor) or found.shape != self.problem.truth.shape:
+            raise NotApplicable("what it returns is no estimate: see returns_an_estimate")
+        return found
+
+    def estimate(self, number: int = 0) -> Tensor:
+        """The estimate from stream `number`, detached; `NotApplicable` where there is none."""
+        _ = self.first
+        found = self.call(self.stream(number))
+        assert isinstance(found, Tensor)
+        return found.detach()
+
+    @cached_property
+    def tolerance(self) -> float:
+        """Norm of the error that rounding explains."""
+        return rounding_tolerance(self.problem)
+
+    @cached_property
+    def work(self) -> Work:
+        """Counted work and memory of one estimate."""
+        _ = self.first
+        with pinned(1):
+            return measure_work(lambda: self.call(self.stream()), self.problem.device)
+
+    @cached_property
+    def affordable(self) -> int:
+        """Draws that there is time for in a loop. Raises `NotApplicable` where they are too few."""
+        _ = self.first
+        start = time.perf_counter()
+        self.call(self.stream())
+        seconds = time.perf_counter() - start
+        n = min(self.effort.draws, int(self.effort.seconds / max(seconds, 1e-9)))
+        if n < FEWEST:
+            raise NotApplicable(f"one estimate takes {seconds:.2g} s: {FEWEST} are too long to compare distributions")
+        return n
+
+    @property
+    def has_error_bar(self) -> bool:
+        return isinstance(self.estimator, ErrorBarEstimator)
+
+    def paths(self) -> dict[str, Draw]:
+        """The ways to draw n estimates, (n, …): with the error bar's columns behind them where it has one."""
+        estimator, problem = self.estimator, self.problem
+        if isinstance(estimator, ErrorBarEstimator):
+            single: Callable[[torch.Generator], Any] = lambda stream: estimator.estimate_with_error(problem, stream)  # noqa: E731
+            own = type(estimator).draws_with_error is not ErrorBarEstimator.draws_with_error
+            draws: Callable[[int, torch.Generator], Any] = lambda n, stream: estimator.draws_with_error(  # noqa: E731
+                problem, n, stream
+            )
+        else:
+            single = lambda stream: estimator.estimate(problem, stream)  # noqa: E731
+            own = type(estimator).draws is not Estimator.draws
+            draws = lambda n, stream: estimator.draws(problem, n, stream)  # noqa: E731
+        found: dict[str, Draw] = {
+            "loop": lambda n, stream: torch.stack([_flat(single(stream), 1)[0] for _ in range(n)]),
+            "vmap": lambda n, stream: _flat(vectorised(lambda: single(stream), n), n),
+        }
+        return found | ({"draws": lambda n, stream: _flat(draws(n, stream), n)} if own else {})
+
+    @property
+    def fast(self) -> str:
+        """The path by which the harness draws: the estimator's own, else vmap, else a loop."""
+        if "draws" in self.paths():
+            return "draws"
+        try:
+            self.sample("vmap", 2, 99)
+        except NotApplicable:
+            return "loop"
+        return "vmap"
+
+    def sample(self, path: str, n: int, number: int) -> Tensor:
+        """n draws from stream `number` by a path, (n, columns), float64 on the CPU; once drawn they are kept.
+
+        Raises:
+            NotApplicable: vmap refuses the estimator.
+        """
+        key = f"{path}:{n}:{number}"
+        if key not in self.samples:
+            _ = self.first
+            stream, draw = self.stream(number), self.paths()[path]
+            at_once = n if path == "loop" else max(1, CHUNK // max(self.work.peak_bytes, 1))
+            try:
+                with pinned(1):
+                    parts = [draw(min(at_once, n - start), stream) for start in range(0, n, at_once)]
+            except Unsupported as reason:
+                raise NotApplicable(f"unsupported: {reason}") from reason
+            except Exception as error:
+                if path != "vmap":
+                    raise
+                text = (str(error).splitlines() or [""])[0]
+                raise NotApplicable(f"vmap gives up ({text}); the harness draws in a loop") from error
+            self.samples[key] = torch.cat(parts)
+        return self.samples[key]
+
+
+def _flat(found: Any, n: int) -> Tensor:
+    """An estimate, or one with its standard error, as rows of columns; n = 1 for a single one."""
+    parts = found if isinstance(found, tuple) else (found,)
+    rows = [part.detach().to("cpu", torch.float64).reshape(n, -1) for part in parts]
+    return torch.cat(rows, 1)

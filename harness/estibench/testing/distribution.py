@@ -1,0 +1,120 @@
+"""Checks of draws as random variables: every path draws from one law, and independently.
+
+All tests are of ranks, so they hold whatever the tails. `LEVEL` is the false-failure rate of one check of one case.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from estibench.testing.case import FEWEST, Case
+from estibench.testing.trial import CheckFailure, NotApplicable
+
+LEVEL = 1e-6
+DIRECTIONS = 3  # random combinations of the components that are looked at, besides their mean
+GROUPS = 16
+ROUNDING = 1e-9  # of a component's spread
+
+
+def paths_agree(case: Case) -> None:
+    """A loop over `estimate`, `vmap` and the estimator's own `draws` are samples of one law."""
+    n = case.affordable
+    reference = case.sample("loop", n, 1)
+    compared = 0
+    for number, path in enumerate(name for name in case.paths() if name != "loop"):
+        try:
+            other = case.sample(path, n, 2 + number)
+        except NotApplicable:
+            continue
+        compared += 1
+        found = differs(reference, other)
+        if found:
+            raise CheckFailure(
+                f"{path} and a loop draw from different laws: {found}",
+                f"the same law, at a level of {LEVEL:g}",
+                "an own `draws` must make n independent estimates, each as `estimate` would; under vmap, give every "
+                "random call its generator, and keep data-dependent branches out",
+            )
+    if not compared:
+        raise NotApplicable("a loop is the only way to draw")
+
+
+def draws_are_independent(case: Case) -> None:
+    """Draws of one call are as different from each other as draws of different calls: they share no randomness."""
+    n = case.affordable // GROUPS
+    if n < 2:
+        raise NotApplicable("too slow for groups of draws")
+    for path in dict.fromkeys((case.fast, "loop")):
+        groups = torch.stack([case.sample(path, n, 100 + number) for number in range(GROUPS)])
+        p_value = p_value_of_groups(groups)
+        if p_value < LEVEL:
+            raise CheckFailure(
+                f"by {path}, {GROUPS} groups of {n} draws differ as independent ones would with p = {p_value:.1g}",
+                "draws that share no randomness",
+                "give each of the n draws noise of its own: a leading axis n in every random call",
+            )
+
+
+def differs(one: Tensor, other: Tensor) -> str:
+    """How two samples (n, columns) and (m, columns) differ, in words; empty where they do not at `LEVEL`.
+
+    Rank tests of location, of scale (distances from the pooled median) and of the whole law, in a few directions. The
+    pooled median treats both samples alike, so distances from it are as exchangeable as the draws.
+    """
+    tests = list(_projections(torch.cat([one, other])))
+    least, what = 1.0, ""
+    for column in tests:
+        x, y = column[: len(one)], column[len(one) :]
+        centre = np.median(column)
+        for name, p_value in (
+            ("location", _rank_test(x, y)),
+            ("scale", _rank_test(np.abs(x - centre), np.abs(y - centre))),
+            ("shape", float(stats.ks_2samp(x, y, method="asymp").pvalue)),
+        ):
+            if p_value < least:
+                least, what = p_value, name
+    least *= 3 * max(len(tests), 1)
+    return f"their {what} differs, p = {least:.1g}" if least < LEVEL else ""
+
+
+def p_value_of_groups(groups: Tensor) -> float:
+    """Kruskal–Wallis for groups (groups, n, columns): too far apart, or too close, by two-sided p-value."""
+    count, n = groups.shape[:2]
+    tests = list(_projections(groups.reshape(count * n, -1)))
+    least = 1.0
+    for column in tests:
+        statistic = stats.kruskal(*column.reshape(count, n)).statistic
+        upper = float(stats.chi2.sf(statistic, count - 1))
+        lower = float(stats.chi2.cdf(statistic, count - 1))
+        least = min(least, 2 * min(upper, lower))
+    return min(1.0, least * max(len(tests), 1))
+
+
+def _rank_test(x: np.ndarray, y: np.ndarray) -> float:
+    if (x == x[0]).all() and (y == x[0]).all():
+        return 1.0
+    return float(stats.mannwhitneyu(x, y, method="asymptotic").pvalue)
+
+
+def _projections(values: Tensor) -> list[np.ndarray]:
+    """Standardised columns in a few fixed directions, rounded so that equal estimates tie."""
+    finite = torch.isfinite(values).all(0)
+    values = values[:, finite]
+    spread = values.std(0)
+    varying = spread > ROUNDING * (1 + values.abs().amax(0)) if len(values) else spread > 0
+    standard = (values[:, varying] - values[:, varying].mean(0)) / spread[varying]
+    columns = standard.shape[1]
+    if columns == 0:
+        return []
+    if columns <= DIRECTIONS:
+        chosen = standard
+    else:
+        directions = torch.randn(columns, DIRECTIONS, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        chosen = torch.cat([standard.mean(1, keepdim=True), standard @ directions], 1)
+    return [column.round(decimals=9).numpy() for column in chosen.T]
+
+
+CHECKS = (paths_agree, draws_are_independent)

@@ -1,0 +1,113 @@
+"""Checks of claims and of counted work, by the tests that every run makes."""
+
+from __future__ import annotations
+
+import torch
+
+from estibench.contracts import claims as declared
+from estibench.contracts.counting import counting
+from estibench.measure.claims import confirmed, is_doubtful
+from estibench.measure.draws import Drawer
+from estibench.measure.kept import KeptDraws
+from estibench.measure.metrics import claims as evidence_of
+from estibench.measure.sampling import take_again, take_sample
+from estibench.suite.plan import Settings
+from estibench.testing.case import CHUNK, Case
+from estibench.testing.trial import CheckFailure, NotApplicable
+
+LEVEL = 1e-4  # of the test of one claim, which is tested again on fresh draws before it is said to fail
+BLOCK = "conformance"  # names the randomness of the draws
+
+
+def claims(case: Case) -> None:
+    """What the estimator claims of itself is not refuted, by the tests of a run."""
+    applying = [claim for claim in case.estimator.claims if claim.applies(case.problem, case.estimator)]
+    if not applying:
+        raise NotApplicable("it claims nothing here")
+    _ = case.first
+    draws, seed = case.effort.draws, case.effort.seed
+    settings = Settings(seed=seed, min_draws=draws, max_draws=draws, time_limit=case.effort.seconds, rounds=0)
+    kept = KeptDraws()
+    drawer = Drawer(case.estimator, case.problem, max(1, CHUNK // max(case.work.peak_bytes, 1)))
+    sample = take_sample(drawer, BLOCK, settings, kept)
+    if len(sample.draws) < 2 or not bool(torch.isfinite(sample.draws).all()):
+        raise NotApplicable("too few finite draws for a test")
+    found = evidence_of(sample, case.problem, case.work.counts, settings, case.estimator)["claims"]
+    if is_doubtful(found):
+        again = take_again(drawer, BLOCK, settings, kept)
+        second = evidence_of(again, case.problem, case.work.counts, settings, case.estimator)["claims"]
+        found = confirmed(found, second)
+    for claim in found:
+        if claim["p_value"] < LEVEL:
+            number = f"{claim['measured']:.4g} [{claim['low']:.4g}, {claim['high']:.4g}]"
+            raise CheckFailure(
+                f"{claim['claim']}: measured {number}, p = {claim['p_value']:.1g} over {len(sample.draws)} draws",
+                f"{claim['claimed']:.4g}",
+                "correct the formula or the estimator; where the claim holds only sometimes, say so with when= and "
+                "given=",
+            )
+
+
+def claims_are_sane(case: Case) -> None:
+    """Every claim's formula can be evaluated, and gives finite numbers of the truth's shape, or one number."""
+    case.problem.prepare()
+    for claim in case.estimator.claims:
+        try:
+            if not claim.applies(case.problem, case.estimator):
+                continue
+            formula = getattr(claim, "formula", None)
+            value = None if formula is None else formula(case.problem, case.estimator)
+        except Exception as error:  # a plugin's formula may fail in any way
+            raise CheckFailure(
+                f"{claim.title}: {type(error).__name__}: {error}",
+                "a number, or None where nothing is claimed",
+                "let the formula read only what the task's contract promises, or restrict the claim by when=",
+            ) from error
+        if value is None:
+            continue
+        numbers = torch.as_tensor(value, dtype=torch.float64)
+        if not bool(torch.isfinite(numbers).all()):
+            raise CheckFailure(
+                f"{claim.title}: the formula gives {value}", "finite numbers", "return None where there is no claim"
+            )
+        if isinstance(claim, declared.Bias) and numbers.numel() not in (1, case.problem.truth.numel()):
+            raise CheckFailure(
+                f"{claim.title}: the formula has {numbers.numel()} components",
+                f"{case.problem.truth.numel()}, as the truth has, or one number",
+                "return the bias of every component",
+            )
+
+
+def counts_its_work(case: Case) -> None:
+    """An estimate spends what the task counts, and the same seed spends the same again."""
+    _ = case.first
+    found = []
+    for _repeat in range(2):
+        with counting() as counts:
+            case.estimate()
+        found.append(dict(counts))
+    if found[0] != found[1]:
+        raise CheckFailure(
+            f"from the same seed, first {found[0]}, then {found[1]}",
+            "the same counts",
+            "cache nothing across estimates: what one estimate costs must not depend on those before",
+        )
+    if case.unit and not found[0].get(case.unit) and not _claims_free(case):
+        raise CheckFailure(
+            f"spent {found[0] or 'nothing'}",
+            f"some {case.unit}s, the unit of the task",
+            f"call the problem's oracles, which count; or claim Cost({case.unit!r}, lambda problem, estimator: 0)",
+        )
+
+
+def _claims_free(case: Case) -> bool:
+    return any(
+        isinstance(claim, declared.Cost)
+        and claim.unit == case.unit
+        and claim.applies(case.problem, case.estimator)
+        and claim.formula(case.problem, case.estimator) == 0
+        for claim in case.estimator.claims
+    )
+
+
+CHECKS = (claims_are_sane, claims, counts_its_work)
