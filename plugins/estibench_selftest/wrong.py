@@ -20,6 +20,10 @@ class _Wrong(Known):
     """Nothing of it needs to be known but which claims are false."""
 
     citation = "Wrong on purpose."
+    expected_failures = {  # noqa: RUF012 - read only
+        "claims": "wrong on purpose: a run must refute what it claims",
+        "counts_its_work": "there is nothing in it to count",
+    }
 
     @property
     def tails(self) -> str:
@@ -131,6 +135,7 @@ class Miscounts(_Wrong, Estimator):
 
     claims = (Unbiased(), Cost("evaluation", lambda problem, estimator: SAMPLES, "8"))
     false_claims = ("evaluation = 8",)
+    expected_failures = {"claims": "wrong on purpose: it spends nine"}
 
     def estimate(self, problem: Constant, generator: torch.Generator) -> Tensor:
         """The estimate, (components,)."""
