@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from estibench.contracts.estimator import ErrorBarEstimator, Estimator, vectorised
+from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.errors import Unsupported
 from estibench.measure.claims import rounding_tolerance
 from estibench.measure.device import generator, pinned
@@ -19,6 +20,7 @@ from estibench.measure.work import Work, measure_work
 from estibench.testing.trial import CheckFailure, NotApplicable
 
 FEWEST = 32  # draws that a comparison of distributions rests on
+GROUPS = 16  # calls that they are drawn by
 CHUNK = 64 * 2**20  # bytes that one vectorised call may take
 
 Draw = Callable[[int, torch.Generator], Tensor]
@@ -53,6 +55,12 @@ class Case:
     unit: str = ""
     samples: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What an estimate must have."""
+        problem = self.problem
+        return tuple(problem.estimate_shape if isinstance(problem, SampleProblem) else problem.truth.shape)
+
     def stream(self, number: int = 0) -> torch.Generator:
         """A fresh generator on the problem's device; another number, another stream."""
         return generator(self.problem.device, 1000003 * self.effort.seed + number)
@@ -74,7 +82,10 @@ class Case:
 
     @cached_property
     def first(self) -> Tensor:
-        """The first estimate, once the problem is ready. Raises `NotApplicable` for anything but a tensor."""
+        """The first estimate, or the points of the first samples, once the problem is ready.
+
+        Raises `NotApplicable` for anything else.
+        """
         try:
             self.problem.prepare()
         except Exception as error:  # a plugin's problem may fail in any way
@@ -83,16 +94,18 @@ class Case:
             found = self.call(self.stream())
         except CheckFailure as failure:
             raise NotApplicable(f"{failure.found}: see returns_an_estimate") from failure
-        if not isinstance(found, Tensor) or found.shape != self.problem.truth.shape:
+        values = found.points if isinstance(found, SampleSet) else found
+        if not isinstance(values, Tensor) or tuple(values.shape) != self.shape:
             raise NotApplicable("what it returns is no estimate: see returns_an_estimate")
-        return found
+        return values
 
     def estimate(self, number: int = 0) -> Tensor:
-        """The estimate from stream `number`, detached; `NotApplicable` where there is none."""
+        """The estimate from stream `number`, detached, or the points; `NotApplicable` where there is none."""
         _ = self.first
         found = self.call(self.stream(number))
-        assert isinstance(found, Tensor)
-        return found.detach()
+        values = found.points if isinstance(found, SampleSet) else found
+        assert isinstance(values, Tensor)
+        return values.detach()
 
     @cached_property
     def tolerance(self) -> float:
@@ -123,8 +136,14 @@ class Case:
         return isinstance(self.estimator, ErrorBarEstimator)
 
     def paths(self) -> dict[str, Draw]:
-        """The ways to draw n estimates, (n, …): with the error bar's columns behind them where it has one."""
+        """The ways to draw n estimates, (n, …): with the error bar's columns behind them where it has one.
+
+        Sets of samples are drawn in a loop and no other way.
+        """
         estimator, problem = self.estimator, self.problem
+        if isinstance(problem, SampleProblem):
+            points: Callable[[torch.Generator], Tensor] = lambda stream: estimator.estimate(problem, stream).points  # noqa: E731
+            return {"loop": lambda n, stream: torch.stack([_flat(points(stream), 1)[0] for _ in range(n)])}
         if isinstance(estimator, ErrorBarEstimator):
             single: Callable[[torch.Generator], Any] = lambda stream: estimator.estimate_with_error(problem, stream)  # noqa: E731
             own = type(estimator).draws_with_error is not ErrorBarEstimator.draws_with_error
@@ -144,13 +163,22 @@ class Case:
     @property
     def fast(self) -> str:
         """The path by which the harness draws: the estimator's own, else vmap, else a loop."""
-        if "draws" in self.paths():
+        paths = self.paths()
+        if "draws" in paths:
             return "draws"
-        try:
-            self.sample("vmap", 2, 99)
-        except NotApplicable:
-            return "loop"
-        return "vmap"
+        if "vmap" in paths:
+            try:
+                self.sample("vmap", 2, 99)
+            except NotApplicable:
+                return "loop"
+            return "vmap"
+        return "loop"
+
+    def groups(self, path: str) -> Tensor:
+        """Draws of several calls, each from a stream of its own: (groups, n, columns)."""
+        n = self.affordable // GROUPS
+        first = 1000 * (1 + list(self.paths()).index(path))  # streams that no other path uses
+        return torch.stack([self.sample(path, n, first + number) for number in range(GROUPS)])
 
     def sample(self, path: str, n: int, number: int) -> Tensor:
         """n draws from stream `number` by a path, (n, columns), float64 on the CPU; once drawn they are kept.

@@ -7,9 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from estibench.columns import ERROR_PREFIX
 from estibench.contracts.estimator import ErrorBarEstimator
+from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.errors import Unsupported
 from estibench.measure.device import why_unavailable
+from estibench.measure.readings import discrepancy, read, reads
 from estibench.testing.case import Case
 from estibench.testing.trial import CheckFailure, NotApplicable
 
@@ -18,14 +21,17 @@ FEW = 3
 
 
 def returns_an_estimate(case: Case) -> None:
-    """`estimate` returns one finite tensor with the truth's shape, in the problem's dtype and on its device."""
+    """`estimate` returns one finite tensor with the truth's shape, in the problem's dtype and on its device.
+
+    For a problem of sampling: a `SampleSet` whose points have the problem's `estimate_shape`.
+    """
     case.problem.prepare()
-    _judge(case.call(case.stream()), tuple(case.problem.truth.shape), case.problem, "estimate")
+    _judge_estimate(case.call(case.stream()), case.shape, case.problem, "estimate")
 
 
 def draws_have_their_shape(case: Case) -> None:
     """An own `draws` returns (n, *truth.shape), in the problem's dtype, on its device, for n = 1 as well."""
-    estimator, shape = case.estimator, tuple(case.problem.truth.shape)
+    estimator, shape = case.estimator, case.shape
     if "draws" not in case.paths():
         raise NotApplicable("the estimator has no draws of its own")
     _ = case.first
@@ -86,7 +92,7 @@ def every_dtype(case: Case) -> None:
                 "an estimate, or Unsupported",
                 "make tensors in problem.torch_dtype; where an operation lacks the dtype, raise estibench.Unsupported",
             ) from failure
-        _judge(found, tuple(problem.truth.shape), problem, f"in {dtype}, estimate", finite=dtype in DTYPES[:2])
+        _judge_estimate(found, case.shape, problem, f"in {dtype}, estimate", finite=dtype in DTYPES[:2])
         done.append(dtype)
     if not done:
         raise NotApplicable("no dtype is supported")
@@ -103,7 +109,7 @@ def works_on_cuda(case: Case) -> None:
         other = Case(case.estimator, problem, case.effort, case.unit)
     except Exception as error:
         raise NotApplicable(f"the problem cannot be made there: {error}") from error
-    _judge(other.call(other.stream()), tuple(problem.truth.shape), problem, "on CUDA, estimate")
+    _judge_estimate(other.call(other.stream()), case.shape, problem, "on CUDA, estimate")
 
 
 def same_estimate_with_and_without_error(case: Case) -> None:
@@ -125,6 +131,33 @@ def same_estimate_with_and_without_error(case: Case) -> None:
             "the same estimate",
             "let both begin with the same function, and draw from the generator in the same order",
         )
+
+
+def readings_are_sane(case: Case) -> None:
+    """What is read off a draw are scalars, and errors are not negative; a discrepancy neither."""
+    problem = case.problem
+    if not reads(problem):
+        raise NotApplicable("the problem reads nothing off its draws")
+    _ = case.first
+    found = case.call(case.stream())
+    columns = read(problem, case.estimator, found)
+    if isinstance(problem, SampleProblem):
+        columns["discrepancy"] = float(discrepancy(problem, found))
+    for name, value in columns.items():
+        if name.startswith((ERROR_PREFIX, "discrepancy")) and value < 0:
+            raise CheckFailure(f"{name} = {value:g}", "errors of 0 and more", "return readings of any sign by `readings`")
+
+
+def _judge_estimate(found: Any, shape: tuple[int, ...], problem: Any, who: str, finite: bool = True) -> None:
+    """One estimate, or one set of samples, against the contract."""
+    if not isinstance(problem, SampleProblem):
+        _judge(found, shape, problem, who, finite)
+        return
+    if not isinstance(found, SampleSet):
+        raise CheckFailure(
+            f"{who} returns a {type(found).__name__}", "a SampleSet", "return SampleSet(points, statistics)"
+        )
+    _judge(found.points, shape, problem, f"the points of {who}", finite)
 
 
 def _judge(found: Any, shape: tuple[int, ...], problem: Any, who: str, finite: bool = True) -> None:
@@ -163,4 +196,5 @@ CHECKS = (
     same_estimate_with_and_without_error,
     every_dtype,
     works_on_cuda,
+    readings_are_sane,
 )

@@ -9,7 +9,7 @@ import re
 import typing
 from typing import Any
 
-from estibench.components import Component, ParameterError, check_value, make, parameters_of
+from estibench.components import Component, ParameterError, check_value, parameters_of
 from estibench.errors import UserError
 from estibench.testing.subjects import Subject
 from estibench.testing.trial import CheckFailure, NotApplicable
@@ -113,7 +113,7 @@ def parameters_survive_yaml(subject: Subject) -> None:
                     f"{parameter.described()}",
                     "annotate the field with the type of its value: int, float, str, bool, Literal or a tuple of them",
                 ) from error
-            if back != value:
+            if back != (tuple(value) if isinstance(value, list) else value):  # defaults of a component are plain data
                 raise CheckFailure(
                     f"{name} = {value!r} comes back from YAML as {back!r}", "the same value", "correct its annotation"
                 )
@@ -124,7 +124,7 @@ def parameters_survive_yaml(subject: Subject) -> None:
 def _same_component(subject: Subject, label: str) -> None:
     """What a store keeps of a component makes it anew."""
     for parameters in subject.settings:
-        component = make(subject.host, subject.kind, subject.name, parameters)
+        component = subject.component(parameters)
         if component.label != label:
             continue
         stored = Component(

@@ -26,6 +26,8 @@ POINTS = 16  # at which derivatives are compared
 SAMPLES = 4096
 FIELDS = 8  # bounded test fields for Stein's identity
 CLOSE = 1e-6  # relative distance that rounding of float64 explains for second derivatives
+MODES = 32  # that are looked at
+LARGEST_SHARE = 0.05  # of one sample in a sum of squares, beyond which a t-test means nothing
 SIGMA = 0.5  # of the noise that is added
 CELLS = 8  # bins along each axis of a density in the plane
 FINE = 48  # midpoints along each axis of a bin
@@ -183,7 +185,10 @@ def samples_follow_the_density(law: Law) -> None:
 
 
 def moments_fit_the_samples(law: Law) -> None:
-    """`mean` and `covariance_matrix`, where they are given, are those of the samples, within their errors."""
+    """`mean` and `covariance_matrix`, where they are given, are those of the samples, within their errors.
+
+    Components whose spread rests on a few samples are left out.
+    """
     density, x = law.density, law.exact_samples()
     mean, covariance = density.mean, density.covariance_matrix
     if mean is None:
@@ -202,6 +207,7 @@ def modes_are_maxima(law: Law) -> None:
         raise NotApplicable("its modes are not known")
     spread = law.samples.std(0).mean()
     steps = torch.randn(32, density.dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    modes = modes[:MODES]
     near = density.log_prob(modes[:, None] + 1e-3 * spread * steps)
     top = density.log_prob(modes)[:, None]
     if bool((near > top + 1e-9 * (1 + top.abs())).any()):
@@ -262,6 +268,7 @@ def _functions(density: Density) -> dict[str, tuple[Callable[[Tensor], Tensor], 
 
 
 def _compare_score(density: Density, x: Tensor, name: str, of: str) -> None:
+    density.log_prob(x[:1])  # data that it caches cannot be made under vmap
     expected = torch.func.vmap(torch.func.grad(density.log_prob))(x)
     found = density.score(x)
     if found.shape != expected.shape or not torch.allclose(found, expected, rtol=CLOSE, atol=_atol(expected)):
@@ -325,7 +332,9 @@ def _chi_square(observed: Tensor, expected: Tensor) -> float:
 def _t_test(name: str, values: Tensor, claimed: Tensor) -> None:
     error = values.std(0) / math.sqrt(len(values))
     gap = (values.mean(0) - claimed).abs()
-    t = torch.where(gap <= 1e-9 * (1 + claimed.abs()), 0.0, gap / error.clamp(min=1e-300))
+    squares = (values - values.mean(0)).square()
+    wild = squares.amax(0) > LARGEST_SHARE * squares.sum(0)
+    t = torch.where(wild | (gap <= 1e-9 * (1 + claimed.abs())), 0.0, gap / error.clamp(min=1e-300))
     p_value = min(1.0, len(t) * float(2 * stats.t.sf(float(t.max()), len(values) - 1)))
     if p_value < LEVEL:
         worst = int(t.argmax())

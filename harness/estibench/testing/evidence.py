@@ -50,7 +50,7 @@ def claims(case: Case) -> None:
 
 def claims_are_sane(case: Case) -> None:
     """Every claim's formula can be evaluated, and gives finite numbers of the truth's shape, or one number."""
-    case.problem.prepare()
+    _ = case.first
     for claim in case.estimator.claims:
         try:
             if not claim.applies(case.problem, case.estimator):

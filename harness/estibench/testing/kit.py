@@ -85,6 +85,7 @@ def trials(
         on: problems for the estimators among them; default: those of their tasks.
     """
     host = host or plugin_host.current()
+    posed: dict[str, list[tuple[Example, str, str]]] = {}  # problems, made once for all estimators
     for thing in things:
         for subject in resolve(thing, host, kinds):
             expected = subject.expected_failures | dict(expected_failures or {})
@@ -92,7 +93,7 @@ def trials(
             yield from _of_declaration(subject, expected)
             match subject.kind:
                 case "estimator":
-                    yield from _of_estimator(subject, on, expected, effort or Effort())
+                    yield from _of_estimator(subject, _problems_for(subject, on, posed), expected, effort or Effort())
                 case "problem":
                     yield from _of_problem(subject, expected)
                 case "density":
@@ -130,8 +131,9 @@ def _of_declaration(subject: Subject, expected: Mapping[str, str]) -> Iterator[T
         yield Trial(subject.name, check, subject, reason_for(expected, check.__name__))
 
 
-def _of_estimator(subject: Subject, on: Any, expected: Mapping[str, str], effort: Effort) -> Iterator[Trial]:
-    posed = list(_problems_for(subject, on))
+def _of_estimator(
+    subject: Subject, posed: Sequence[tuple[Example, str, str]], expected: Mapping[str, str], effort: Effort
+) -> Iterator[Trial]:
     for estimator in subject.examples:
         cases = [Case(estimator.instance, one.instance, effort, unit) for one, _, unit in posed]
         yield Trial(estimator.label, applies_somewhere, cases, reason_for(expected, applies_somewhere.__name__))
@@ -141,20 +143,32 @@ def _of_estimator(subject: Subject, on: Any, expected: Mapping[str, str], effort
                 yield Trial(f"{estimator.label} on {problem.label}", check, case, reason)
 
 
-def _problems_for(subject: Subject, on: Any) -> Iterator[tuple[Example, str, str]]:
-    """Instances of problems, each with its registered name and its task's unit of cost."""
+def _problems_for(
+    subject: Subject, on: Any, known: dict[str, list[tuple[Example, str, str]]]
+) -> list[tuple[Example, str, str]]:
+    """Instances of problems, each with its registered name and its task's unit of cost.
+
+    Args:
+        known: those that other estimators were given, by registered name; new ones are added.
+    """
     host = subject.host
     if on is None:
         tasks = getattr(subject.entry, "tasks", ())
         things: list[Any] = [entry.name for entry in host.problems if entry.task in tasks]
     else:
         things = list(on) if isinstance(on, (list, tuple)) else [on]
+    found = []
     for thing in things:
         for problem in resolve(thing, host, ("problem",)):
             task = getattr(problem.entry, "task", "")
             unit = host.tasks.get(task).load().work if task else ""
-            for example in problem.examples:
-                yield example, problem.name, unit
+            if problem.given is not None:
+                found += [(example, problem.name, unit) for example in problem.examples]
+                continue
+            if problem.name not in known:
+                known[problem.name] = [(example, problem.name, unit) for example in problem.examples]
+            found += known[problem.name]
+    return found
 
 
 def _of_problem(subject: Subject, expected: Mapping[str, str]) -> Iterator[Trial]:

@@ -13,7 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from estibench.contracts.claims import Deterministic, Exact, Variance
+from estibench.contracts.samples import SampleProblem
 from estibench.measure.globals import untouched
+from estibench.measure.readings import discrepancy
 from estibench.testing.case import Case
 from estibench.testing.trial import CheckFailure, NotApplicable
 
@@ -150,24 +153,24 @@ def draws_vary(case: Case) -> None:
     estimates = [case.estimate(number) for number in range(4)]
     if any(not _equal(estimates[0], other) for other in estimates[1:]):
         return
-    truth = case.problem.truth.to(torch.float64).reshape(-1)
-    error = float((estimates[0].to("cpu", torch.float64).reshape(-1) - truth).norm())
+    if isinstance(case.problem, SampleProblem):
+        error = float(discrepancy(case.problem, case.call(case.stream())))
+    else:
+        error = float((estimates[0].to("cpu", torch.float64) - case.problem.truth).norm())
     if error <= case.tolerance or _claims_no_variance(case):
         raise NotApplicable("nothing about it is random")
     raise CheckFailure(
         f"four seeds give one estimate, which is off by {error:.3g}",
         "estimates that differ with the seed",
-        "draw from the generator; a method without randomness claims Variance(lambda problem, estimator: 0.0, '0')",
+        "draw from the generator; a method without randomness claims Deterministic()",
     )
 
 
 def _claims_no_variance(case: Case) -> bool:
-    from estibench.contracts.claims import Exact, Variance
-
     for claim in case.estimator.claims:
         if not claim.applies(case.problem, case.estimator):
             continue
-        if isinstance(claim, Exact):
+        if isinstance(claim, (Exact, Deterministic)):
             return True
         if isinstance(claim, Variance):
             formula = claim.formula(case.problem, case.estimator)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from estibench.components import ParameterError, make
+from estibench.components import Component, ParameterError, check_value, make, parameters_of
 from estibench.contracts.density import Density
 from estibench.contracts.estimator import Estimator
 from estibench.contracts.problem import Problem
@@ -73,11 +73,20 @@ class Subject:
         if self.entry is None:
             instance = self.cls(**parameters)
             return Example(_label(self.name, instance), instance)
+        component = self.component(parameters)
+        return Example(component.label, component.build(self.host))
+
+    def component(self, given: Mapping[str, Any]) -> Component:
+        """What a suite would make of these parameters. Raises `ValueError` for those that it would refuse."""
+        known = parameters_of(self.cls)
         try:
-            component = make(self.host, self.kind, self.name, parameters)
+            checked = {
+                name: check_value(self.host, known[name], value) if name in known else value
+                for name, value in given.items()
+            }
+            return make(self.host, self.kind, self.name, checked)
         except ParameterError as error:
             raise ValueError(": ".join([*map(str, error.path), error.message])) from error
-        return Example(component.label, component.build(self.host))
 
 
 def resolve(thing: Any, host: Host, kinds: Iterable[str] = tuple(BASES)) -> list[Subject]:
