@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from estibench.testing.kit import check_estimator as check_estimator
     from estibench.testing.kit import check_problem as check_problem
     from estibench.testing.parametrize import parametrize_with_checks as parametrize_with_checks
-    from estibench.testing.trial import CheckFailure as CheckFailure
+    from estibench.testing.trial import CheckFailedError as CheckFailedError
     from estibench.testing.trial import ConformanceError as ConformanceError
     from estibench.testing.trial import NotApplicable as NotApplicable
     from estibench.testing.trial import Outcome as Outcome
@@ -23,7 +23,7 @@ _HOME = {
     "estibench.testing.case": ("Effort",),
     "estibench.testing.kit": ("check_density", "check_estimator", "check_problem"),
     "estibench.testing.parametrize": ("parametrize_with_checks",),
-    "estibench.testing.trial": ("CheckFailure", "ConformanceError", "NotApplicable", "Outcome"),
+    "estibench.testing.trial": ("CheckFailedError", "ConformanceError", "NotApplicable", "Outcome"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -15,9 +15,9 @@ from estibench.contracts.estimator import ErrorBarEstimator, Estimator, vectoris
 from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.errors import Unsupported
 from estibench.measure.claims import rounding_tolerance
-from estibench.measure.device import generator, pinned
+from estibench.measure.device import generator
 from estibench.measure.work import Work, measure_work
-from estibench.testing.trial import CheckFailure, NotApplicable
+from estibench.testing.trial import CheckFailedError, NotApplicable
 
 FEWEST = 32  # draws that a comparison of distributions rests on
 GROUPS = 16  # calls that they are drawn by
@@ -68,13 +68,12 @@ class Case:
     def call(self, stream: torch.Generator, problem: Any = None) -> Any:
         """One estimate, whatever it is. Raises `NotApplicable` where the estimator says that it does not apply."""
         try:
-            with pinned(1):
-                return self.estimator.estimate(self.problem if problem is None else problem, stream)
+            return self.estimator.estimate(self.problem if problem is None else problem, stream)
         except Unsupported as reason:
             raise NotApplicable(f"unsupported: {reason}") from reason
         except Exception as error:  # a plugin's estimator may fail in any way
             text = (str(error).splitlines() or [""])[0]
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"estimate raises {type(error).__name__}: {text}",
                 "an estimate",
                 "mend it; where the method does not apply, raise estibench.Unsupported with the reason",
@@ -92,7 +91,7 @@ class Case:
             raise NotApplicable(f"the problem cannot be made: {type(error).__name__}: {error}") from error
         try:
             found = self.call(self.stream())
-        except CheckFailure as failure:
+        except CheckFailedError as failure:
             raise NotApplicable(f"{failure.found}: see returns_an_estimate") from failure
         values = found.points if isinstance(found, SampleSet) else found
         if not isinstance(values, Tensor) or tuple(values.shape) != self.shape:
@@ -116,8 +115,7 @@ class Case:
     def work(self) -> Work:
         """Counted work and memory of one estimate."""
         _ = self.first
-        with pinned(1):
-            return measure_work(lambda: self.call(self.stream()), self.problem.device)
+        return measure_work(lambda: self.call(self.stream()), self.problem.device)
 
     @cached_property
     def affordable(self) -> int:
@@ -192,8 +190,7 @@ class Case:
             stream, draw = self.stream(number), self.paths()[path]
             at_once = n if path == "loop" else max(1, CHUNK // max(self.work.peak_bytes, 1))
             try:
-                with pinned(1):
-                    parts = [draw(min(at_once, n - start), stream) for start in range(0, n, at_once)]
+                parts = [draw(min(at_once, n - start), stream) for start in range(0, n, at_once)]
             except Unsupported as reason:
                 raise NotApplicable(f"unsupported: {reason}") from reason
             except Exception as error:

@@ -10,11 +10,10 @@ from torch import Tensor
 from estibench.columns import ERROR_PREFIX
 from estibench.contracts.estimator import ErrorBarEstimator
 from estibench.contracts.samples import SampleProblem, SampleSet
-from estibench.errors import Unsupported
 from estibench.measure.device import why_unavailable
 from estibench.measure.readings import discrepancy, read, reads
 from estibench.testing.case import Case
-from estibench.testing.trial import CheckFailure, NotApplicable
+from estibench.testing.trial import CheckFailedError, NotApplicable
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 FEW = 3
@@ -54,7 +53,7 @@ def error_bar_is_sane(case: Case) -> None:
     _ = case.first
     found = estimator.estimate_with_error(problem, case.stream())
     if not isinstance(found, tuple) or len(found) != 2:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"estimate_with_error returns a {type(found).__name__}",
             "a pair: the estimate and its standard error",
             "return (estimate, error)",
@@ -65,7 +64,7 @@ def error_bar_is_sane(case: Case) -> None:
     if bool(error.isnan().all()):
         return
     if not bool(torch.isfinite(error).all()) or bool((error < 0).any()):
-        raise CheckFailure(
+        raise CheckFailedError(
             f"standard errors from {float(error.min()):g} to {float(error.max()):g}",
             "finite numbers, not negative; or all NaN where there is no error bar",
             "take the root of a variance estimate, clamped at 0",
@@ -86,8 +85,8 @@ def every_dtype(case: Case) -> None:
             found = case.call(case.stream(), problem)
         except NotApplicable:
             continue
-        except CheckFailure as failure:
-            raise CheckFailure(
+        except CheckFailedError as failure:
+            raise CheckFailedError(
                 f"in {dtype}, {failure.found}",
                 "an estimate, or Unsupported",
                 "make tensors in problem.torch_dtype; where an operation lacks the dtype, raise estibench.Unsupported",
@@ -126,7 +125,7 @@ def same_estimate_with_and_without_error(case: Case) -> None:
     found = estimator.estimate_with_error(case.problem, case.stream())[0].detach()
     distance = float((alone - found).double().norm())
     if not distance <= case.tolerance:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"from the same seed they differ by {distance:.3g}, more than rounding ({case.tolerance:.3g})",
             "the same estimate",
             "let both begin with the same function, and draw from the generator in the same order",
@@ -145,7 +144,9 @@ def readings_are_sane(case: Case) -> None:
         columns["discrepancy"] = float(discrepancy(problem, found))
     for name, value in columns.items():
         if name.startswith((ERROR_PREFIX, "discrepancy")) and value < 0:
-            raise CheckFailure(f"{name} = {value:g}", "errors of 0 and more", "return readings of any sign by `readings`")
+            raise CheckFailedError(
+                f"{name} = {value:g}", "errors of 0 and more", "return readings of any sign by `readings`"
+            )
 
 
 def _judge_estimate(found: Any, shape: tuple[int, ...], problem: Any, who: str, finite: bool = True) -> None:
@@ -154,7 +155,7 @@ def _judge_estimate(found: Any, shape: tuple[int, ...], problem: Any, who: str, 
         _judge(found, shape, problem, who, finite)
         return
     if not isinstance(found, SampleSet):
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{who} returns a {type(found).__name__}", "a SampleSet", "return SampleSet(points, statistics)"
         )
     _judge(found.points, shape, problem, f"the points of {who}", finite)
@@ -163,26 +164,28 @@ def _judge_estimate(found: Any, shape: tuple[int, ...], problem: Any, who: str, 
 def _judge(found: Any, shape: tuple[int, ...], problem: Any, who: str, finite: bool = True) -> None:
     """One tensor against the contract."""
     if not isinstance(found, Tensor):
-        raise CheckFailure(
-            f"{who} returns a {type(found).__name__}", f"a tensor of shape {shape}", "return torch.stack(…) of its parts"
+        raise CheckFailedError(
+            f"{who} returns a {type(found).__name__}",
+            f"a tensor of shape {shape}",
+            "return torch.stack(…) of its parts",
         )
     if tuple(found.shape) != shape:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{who} has shape {tuple(found.shape)}", f"{shape}", "return what problem.truth looks like, no more axes"
         )
     if found.dtype != problem.torch_dtype:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{who} has dtype {found.dtype}",
             f"{problem.torch_dtype}",
             "make tensors with dtype=problem.torch_dtype; torch's default dtype is not the problem's",
         )
     if found.device.type != torch.device(problem.device).type:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{who} is on {found.device}", f"{problem.device}", "make tensors with device=generator.device"
         )
     if finite and not bool(torch.isfinite(found).all()):
         bad = int((~torch.isfinite(found)).sum())
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{who} is not finite in {bad} of {found.numel()} components",
             "finite numbers",
             "look for 0/0, log 0 and overflow; where the method does not apply, raise estibench.Unsupported",

@@ -6,13 +6,12 @@ import dataclasses
 import inspect
 import io
 import re
-import typing
 from typing import Any
 
 from estibench.components import Component, ParameterError, check_value, parameters_of
 from estibench.errors import UserError
 from estibench.testing.subjects import Subject
-from estibench.testing.trial import CheckFailure, NotApplicable
+from estibench.testing.trial import CheckFailedError, NotApplicable
 
 HOOKS = {"estimator": "bench_estimators", "problem": "bench_problems", "density": "bench_densities"}
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -24,49 +23,40 @@ def registered(subject: Subject) -> None:
     entry = subject.entry
     if entry is None:
         target = f"{subject.cls.__module__}:{subject.cls.__qualname__}"
-        raise CheckFailure(
+        raise CheckFailedError(
             f"no entry has the target {target!r}",
             f"an entry from the hook {HOOKS[subject.kind]}",
             "return one from your hooks.py, and install the plugin or name its file with -p",
         )
     if not NAME.fullmatch(entry.name):
-        raise CheckFailure(
+        raise CheckFailedError(
             f"the name {entry.name!r}", "lower-case words joined by underscores", "rename it: suites and columns use it"
         )
     if not entry.summary.strip() or "\n" in entry.summary:
-        raise CheckFailure(f"the summary {entry.summary!r}", "one line", "say in a few words what it is")
+        raise CheckFailedError(f"the summary {entry.summary!r}", "one line", "say in a few words what it is")
     tasks = getattr(entry, "tasks", None) or [name for name in [getattr(entry, "task", None)] if name]
     if subject.kind != "density" and not tasks:
-        raise CheckFailure("no task", "the tasks that it is for", "name them in the entry")
+        raise CheckFailedError("no task", "the tasks that it is for", "name them in the entry")
     unknown = [task for task in tasks if task not in subject.host.tasks]
     if unknown:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"the task {unknown[0]!r}", "tasks that some plugin registers", "see `bench list tasks` for their names"
         )
 
 
-def frozen_dataclass(subject: Subject) -> None:
-    """It is a frozen dataclass, and every annotated attribute is a field."""
+def parameters_are_fields(subject: Subject) -> None:
+    """Every annotated attribute is a field of the frozen dataclass, and every field a parameter."""
     cls = subject.cls
-    parameters = vars(cls).get("__dataclass_params__")
-    own = inspect.get_annotations(cls)
-    plain = [name for name, hint in own.items() if "ClassVar" not in str(hint)]
-    if parameters is None and plain:
-        raise CheckFailure(
+    plain = [name for name, hint in inspect.get_annotations(cls).items() if "ClassVar" not in str(hint)]
+    if "__dataclass_params__" not in vars(cls) and plain:
+        raise CheckFailedError(
             f"{cls.__name__} annotates {plain[0]!r} and is not decorated itself",
             "a dataclass, so that its annotations become parameters",
             "write @dataclass(frozen=True) above the class",
         )
-    inherited = getattr(cls, "__dataclass_params__", None)
-    if inherited is None or not inherited.frozen:
-        raise CheckFailure(
-            f"{cls.__name__} is not frozen",
-            "a frozen dataclass: the same parameters are the same estimator",
-            "write @dataclass(frozen=True) above the class, and keep no state in it",
-        )
     left_out = [one.name for one in dataclasses.fields(cls) if not one.init]
     if left_out:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"the field {left_out[0]!r} is set inside the class (init=False)",
             "fields that are parameters",
             "compute it in a functools.cached_property",
@@ -78,13 +68,13 @@ def constructs_from_examples(subject: Subject) -> None:
     if subject.given is not None:
         raise NotApplicable("an instance was given")
     if not subject.settings:
-        raise CheckFailure("examples = ()", "at least one", "leave `examples` out to be checked at the defaults")
+        raise CheckFailedError("examples = ()", "at least one", "leave `examples` out to be checked at the defaults")
     for parameters in subject.settings:
         try:
             subject.build(parameters)
         except Exception as error:  # a plugin's class may fail in any way
             shown = dict(parameters) or "the defaults"
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"{type(error).__name__} for {shown}: {error}",
                 "an instance",
                 "give every parameter a default, or list in the class attribute `examples` small settings that work",
@@ -96,7 +86,7 @@ def parameters_survive_yaml(subject: Subject) -> None:
     try:
         known = parameters_of(subject.cls)
     except (UserError, TypeError) as error:
-        raise CheckFailure(
+        raise CheckFailedError(
             str(error), "annotations that can be resolved", "import the names that they use at run time"
         ) from error
     for example in subject.examples:
@@ -108,13 +98,13 @@ def parameters_survive_yaml(subject: Subject) -> None:
                 back = check_value(subject.host, parameter, _through_yaml(value))
             except Exception as error:  # pydantic and ruamel refuse in several ways
                 message = error.message if isinstance(error, ParameterError) else str(error)
-                raise CheckFailure(
+                raise CheckFailedError(
                     f"{name} = {value!r} is refused from YAML: {message}",
                     f"{parameter.described()}",
                     "annotate the field with the type of its value: int, float, str, bool, Literal or a tuple of them",
                 ) from error
             if back != (tuple(value) if isinstance(value, list) else value):  # defaults of a component are plain data
-                raise CheckFailure(
+                raise CheckFailedError(
                     f"{name} = {value!r} comes back from YAML as {back!r}", "the same value", "correct its annotation"
                 )
         if subject.entry is not None and subject.given is None:
@@ -131,7 +121,7 @@ def _same_component(subject: Subject, label: str) -> None:
             component.kind, component.name, _through_yaml(dict(component.parameters)), component.label, component.family
         )
         if stored.build(subject.host) != component.build(subject.host):
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"{label} and the same from its stored parameters differ",
                 "equal instances",
                 "let parameters alone decide what an instance is",
@@ -152,16 +142,16 @@ def documented(subject: Subject) -> None:
     text = vars(subject.cls).get("__doc__") or ""
     generated = text.startswith(f"{subject.cls.__name__}(")
     if not text.strip() or generated:
-        raise CheckFailure(
+        raise CheckFailedError(
             "no docstring", "a summary, the formula, parameters and cost", "write one: `bench show` prints it"
         )
     if not text.strip().splitlines()[0].strip():
-        raise CheckFailure("an empty first line", "a summary in the first line", "begin the docstring with it")
+        raise CheckFailedError("an empty first line", "a summary in the first line", "begin the docstring with it")
     added = [one.name for one in dataclasses.fields(subject.cls) if one.name in inspect.get_annotations(subject.cls)]
     texts = " ".join(inspect.getdoc(cls) or "" for cls in subject.cls.__mro__)
-    missing = [name for name in added if name not in typing.cast(str, texts)]
+    missing = [name for name in added if name not in texts]
     if missing:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"nothing about the parameter {missing[0]!r}",
             "a line for every parameter under `Parameters:`",
             "say which symbol of the formula it is, and its unit",
@@ -172,11 +162,18 @@ def cites_source(subject: Subject) -> None:
     """`citation` names the paper, or says where else the method comes from."""
     citation = getattr(subject.cls, "citation", "")
     if not isinstance(citation, str) or len(citation.strip()) < SHORTEST_CITATION:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"citation = {citation!r}",
             "authors, year, and the equation or algorithm",
             "set the class attribute `citation`; for something new, say so and by whom",
         )
 
 
-CHECKS = (registered, frozen_dataclass, constructs_from_examples, parameters_survive_yaml, documented, cites_source)
+CHECKS = (
+    registered,
+    parameters_are_fields,
+    constructs_from_examples,
+    parameters_survive_yaml,
+    documented,
+    cites_source,
+)

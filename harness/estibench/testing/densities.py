@@ -18,8 +18,8 @@ from torch import Tensor
 
 from estibench.contracts.density import Density, LaplacianDensity, NoisedDensity
 from estibench.measure.globals import untouched
-from estibench.testing.problems import _holds_a_tensor
-from estibench.testing.trial import CheckFailure, NotApplicable
+from estibench.testing.problems import holds_a_tensor
+from estibench.testing.trial import CheckFailedError, NotApplicable
 
 LEVEL = 1e-6
 POINTS = 16  # at which derivatives are compared
@@ -68,13 +68,14 @@ def shapes_follow_the_batch(law: Law) -> None:
     x = law.points
     functions = _functions(law.density)
     for name, (function, trailing) in functions.items():
-        flat = function(x)
-        for shape in ((), (4, 4)):
-            given = x[0] if not shape else x.reshape(4, 4, -1)
-            found, wanted = function(given), (*shape, *([law.density.dim] if trailing else []))
-            reference = flat[0] if not shape else flat.reshape(wanted)
-            if tuple(found.shape) != wanted or not torch.allclose(found, reference, rtol=1e-9, atol=1e-9):
-                raise CheckFailure(
+        flat, last = function(x), ([law.density.dim] if trailing else [])
+        for shape in ((POINTS,), (), (4, POINTS // 4)):
+            given = x.reshape(*shape, -1) if shape else x[0]
+            found, wanted = function(given), (*shape, *last)
+            whole = tuple(flat.shape) == (POINTS, *last)
+            reference = (flat.reshape(wanted) if shape else flat[0]) if whole else flat
+            if not whole or tuple(found.shape) != wanted or not torch.allclose(found, reference, rtol=1e-9, atol=1e-9):
+                raise CheckFailedError(
                     f"{name} of points {tuple(given.shape)} is {tuple(found.shape)}, or not what single points give",
                     f"{wanted}, each point by itself",
                     "work on the last axis only: sum(-1), einsum('...i', …)",
@@ -82,13 +83,13 @@ def shapes_follow_the_batch(law: Law) -> None:
         try:
             mapped = torch.func.vmap(function)(x)
         except Exception as error:
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"{name} under torch.func.vmap raises {type(error).__name__}: {str(error).splitlines()[0]}",
                 "functions that compose with torch.func",
                 "no data-dependent branches, no .item(), no in-place writes",
             ) from error
         if not torch.allclose(mapped, flat, rtol=1e-9, atol=1e-9):
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"{name} under vmap differs from a batch", "the same values", "work on the last axis only"
             )
 
@@ -106,7 +107,7 @@ def laplacian_is_the_trace(law: Law) -> None:
     jacobian = torch.func.vmap(torch.func.jacrev(density.score))(x)
     expected, found = jacobian.diagonal(dim1=-2, dim2=-1).sum(-1), density.laplacian(x)
     if found.shape != expected.shape or not torch.allclose(found, expected, rtol=CLOSE, atol=_atol(expected)):
-        raise CheckFailure(
+        raise CheckFailedError(
             f"laplacian is {_first(found)}…",
             f"{_first(expected)}…, the trace of the score's Jacobian",
             "derive it again: Δ log p = Σ ∂²log p/∂x_i², not divided by the dimension",
@@ -120,16 +121,16 @@ def samples_are_placed(law: Law) -> None:
         found = density.sample(5, torch.Generator().manual_seed(3))
     if not isinstance(found, Tensor) or found.shape != (5, density.dim) or found.dtype != torch.float64:
         shown = f"{tuple(found.shape)} of {found.dtype}" if isinstance(found, Tensor) else type(found).__name__
-        raise CheckFailure(
+        raise CheckFailedError(
             f"five samples are {shown}", f"(5, {density.dim}) of torch.float64", "draw with dtype=torch.float64"
         )
     if found.device.type != "cpu":
-        raise CheckFailure(f"samples on {found.device}", "samples on the CPU", "move them in the problem, by place")
+        raise CheckFailedError(f"samples on {found.device}", "samples on the CPU", "move them in the problem, by place")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(77)
         again = law.fresh().sample(5, torch.Generator().manual_seed(3))
     if faults or not torch.equal(found, again):
-        raise CheckFailure(
+        raise CheckFailedError(
             "; ".join(faults) or "the same seed gives other samples",
             "all randomness from the generator that is given",
             "pass generator=generator to every random call",
@@ -143,7 +144,7 @@ def samples_follow_the_score(law: Law) -> None:
     x = law.exact_samples()
     p_value = _stein(law.density.score(x), x)
     if p_value < LEVEL:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"samples and score belong to different laws, p = {p_value:.1g} over {len(x)} samples",
             "samples of the density whose score it is",
             "compare both with a histogram: a scale, a sign, a missing square root?",
@@ -156,16 +157,20 @@ def samples_follow_the_density(law: Law) -> None:
     if density.dim > 2:
         raise NotApplicable(f"a grid in {density.dim} dimensions is too large")
     x = law.exact_samples()
-    edges = [torch.quantile(x[:, i].contiguous(), torch.linspace(0.01, 0.99, CELLS + 1).double()) for i in range(density.dim)]
+    edges = [
+        torch.quantile(x[:, i].contiguous(), torch.linspace(0.01, 0.99, CELLS + 1).double()) for i in range(density.dim)
+    ]
     inside = torch.stack([(x[:, i] >= e[0]) & (x[:, i] < e[-1]) for i, e in enumerate(edges)]).all(0)
-    bins = torch.stack([torch.bucketize(x[inside, i].contiguous(), e[1:-1].contiguous(), right=True) for i, e in enumerate(edges)])
+    bins = torch.stack(
+        [torch.bucketize(x[inside, i].contiguous(), e[1:-1].contiguous(), right=True) for i, e in enumerate(edges)]
+    )
     observed = torch.zeros([CELLS] * density.dim, dtype=torch.float64)
     observed.index_put_(tuple(bins), torch.ones(bins.shape[1], dtype=torch.float64), accumulate=True)
     mass = _mass(density, edges)
     expected = mass / mass.sum() * observed.sum()
     p_value = _chi_square(observed.reshape(-1), expected.reshape(-1))
     if p_value < LEVEL:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"samples do not fall as log_prob says, p = {p_value:.1g} over {len(x)} samples",
             "samples of the density",
             "look at weights of modes, scales and signs; set exact_sampler = False where they are approximate",
@@ -177,7 +182,7 @@ def samples_follow_the_density(law: Law) -> None:
     hits = int(inside.sum())
     exact = float(stats.binomtest(hits, len(x), min(max(probability, 0.0), 1.0)).pvalue)
     if exact < LEVEL or probability > 1.05:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{hits} of {len(x)} samples lie in a box of probability {probability:.4g}, p = {exact:.1g}",
             "a normalised density: ∫ exp(log_prob − log_normalizer) = 1",
             "correct the constant in log_prob or log_normalizer; None says that it is not known",
@@ -196,7 +201,9 @@ def moments_fit_the_samples(law: Law) -> None:
     _t_test("mean", x, mean)
     if covariance is not None:
         centred = x - mean
-        _t_test("covariance_matrix", (centred[:, :, None] * centred[:, None, :]).reshape(len(x), -1), covariance.reshape(-1))
+        _t_test(
+            "covariance_matrix", (centred[:, :, None] * centred[:, None, :]).reshape(len(x), -1), covariance.reshape(-1)
+        )
 
 
 def modes_are_maxima(law: Law) -> None:
@@ -211,7 +218,7 @@ def modes_are_maxima(law: Law) -> None:
     near = density.log_prob(modes[:, None] + 1e-3 * spread * steps)
     top = density.log_prob(modes)[:, None]
     if bool((near > top + 1e-9 * (1 + top.abs())).any()):
-        raise CheckFailure(
+        raise CheckFailedError(
             "log_prob is higher right beside a mode", "local maxima", "solve score(x) = 0 for them, to float64"
         )
 
@@ -227,7 +234,7 @@ def noised_is_the_convolution(law: Law) -> None:
     _compare_score(noisy, y[:POINTS], "noised(σ).score", "noised(σ).log_prob")
     p_value = _stein(noisy.score(y), y)
     if p_value < LEVEL:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"x + σε and noised({SIGMA}) are different laws, p = {p_value:.1g}",
             "the exact convolution with N(0, σ²I)",
             "σ is a standard deviation: covariances grow by σ²",
@@ -242,7 +249,7 @@ def same_density_everywhere(law: Law) -> None:
         scale = float(wide.abs().max()) + 1
         distance = float((wide - found.double()).abs().max())
         if found.dtype != torch.float32 or not distance <= 1e-2 * scale:
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"in float32, {name} is {found.dtype} and off by {distance:.3g}",
                 "the same function in float32",
                 "make data in float64 from the seed and cast them with self.place",
@@ -252,9 +259,9 @@ def same_density_everywhere(law: Law) -> None:
 def data_are_lazy(law: Law) -> None:
     """Making the density computes nothing: planning a suite must cost nothing."""
     names = {one.name for one in dataclasses.fields(law.density)}
-    made = [name for name, value in vars(law.fresh()).items() if name not in names and _holds_a_tensor(value)]
+    made = [name for name, value in vars(law.fresh()).items() if name not in names and holds_a_tensor(value)]
     if made:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{made[0]} exists as soon as the density does",
             "data that are made when they are first needed",
             "make them in a functools.cached_property instead of __post_init__",
@@ -263,7 +270,10 @@ def data_are_lazy(law: Law) -> None:
 
 def _functions(density: Density) -> dict[str, tuple[Callable[[Tensor], Tensor], bool]]:
     """The density's functions, and whether each keeps the last axis."""
-    found = {"log_prob": (density.log_prob, False), "score": (density.score, True)}
+    found: dict[str, tuple[Callable[[Tensor], Tensor], bool]] = {
+        "log_prob": (density.log_prob, False),
+        "score": (density.score, True),
+    }
     return found | ({"laplacian": (density.laplacian, False)} if isinstance(density, LaplacianDensity) else {})
 
 
@@ -272,7 +282,7 @@ def _compare_score(density: Density, x: Tensor, name: str, of: str) -> None:
     expected = torch.func.vmap(torch.func.grad(density.log_prob))(x)
     found = density.score(x)
     if found.shape != expected.shape or not torch.allclose(found, expected, rtol=CLOSE, atol=_atol(expected)):
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{name} is {_first(found)}…", f"{_first(expected)}…, the gradient of {of}", "derive it again: sign, scale"
         )
 
@@ -338,7 +348,7 @@ def _t_test(name: str, values: Tensor, claimed: Tensor) -> None:
     p_value = min(1.0, len(t) * float(2 * stats.t.sf(float(t.max()), len(values) - 1)))
     if p_value < LEVEL:
         worst = int(t.argmax())
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{name}[{worst}]: samples have {float(values.mean(0)[worst]):.4g}, p = {p_value:.1g}",
             f"{float(claimed[worst]):.4g}, as {name} says",
             "derive it again, or return None where it is not known or infinite",

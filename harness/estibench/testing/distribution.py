@@ -11,7 +11,7 @@ from scipy import stats
 from torch import Tensor
 
 from estibench.testing.case import Case
-from estibench.testing.trial import CheckFailure, NotApplicable
+from estibench.testing.trial import CheckFailedError, NotApplicable
 
 LEVEL = 1e-6
 DIRECTIONS = 3  # random combinations of the components that are looked at, besides their mean
@@ -32,7 +32,7 @@ def paths_agree(case: Case) -> None:
         compared += 1
         found = differs(reference, other)
         if found:
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"{path} and a loop draw from different laws: {found}",
                 f"the same law, at a level of {LEVEL:g}",
                 "an own `draws` must make n independent estimates, each as `estimate` would; under vmap, give every "
@@ -48,8 +48,9 @@ def draws_are_independent(case: Case) -> None:
         groups = case.groups(path)
         p_value = p_value_of_groups(groups)
         if p_value < LEVEL:
-            raise CheckFailure(
-                f"by {path}, {len(groups)} groups of {groups.shape[1]} draws differ as independent ones would with p = {p_value:.1g}",
+            raise CheckFailedError(
+                f"by {path}, {len(groups)} groups of {groups.shape[1]} draws differ as independent ones would with "
+                f"p = {p_value:.1g}",
                 "draws that share no randomness",
                 "give each of the n draws noise of its own: a leading axis n in every random call",
             )

@@ -13,7 +13,7 @@ from estibench.measure.metrics import claims as evidence_of
 from estibench.measure.sampling import take_again, take_sample
 from estibench.suite.plan import Settings
 from estibench.testing.case import CHUNK, Case
-from estibench.testing.trial import CheckFailure, NotApplicable
+from estibench.testing.trial import CheckFailedError, NotApplicable
 
 LEVEL = 1e-4  # of the test of one claim, which is tested again on fresh draws before it is said to fail
 BLOCK = "conformance"  # names the randomness of the draws
@@ -40,7 +40,7 @@ def claims(case: Case) -> None:
     for claim in found:
         if claim["p_value"] < LEVEL:
             number = f"{claim['measured']:.4g} [{claim['low']:.4g}, {claim['high']:.4g}]"
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"{claim['claim']}: measured {number}, p = {claim['p_value']:.1g} over {len(sample.draws)} draws",
                 f"{claim['claimed']:.4g}",
                 "correct the formula or the estimator; where the claim holds only sometimes, say so with when= and "
@@ -58,7 +58,7 @@ def claims_are_sane(case: Case) -> None:
             formula = getattr(claim, "formula", None)
             value = None if formula is None else formula(case.problem, case.estimator)
         except Exception as error:  # a plugin's formula may fail in any way
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"{claim.title}: {type(error).__name__}: {error}",
                 "a number, or None where nothing is claimed",
                 "let the formula read only what the task's contract promises, or restrict the claim by when=",
@@ -67,11 +67,11 @@ def claims_are_sane(case: Case) -> None:
             continue
         numbers = torch.as_tensor(value, dtype=torch.float64)
         if not bool(torch.isfinite(numbers).all()):
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"{claim.title}: the formula gives {value}", "finite numbers", "return None where there is no claim"
             )
         if isinstance(claim, declared.Bias) and numbers.numel() not in (1, case.problem.truth.numel()):
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"{claim.title}: the formula has {numbers.numel()} components",
                 f"{case.problem.truth.numel()}, as the truth has, or one number",
                 "return the bias of every component",
@@ -87,13 +87,13 @@ def counts_its_work(case: Case) -> None:
             case.estimate()
         found.append(dict(counts))
     if found[0] != found[1]:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"from the same seed, first {found[0]}, then {found[1]}",
             "the same counts",
             "cache nothing across estimates: what one estimate costs must not depend on those before",
         )
     if case.unit and not found[0].get(case.unit) and not _claims_free(case):
-        raise CheckFailure(
+        raise CheckFailedError(
             f"spent {found[0] or 'nothing'}",
             f"some {case.unit}s, the unit of the task",
             f"call the problem's oracles, which count; or claim Cost({case.unit!r}, lambda problem, estimator: 0)",

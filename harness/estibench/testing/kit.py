@@ -11,7 +11,7 @@ from estibench.host import Host
 from estibench.testing import contract, declaration, densities, distribution, evidence, problems, randomness
 from estibench.testing.case import Case, Effort
 from estibench.testing.subjects import BASES, Example, Subject, resolve
-from estibench.testing.trial import Check, CheckFailure, ConformanceError, NotApplicable, Outcome, Trial, reason_for
+from estibench.testing.trial import Check, CheckFailedError, ConformanceError, NotApplicable, Outcome, Trial, reason_for
 
 ON_A_PROBLEM: tuple[Check, ...] = (*contract.CHECKS, *randomness.CHECKS, *distribution.CHECKS, *evidence.CHECKS)
 
@@ -88,7 +88,7 @@ def trials(
     posed: dict[str, list[tuple[Example, str, str]]] = {}  # problems, made once for all estimators
     for thing in things:
         for subject in resolve(thing, host, kinds):
-            expected = subject.expected_failures | dict(expected_failures or {})
+            expected = {**subject.expected_failures, **(expected_failures or {})}
             _refuse_unknown(expected)
             yield from _of_declaration(subject, expected)
             match subject.kind:
@@ -116,7 +116,7 @@ def applies_somewhere(cases: Sequence[Case]) -> None:
             reasons.append(str(reason))
         else:
             return
-    raise CheckFailure(
+    raise CheckFailedError(
         reasons[0] if reasons else "there is no problem to try it on",
         "a problem on which it works",
         "name in its entry the tasks that it is for, or list settings that work in the class attribute `examples` "

@@ -19,7 +19,7 @@ from estibench.host import Host
 from estibench.measure.claims import rounding_tolerance
 from estibench.measure.device import generator, why_unavailable
 from estibench.measure.globals import untouched
-from estibench.testing.trial import CheckFailure, NotApplicable
+from estibench.testing.trial import CheckFailedError, NotApplicable
 
 LOSS = 1024.0  # machine epsilons of the magnitude by which a truth may move with the rounding of its data
 
@@ -69,17 +69,17 @@ def truth_is_exact_data(posed: Posed) -> None:
     truth, source = posed.problem.truth, posed.problem.truth_source
     if not isinstance(truth, Tensor) or truth.dtype != torch.float64 or truth.device.type != "cpu":
         kind = f"{truth.dtype} tensor on {truth.device}" if isinstance(truth, Tensor) else type(truth).__name__
-        raise CheckFailure(
+        raise CheckFailedError(
             f"the truth is a {kind}", "a float64 tensor on the CPU", "compute it in float64, whatever the dtype"
         )
     if not bool(torch.isfinite(truth).all()) or truth.numel() == 0:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{int((~torch.isfinite(truth)).sum())} of {truth.numel()} components of the truth are not finite",
             "finite numbers",
             "refuse in __post_init__ the parameters for which there is no truth",
         )
     if not isinstance(source, str) or not source.strip():
-        raise CheckFailure(
+        raise CheckFailedError(
             f"truth_source = {source!r}", "'closed form', or how it was computed", "say it: it is a column of the table"
         )
 
@@ -91,7 +91,7 @@ def truth_repeats(posed: Posed) -> None:
         torch.manual_seed(12345)
         again = posed.fresh().truth
     if not torch.equal(first, again):
-        raise CheckFailure(
+        raise CheckFailedError(
             f"the truth of an equal problem differs by {float((first - again).norm()):.3g}",
             "the same bits",
             "make data from self.data_generator(), never from a global generator",
@@ -101,7 +101,7 @@ def truth_repeats(posed: Posed) -> None:
         _ = problem.truth
         problem.prepare()
     if faults:
-        raise CheckFailure("; ".join(faults), "no trace of its making", "use self.data_generator()")
+        raise CheckFailedError("; ".join(faults), "no trace of its making", "use self.data_generator()")
 
 
 def same_truth_everywhere(posed: Posed) -> None:
@@ -112,7 +112,7 @@ def same_truth_everywhere(posed: Posed) -> None:
         problem = posed.fresh().at(device, dtype)
         found = problem.truth
         if found.dtype != torch.float64 or found.device.type != "cpu":
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"in {dtype} on {device} the truth is {found.dtype} on {found.device}",
                 "float64 on the CPU everywhere",
                 "compute the truth from the data in float64, before they are cast",
@@ -120,7 +120,7 @@ def same_truth_everywhere(posed: Posed) -> None:
         allowed = LOSS * torch.finfo(problem.torch_dtype).eps * float(problem.magnitude)
         distance = float((first - found).norm()) if first.shape == found.shape else float("inf")
         if not distance <= allowed:
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"in {dtype} on {device} the truth moves by {distance:.3g}",
                 f"at most {allowed:.3g}, which rounding of the data explains",
                 "make data once in float64 from the seed and cast them with self.place; randn in another dtype gives "
@@ -131,9 +131,9 @@ def same_truth_everywhere(posed: Posed) -> None:
 def data_are_lazy(posed: Posed) -> None:
     """Making the problem computes nothing: planning a suite must cost nothing."""
     names = {one.name for one in dataclasses.fields(posed.problem)}
-    made = [name for name, value in vars(posed.fresh()).items() if name not in names and _holds_a_tensor(value)]
+    made = [name for name, value in vars(posed.fresh()).items() if name not in names and holds_a_tensor(value)]
     if made:
-        raise CheckFailure(
+        raise CheckFailedError(
             f"{made[0]} exists as soon as the problem does",
             "data that are made when they are first needed",
             "make them in a functools.cached_property instead of __post_init__",
@@ -145,7 +145,7 @@ def magnitude_is_sane(posed: Posed) -> None:
     truth = posed.truth
     magnitude = float(posed.problem.magnitude)
     if not 0 <= magnitude < float("inf") or magnitude < 1e-6 * float(truth.norm()):
-        raise CheckFailure(
+        raise CheckFailedError(
             f"magnitude {magnitude:g} for a truth of norm {float(truth.norm()):g}",
             "the size of the terms that add up to the truth",
             "leave it out to take the truth's norm; override it where terms cancel",
@@ -159,7 +159,7 @@ def axis_fits_the_truth(posed: Posed) -> None:
         raise NotApplicable("the truth is no curve")
     name, values = axis
     if not isinstance(name, str) or len(values) != posed.truth.numel():
-        raise CheckFailure(
+        raise CheckFailedError(
             f"an axis {name!r} of {len(values)} values",
             f"a name and {posed.truth.numel()} values, one for each component of the truth",
             "return (name, values)",
@@ -184,7 +184,7 @@ def oracles_count(posed: Posed) -> None:
             return
     if not tried:
         raise NotApplicable("no estimator of its task applies at its defaults")
-    raise CheckFailure(
+    raise CheckFailedError(
         f"{tried} estimator(s) of the task {posed.task!r} spent {spent or 'nothing'}",
         f"some {unit}s, the unit of the task",
         f"call estibench.count({unit!r}) in every oracle",
@@ -206,7 +206,7 @@ def exact_estimators_agree(posed: Posed) -> None:
         tried += 1
         distance, allowed = float((found - truth).norm()), rounding_tolerance(problem)
         if not distance <= allowed:
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"{type(estimator).__name__}, which claims to be exact, is off by {distance:.3g}",
                 f"the truth, up to rounding ({allowed:.3g})",
                 "one of the two is wrong: compare both with a case that can be done by hand",
@@ -215,7 +215,7 @@ def exact_estimators_agree(posed: Posed) -> None:
         raise NotApplicable("no estimator of its task claims to be exact on it")
 
 
-def _holds_a_tensor(value: Any) -> bool:
+def holds_a_tensor(value: Any) -> bool:
     parts = value if isinstance(value, (list, tuple)) else (value,)
     return any(isinstance(part, Tensor) for part in parts)
 

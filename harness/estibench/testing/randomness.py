@@ -18,7 +18,7 @@ from estibench.contracts.samples import SampleProblem
 from estibench.measure.globals import untouched
 from estibench.measure.readings import discrepancy
 from estibench.testing.case import Case
-from estibench.testing.trial import CheckFailure, NotApplicable
+from estibench.testing.trial import CheckFailedError, NotApplicable
 
 OTHER = 1  # number of another stream than the first
 
@@ -27,11 +27,15 @@ def same_seed_same_estimate(case: Case) -> None:
     """The same seed gives the same estimate bit for bit, whatever was estimated before, by another instance too."""
     before = case.estimate()
     case.estimate(OTHER)
-    after = case.estimate()
+    after, again = case.estimate(), case.estimate()
     fresh = dataclasses.replace(case, estimator=dataclasses.replace(case.estimator), samples={})
-    for found, when in ((after, "after another estimate"), (fresh.estimate(), "by another instance")):
+    for found, when in (
+        (after, "after another estimate"),
+        (again, "a third time"),  # what alternates from call to call shows here
+        (fresh.estimate(), "by another instance"),
+    ):
         if not _equal(before, found):
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"from the same seed, {when}, the estimate differs by {float((before - found).double().norm()):.3g}",
                 "the same bits",
                 "keep nothing from one call to the next, and draw all randomness from the generator",
@@ -53,7 +57,7 @@ def uses_no_global_generator(case: Case) -> None:
         np.random.set_state(states[1])
         random.setstate(states[2])
     if not _equal(*found):
-        raise CheckFailure(
+        raise CheckFailedError(
             "with the same generator, the estimate changes with the global seeds",
             "no effect of them",
             "pass generator=generator to every torch.rand, randn, randint, randperm, bernoulli and multinomial; for "
@@ -73,7 +77,7 @@ def leaves_globals_alone(case: Case) -> None:
     torch.use_deterministic_algorithms(before["torch's deterministic algorithms"])
     if faults or changed:
         found = "; ".join([*faults, *(f"changes {name}" for name in changed)])
-        raise CheckFailure(
+        raise CheckFailedError(
             found, "what others share stays as it is", "use the generator that is given, and context managers"
         )
 
@@ -86,13 +90,13 @@ def leaves_the_problem_alone(case: Case) -> None:
     case.estimate(OTHER)
     for path, tensor in _tensors(case.problem):
         if path in before and not _equal(before[path], tensor.detach()):
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"the estimate changes the problem's {path}",
                 "data that the next estimator finds as they were",
                 "work on copies: `x = x + …` instead of `x += …`, and no functions that end in an underscore",
             )
         if tensor.is_leaf and tensor.grad is not None and path not in gradients:
-            raise CheckFailure(
+            raise CheckFailedError(
                 f"the estimate leaves a gradient in the problem's {path}",
                 "no trace of it",
                 "use torch.autograd.grad or torch.func instead of backward()",
@@ -106,7 +110,7 @@ def keeps_the_generator(case: Case) -> None:
     seed, start = stream.initial_seed(), stream.get_state()
     case.call(stream)
     if stream.initial_seed() != seed or (bool((stream.get_state() == start).all()) and _varies(case)):
-        raise CheckFailure(
+        raise CheckFailedError(
             "the estimate seeds the generator, or sets it back",
             "a generator that moves on",
             "draw from the generator as it comes; no manual_seed, set_state or seed()",
@@ -159,7 +163,7 @@ def draws_vary(case: Case) -> None:
         error = float((estimates[0].to("cpu", torch.float64) - case.problem.truth).norm())
     if error <= case.tolerance or _claims_no_variance(case):
         raise NotApplicable("nothing about it is random")
-    raise CheckFailure(
+    raise CheckFailedError(
         f"four seeds give one estimate, which is off by {error:.3g}",
         "estimates that differ with the seed",
         "draw from the generator; a method without randomness claims Deterministic()",

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from estibench.measure.device import pinned
+
 Check = Callable[[Any], None]
 Status = Literal["passed", "failed", "skipped", "expected failure", "unexpected pass"]
 BAD = ("failed", "unexpected pass")
 
 
-class CheckFailure(AssertionError):
+class CheckFailedError(AssertionError):
     """A subject that does not conform.
 
     Args:
@@ -26,7 +28,7 @@ class CheckFailure(AssertionError):
         self.found = found
 
 
-class NotApplicable(unittest.SkipTest):  # noqa: N818 - an outcome, not an error; pytest takes it for a skip
+class NotApplicable(unittest.SkipTest):
     """A check that says nothing about this subject; the message says why."""
 
 
@@ -36,7 +38,7 @@ class Trial:
 
     Attributes:
         subject: what is checked, in words: `hutchinson(probes=10) on matrix(dim=64)`.
-        check: raises `CheckFailure` or `NotApplicable`, or passes.
+        check: raises `CheckFailedError` or `NotApplicable`, or passes.
         material: what the check is given.
         expected: why it is known to fail; empty where it should pass.
     """
@@ -52,8 +54,9 @@ class Trial:
         return self.check.__name__
 
     def __call__(self) -> None:
-        """Run the check; a failure is an `AssertionError` with its explanation."""
-        self.check(self.material)
+        """Run the check, on one thread as the harness does; a failure is an `AssertionError` with its explanation."""
+        with pinned(1):
+            self.check(self.material)
 
     def outcome(self) -> Outcome:
         """Run the check and say how it went."""
@@ -62,7 +65,7 @@ class Trial:
         except NotApplicable as reason:
             return Outcome(self.subject, self.name, "skipped", str(reason))
         except Exception as error:  # a plugin may fail in any way
-            detail = str(error) if isinstance(error, CheckFailure) else crash(error)
+            detail = str(error) if isinstance(error, CheckFailedError) else crash(error)
             if self.expected:
                 return Outcome(self.subject, self.name, "expected failure", f"{self.expected}\n{detail}")
             return Outcome(self.subject, self.name, "failed", detail)
