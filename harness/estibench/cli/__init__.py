@@ -9,6 +9,7 @@ import click
 from estibench import host as plugin_host
 from estibench.cli.describe import list_command, plugins_command, show_command
 from estibench.cli.plan import plan_command
+from estibench.cli.plugin import plugin_command
 from estibench.cli.run import run_command
 from estibench.cli.selftest import selftest_command
 from estibench.cli.status import status_command
@@ -74,6 +75,7 @@ for command in (
     list_command,
     show_command,
     plugins_command,
+    plugin_command,
     selftest_command,
 ):
     bench.add_command(command)
