@@ -94,7 +94,12 @@ WITH_INTERVAL = {
 # What a problem reads off its draws: a column for each name, with its interval.
 ERROR_PREFIX, READING_PREFIX = "error_", "reading_"
 
-NESTED = {"curve", "claims", "scaling_claims", "time_samples"}  # lists and mappings: for reading, not for a table or an axis
+NESTED = {
+    "curve",
+    "claims",
+    "scaling_claims",
+    "time_samples",
+}  # lists and mappings: for reading, not for a table or an axis
 COUNTED = {"work", "flops", "peak_bytes"}  # and every cost: counted in one pass, so free of noise
 # The errors by which estimators are ranked, without units.
 EFFICIENCIES = {"mse_work": "MSE × work", "mse_time": "MSE × time"}

@@ -6,17 +6,11 @@ import torch
 
 from estibench.contracts import claims as declared
 from estibench.contracts.counting import counting
-from estibench.measure.claims import confirmed, is_doubtful
-from estibench.measure.draws import Drawer
-from estibench.measure.kept import KeptDraws
-from estibench.measure.metrics import claims as evidence_of
-from estibench.measure.sampling import take_again, take_sample
-from estibench.suite.plan import Settings
-from estibench.testing.case import CHUNK, Case
+from estibench.testing.case import Case
+from estibench.testing.cell import draw
 from estibench.testing.trial import CheckFailedError, NotApplicable
 
 LEVEL = 1e-4  # of the test of one claim, which is tested again on fresh draws before it is said to fail
-BLOCK = "conformance"  # names the randomness of the draws
 
 
 def claims(case: Case) -> None:
@@ -25,23 +19,15 @@ def claims(case: Case) -> None:
     if not applying:
         raise NotApplicable("it claims nothing here")
     _ = case.first
-    draws, seed = case.effort.draws, case.effort.seed
-    settings = Settings(seed=seed, min_draws=draws, max_draws=draws, time_limit=case.effort.seconds, rounds=0)
-    kept = KeptDraws()
-    drawer = Drawer(case.estimator, case.problem, max(1, CHUNK // max(case.work.peak_bytes, 1)))
-    sample = take_sample(drawer, BLOCK, settings, kept)
-    if len(sample.draws) < 2 or not bool(torch.isfinite(sample.draws).all()):
+    drawing = draw(case)
+    draws = drawing.sample.draws
+    if len(draws) < 2 or not bool(torch.isfinite(draws).all()):
         raise NotApplicable("too few finite draws for a test")
-    found = evidence_of(sample, case.problem, case.work.counts, settings, case.estimator)["claims"]
-    if is_doubtful(found):
-        again = take_again(drawer, BLOCK, settings, kept)
-        second = evidence_of(again, case.problem, case.work.counts, settings, case.estimator)["claims"]
-        found = confirmed(found, second)
-    for claim in found:
+    for claim in drawing.evidence():
         if claim["p_value"] < LEVEL:
             number = f"{claim['measured']:.4g} [{claim['low']:.4g}, {claim['high']:.4g}]"
             raise CheckFailedError(
-                f"{claim['claim']}: measured {number}, p = {claim['p_value']:.1g} over {len(sample.draws)} draws",
+                f"{claim['claim']}: measured {number}, p = {claim['p_value']:.1g} over {len(draws)} draws",
                 f"{claim['claimed']:.4g}",
                 "correct the formula or the estimator; where the claim holds only sometimes, say so with when= and "
                 "given=",

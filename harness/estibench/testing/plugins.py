@@ -25,8 +25,8 @@ KINDS: dict[str, type] = {"task": Task, "estimator": Estimator, "problem": Probl
 PROBE = """
 import importlib, json, sys
 module = importlib.import_module(sys.argv[1])
-for hook in ("bench_tasks", "bench_densities", "bench_problems", "bench_estimators", "bench_engines", "bench_exporters"):
-    getattr(module, hook, list)()
+for kind in ("tasks", "densities", "problems", "estimators", "engines", "exporters"):
+    getattr(module, f"bench_{kind}", list)()
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
