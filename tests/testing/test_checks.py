@@ -73,7 +73,7 @@ CAUGHT = [
     ("DoubleDensity", "same_density_everywhere", "in float32, score is torch.float64"),
     ("EagerDensity", "data_are_lazy", "data exists"),
 ]
-"""Two checks compare what is registered; `test_registered_problems` below has their wrong ones."""
+# A GPU, and what compares registered names: `test_registered.py` has the wrong ones.
 ELSEWHERE = {"works_on_cuda", "readings_are_sane", "oracles_count", "exact_estimators_agree"}
 
 

@@ -257,7 +257,7 @@ def same_density_everywhere(law: Law) -> None:
 
 
 def data_are_lazy(law: Law) -> None:
-    """Making the density computes nothing: planning a suite must cost nothing."""
+    """Making it computes nothing: planning a suite must cost nothing."""
     names = {one.name for one in dataclasses.fields(law.density)}
     made = [name for name, value in vars(law.fresh()).items() if name not in names and holds_a_tensor(value)]
     if made:

@@ -161,6 +161,8 @@ def _problems_for(
     for thing in things:
         for problem in resolve(thing, host, ("problem",)):
             task = getattr(problem.entry, "task", "")
+            if task and subject.entry is not None and task not in getattr(subject.entry, "tasks", ()):
+                continue  # another estimator's problem
             unit = host.tasks.get(task).load().work if task else ""
             if problem.given is not None:
                 found += [(example, problem.name, unit) for example in problem.examples]

@@ -129,7 +129,7 @@ def same_truth_everywhere(posed: Posed) -> None:
 
 
 def data_are_lazy(posed: Posed) -> None:
-    """Making the problem computes nothing: planning a suite must cost nothing."""
+    """Making it computes nothing: planning a suite must cost nothing."""
     names = {one.name for one in dataclasses.fields(posed.problem)}
     made = [name for name, value in vars(posed.fresh()).items() if name not in names and holds_a_tensor(value)]
     if made:
