@@ -130,33 +130,46 @@ class Case:
         return n
 
     @property
-    def has_error_bar(self) -> bool:
-        return isinstance(self.estimator, ErrorBarEstimator)
+    def has_own_draws(self) -> bool:
+        """Whether the estimator overrides how it is drawn many times."""
+        cls = type(self.estimator)
+        if issubclass(cls, ErrorBarEstimator):
+            return cls.draws_with_error is not ErrorBarEstimator.draws_with_error
+        return cls.draws is not Estimator.draws
 
     def paths(self) -> dict[str, Draw]:
-        """The ways to draw n estimates, (n, …): with the error bar's columns behind them where it has one.
+        """The ways to draw n estimates, (n, columns): the columns of an error bar stand behind those of the estimate.
 
         Sets of samples are drawn in a loop and no other way.
         """
-        estimator, problem = self.estimator, self.problem
-        if isinstance(problem, SampleProblem):
-            points: Callable[[torch.Generator], Tensor] = lambda stream: estimator.estimate(problem, stream).points  # noqa: E731
-            return {"loop": lambda n, stream: torch.stack([_flat(points(stream), 1)[0] for _ in range(n)])}
-        if isinstance(estimator, ErrorBarEstimator):
-            single: Callable[[torch.Generator], Any] = lambda stream: estimator.estimate_with_error(problem, stream)  # noqa: E731
-            own = type(estimator).draws_with_error is not ErrorBarEstimator.draws_with_error
-            draws: Callable[[int, torch.Generator], Any] = lambda n, stream: estimator.draws_with_error(  # noqa: E731
-                problem, n, stream
-            )
-        else:
-            single = lambda stream: estimator.estimate(problem, stream)  # noqa: E731
-            own = type(estimator).draws is not Estimator.draws
-            draws = lambda n, stream: estimator.draws(problem, n, stream)  # noqa: E731
-        found: dict[str, Draw] = {
-            "loop": lambda n, stream: torch.stack([_flat(single(stream), 1)[0] for _ in range(n)]),
-            "vmap": lambda n, stream: _flat(vectorised(lambda: single(stream), n), n),
-        }
-        return found | ({"draws": lambda n, stream: _flat(draws(n, stream), n)} if own else {})
+
+        def loop(n: int, stream: torch.Generator) -> Tensor:
+            return torch.cat([_flat(self._one(stream), 1) for _ in range(n)])
+
+        if isinstance(self.problem, SampleProblem):
+            return {"loop": loop}
+
+        def vmap(n: int, stream: torch.Generator) -> Tensor:
+            return _flat(vectorised(lambda: self._one(stream), n), n)
+
+        def own(n: int, stream: torch.Generator) -> Tensor:
+            return _flat(self._many(n, stream), n)
+
+        found: dict[str, Draw] = {"loop": loop, "vmap": vmap}
+        return found | ({"draws": own} if self.has_own_draws else {})
+
+    def _one(self, stream: torch.Generator) -> Any:
+        """A draw as the harness makes it: with its error bar, or the points of its samples."""
+        if isinstance(self.problem, SampleProblem):
+            return self.estimator.estimate(self.problem, stream).points
+        if isinstance(self.estimator, ErrorBarEstimator):
+            return self.estimator.estimate_with_error(self.problem, stream)
+        return self.estimator.estimate(self.problem, stream)
+
+    def _many(self, n: int, stream: torch.Generator) -> Any:
+        if isinstance(self.estimator, ErrorBarEstimator):
+            return self.estimator.draws_with_error(self.problem, n, stream)
+        return self.estimator.draws(self.problem, n, stream)
 
     @property
     def fast(self) -> str:

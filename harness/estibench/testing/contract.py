@@ -31,7 +31,7 @@ def returns_an_estimate(case: Case) -> None:
 def draws_have_their_shape(case: Case) -> None:
     """An own `draws` returns (n, *truth.shape), in the problem's dtype, on its device, for n = 1 as well."""
     estimator, shape = case.estimator, case.shape
-    if "draws" not in case.paths():
+    if not case.has_own_draws:
         raise NotApplicable("the estimator has no draws of its own")
     _ = case.first
     for n in (1, FEW):
