@@ -48,6 +48,7 @@ MEASURED = {
     "time_spread": "interquartile range of the rounds' wall times over their median: the machine's noise",
     "time_rounds": "timed rounds",
     "time_loops": "calls per timed round",
+    "time_samples": "wall seconds per estimate in each timed round",
     "mse_ratio_p_value": "test of equal MSE with the baseline",
     "mse_ratio_differs": "whether the MSE differs from the baseline's, Holm-corrected over the block",
     "time_ratio_p_value": "sign test of equal time with the baseline",
@@ -93,7 +94,12 @@ WITH_INTERVAL = {
 # What a problem reads off its draws: a column for each name, with its interval.
 ERROR_PREFIX, READING_PREFIX = "error_", "reading_"
 
-NESTED = {"curve", "claims", "scaling_claims"}  # lists and mappings: for reading, not for a table or an axis
+NESTED = {
+    "curve",
+    "claims",
+    "scaling_claims",
+    "time_samples",
+}  # lists and mappings: for reading, not for a table or an axis
 COUNTED = {"work", "flops", "peak_bytes"}  # and every cost: counted in one pass, so free of noise
 # The errors by which estimators are ranked, without units.
 EFFICIENCIES = {"mse_work": "MSE × work", "mse_time": "MSE × time"}

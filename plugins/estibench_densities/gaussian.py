@@ -41,6 +41,9 @@ class Gaussian(LaplacianDensity, NoisedDensity):
     condition: PositiveFloat = 1e4
     smoothing: NonNegativeFloat = 0.0
 
+    citation = "Bishop 2006, Pattern recognition and machine learning, section 2.3."
+    examples = ({}, {"covariance": "full"})
+
     @cached_property
     def _mean_and_spectrum(self) -> tuple[Tensor, Tensor, Tensor]:
         """μ (dim,), eigenvalues λ (dim,) and eigenvectors Q (dim, dim) of Σ = Q diag(λ) Qᵀ; float64."""

@@ -34,6 +34,7 @@ class KernelDensity(IsotropicMixture):
     bandwidth: PositiveFloat = 0.5
 
     citation: ClassVar[str] = "Parzen 1962, On estimation of a probability density function and mode"
+    examples = ({"data": "wine", "dim": 13},)
 
     def __post_init__(self) -> None:
         check_dim("kernel_density", self.data, self.dim)

@@ -37,6 +37,7 @@ class LinearPosterior(LaplacianDensity, NoisedDensity):
     smoothing: NonNegativeFloat = 0.0
 
     citation: ClassVar[str] = "Bishop 2006, Pattern recognition and machine learning, section 3.3"
+    examples = ({"dim": 10},)
 
     def __post_init__(self) -> None:
         check_dim("linear_posterior", self.data, self.dim)

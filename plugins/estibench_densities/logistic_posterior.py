@@ -40,6 +40,7 @@ class LogisticPosterior(LaplacianDensity):
     citation: ClassVar[str] = (
         "Girolami and Calderhead 2011, Riemann manifold Langevin and Hamiltonian Monte Carlo methods"
     )
+    examples = ({"dim": 30},)
     exact_sampler: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

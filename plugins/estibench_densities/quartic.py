@@ -36,6 +36,9 @@ class Quartic(LaplacianDensity):
     b: PositiveFloat = 1.0
     basis: Literal["axes", "rotated"] = "rotated"
 
+    citation = "An own construction; its closed forms follow from its definition."
+    examples = ({}, {"a": -2.0})
+
     @cached_property
     def _rotation(self) -> Tensor:
         """Q: (dim, dim), float64."""

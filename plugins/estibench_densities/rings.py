@@ -36,6 +36,8 @@ class Rings(LaplacianDensity):
     spacing: PositiveFloat = 1.0
     scale: PositiveFloat = 0.2
 
+    citation = "An own construction; its closed forms follow from its definition."
+
     def __post_init__(self) -> None:
         if self.dim != 2:
             raise ValueError(f"rings has dim 2, got {self.dim}")

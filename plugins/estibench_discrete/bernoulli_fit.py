@@ -39,6 +39,7 @@ class BernoulliFit(FitProblem):
     p: Probability = 0.5
 
     citation = "Tucker et al., NeurIPS 2017, section 5.1 (c = 2, L = 1); Liu et al., NeurIPS 2023, section 5.1 (any c)."
+    examples = ({"steps": 5},)
 
     @property
     def states(self) -> int:

@@ -40,6 +40,7 @@ class DigitsFit(FitProblem):
     hidden: PositiveInt = 32
 
     citation = "Jang, Gu, Poole, ICLR 2017, section 4.2; data: Alpaydin and Kaynak 1998, in scikit-learn."
+    examples = ({"steps": 4, "variables": 2, "values": 4, "images": 12},)
 
     def __post_init__(self) -> None:
         if self.values**self.variables > MOST_STATES:

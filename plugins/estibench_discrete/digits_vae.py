@@ -36,6 +36,7 @@ class DigitsVAE(GradientProblem):
     trained: NonNegativeInt = 50
 
     citation = "Setting: Jang, Gu, Poole, ICLR 2017, section 4; data: Alpaydin and Kaynak 1998, in scikit-learn."
+    examples = ({"variables": 2, "values": 4, "batch": 2, "trained": 5},)
 
     def __post_init__(self) -> None:
         if self.values**self.variables > MOST_STATES:

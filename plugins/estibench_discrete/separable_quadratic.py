@@ -30,6 +30,7 @@ class SeparableQuadratic(GradientProblem):
     spread: PositiveFloat = 1.0
 
     citation = "Liu et al., Bridging discrete and backpropagation, NeurIPS 2023, section 5.1 (polynomial programming)."
+    examples = ({"variables": 12},)
 
     @property
     def degree(self) -> int | None:

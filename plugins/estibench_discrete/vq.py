@@ -44,6 +44,7 @@ class VQ(GradientProblem):
     hidden: PositiveInt = 32
 
     citation = "van den Oord, Vinyals, Kavukcuoglu, NeurIPS 2017; q: Sønderby, Poole, Mnih 2017; Roy et al. 2018."
+    examples = ({}, {"loss": "codebook"})
 
     @property
     def degree(self) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from estibench import count
+from estibench import Unsupported, count
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
@@ -22,3 +22,10 @@ def median_bandwidth(samples: Tensor) -> Tensor:
     upper = torch.triu_indices(n, n, 1, device=samples.device)
     distances = (samples[upper[0]] - samples[upper[1]]).square().sum(-1).sqrt()
     return distances.median()
+
+
+def require_decompositions(samples: Tensor) -> None:
+    """Raises `Unsupported` in half precision, for which there is neither Cholesky nor an eigendecomposition."""
+    if samples.dtype not in (torch.float32, torch.float64):
+        dtype = str(samples.dtype).removeprefix("torch.")
+        raise Unsupported(f"matrix decompositions need float32 or float64, not {dtype}")

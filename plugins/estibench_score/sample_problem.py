@@ -50,6 +50,7 @@ class SampleScoreProblem(Problem):
     at_points: PositiveInt = 32
 
     citation = "Li and Turner 2018, Gradient estimators for implicit models; Shi, Sun and Zhu 2018."
+    examples = ({"density": "gaussian_mixture"},)
 
     @cached_property
     def _points64(self) -> Tensor:

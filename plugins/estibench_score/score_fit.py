@@ -42,6 +42,7 @@ class ScoreFit(ScoreProblem):
     test: PositiveInt = 1024
 
     citation = "Kingma and Ba 2015, Adam: a method for stochastic optimization (the steps)."
+    examples = ({"density": "gaussian", "batch": 16, "steps": 10, "hidden": 8, "test": 64},)
 
     def __post_init__(self) -> None:
         super().__post_init__()

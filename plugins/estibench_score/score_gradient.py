@@ -33,6 +33,7 @@ class ScoreGradient(ScoreProblem):
     reference: PositiveInt = 2**18
 
     citation = "Hyvärinen 2005, Estimation of non-normalized statistical models by score matching, equation 2."
+    examples = ({"density": "gaussian"}, {"density": "gaussian", "model": "energy", "hidden": 8})
     gradients: ClassVar[bool] = True
 
     def use(self, estimator: ScoreEstimator, generator: torch.Generator) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, PositiveFloat, PositiveInt, Unsupported
-from estibench_score.kernels import median_bandwidth, squared_distances
+from estibench_score.kernels import median_bandwidth, require_decompositions, squared_distances
 from estibench_score.sample_problem import SampleScoreEstimator
 
 
@@ -41,6 +41,7 @@ class SSGE(SampleScoreEstimator):
     )
 
     def scores(self, samples: Tensor, points: Tensor) -> Tensor:
+        require_decompositions(samples)
         n = samples.shape[0]
         J = self.eigenfunctions
         if n < J:

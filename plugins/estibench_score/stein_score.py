@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, PositiveFloat
-from estibench_score.kernels import median_bandwidth, squared_distances
+from estibench_score.kernels import median_bandwidth, require_decompositions, squared_distances
 from estibench_score.sample_problem import SampleScoreEstimator
 
 
@@ -39,6 +39,7 @@ class SteinScore(SampleScoreEstimator):
     citation = "Li and Turner 2018, Gradient estimators for implicit models, equations 9 and 15."
 
     def scores(self, samples: Tensor, points: Tensor) -> Tensor:
+        require_decompositions(samples)
         n = samples.shape[0]
         h_2 = (self.bandwidth * median_bandwidth(samples)).square()
         K = torch.exp(-squared_distances(samples, samples) / (2 * h_2))

@@ -20,6 +20,8 @@ class Constant(Problem):
 
     components: PositiveInt = 1
 
+    examples = ({"components": 2},)
+
     @property
     def truth(self) -> Tensor:
         """t, (components,)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,10 @@ class _Wrong(Known):
     """Nothing of it needs to be known but which claims are false."""
 
     citation = "Wrong on purpose."
+    expected_failures: ClassVar[Mapping[str, str]] = {
+        "claims": "wrong on purpose: a run must refute what it claims",
+        "counts_its_work": "there is nothing in it to count",
+    }
 
     @property
     def tails(self) -> str:
@@ -131,6 +136,7 @@ class Miscounts(_Wrong, Estimator):
 
     claims = (Unbiased(), Cost("evaluation", lambda problem, estimator: SAMPLES, "8"))
     false_claims = ("evaluation = 8",)
+    expected_failures: ClassVar = {"claims": "wrong on purpose: it spends nine"}
 
     def estimate(self, problem: Constant, generator: torch.Generator) -> Tensor:
         """The estimate, (components,)."""

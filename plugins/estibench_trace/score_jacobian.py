@@ -26,6 +26,7 @@ class ScoreJacobian(DivergenceProblem):
     density: LaplacianDensity
 
     citation = "Hyvärinen 2005 (the term tr ∇ s); Song et al. 2019, Sliced score matching (its estimation)."
+    examples = ({"density": "gaussian_mixture", "dim": 32, "batch": 4},)
 
     @cached_property
     def _density(self) -> LaplacianDensity:

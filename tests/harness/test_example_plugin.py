@@ -52,6 +52,8 @@ def test_the_wheel_ships_packages_and_suites(wheel):
         "estibench/py.typed",
         "estibench/suites/trace.yaml",
         "estibench/exports/templates/report.html.j2",
+        "estibench/scaffold/templates/common/.gitignore.j2",
+        "estibench/scaffold/templates/trace/src/PACKAGE/MODULE.py.j2",
         "estibench_trace/hooks.py",
         "estibench_densities/hooks.py",
     ):

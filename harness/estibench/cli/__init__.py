@@ -11,6 +11,7 @@ from estibench.cli.compare import compare_command
 from estibench.cli.describe import list_command, plugins_command, show_command
 from estibench.cli.plan import plan_command
 from estibench.cli.plot import plot_command
+from estibench.cli.plugin import plugin_command
 from estibench.cli.publish import publish_command
 from estibench.cli.recommend import recommend_command
 from estibench.cli.run import run_command
@@ -89,6 +90,7 @@ for command in (
     list_command,
     show_command,
     plugins_command,
+    plugin_command,
     selftest_command,
 ):
     bench.add_command(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,10 +20,14 @@ class Estimator(ABC):
     Class attributes:
         claims: properties that the estimator declares about itself and every run tests.
         citation: the paper, with the equation or algorithm.
+        examples: parameters, as a suite writes them, with which the conformance kit works.
+        expected_failures: of the conformance kit, by check, each with its reason; see `estibench.testing`.
     """
 
     claims: ClassVar[tuple[Claim, ...]] = ()
     citation: ClassVar[str] = ""
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    expected_failures: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def estimate(self, problem: Any, generator: torch.Generator) -> Any:

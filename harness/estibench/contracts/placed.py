@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -16,7 +17,14 @@ class Placed:
 
     The same data therefore underlie every device and dtype, up to rounding. `device` and `dtype` are set by the
     harness from the suite's `devices` and `dtypes`; they are not parameters in a suite.
+
+    Class attributes:
+        examples: parameters of small instances, as a suite writes them, with which the conformance kit works.
+        expected_failures: of the conformance kit, by check, each with its reason; see `estibench.testing`.
     """
+
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    expected_failures: ClassVar[Mapping[str, str]] = {}
 
     seed: int = 0
     device: str = "cpu"

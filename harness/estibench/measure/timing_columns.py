@@ -12,12 +12,14 @@ from estibench.suite.plan import Settings
 
 def times(watch: Stopwatch, baseline: Stopwatch | None, settings: Settings) -> Row:
     """Times of one cell, and their ratio to the baseline's where the block has one."""
+    known = [wall for wall in watch.wall if not math.isnan(wall)]
     row: Row = {
         **columns({"time": median_interval(watch.wall, settings.confidence)}),
         "time_cpu": median_interval(watch.cpu, settings.confidence).value,
         "time_spread": spread(watch.wall),
-        "time_rounds": sum(not math.isnan(wall) for wall in watch.wall),
+        "time_rounds": len(known),
         "time_loops": watch.loops,
+        "time_samples": known,
         "threads": settings.threads,
         "time_host": platform.node(),
     }

@@ -1,0 +1,1 @@
+"""Scaffolds: a plugin distribution of one's own, from templates."""

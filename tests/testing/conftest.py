@@ -1,0 +1,25 @@
+"""The zoo, loaded as the plugin that a user would name with -p."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from estibench.host import Host
+
+ZOO = Path(__file__).parent / "zoo.py"
+
+
+@pytest.fixture(scope="session")
+def zoo_host() -> Host:
+    """A host of its own that knows the zoo."""
+    return Host([str(ZOO)])
+
+
+@pytest.fixture(scope="session")
+def zoo(zoo_host: Host) -> ModuleType:
+    """The zoo's module."""
+    return sys.modules["estibench_file_plugin_zoo"]

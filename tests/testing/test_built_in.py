@@ -1,0 +1,29 @@
+"""Everything built in conforms, or carries its reason. `bench plugin check` compares more draws than there is time for
+here; the fits and the larger problems of the discrete plugin are left to it."""
+
+import pytest
+
+from estibench.testing import Effort
+from estibench.testing.kit import trials
+from estibench.testing.plugins import plugin_trials
+
+QUICK = Effort(draws=64, seconds=0.05)
+FULL = Effort(draws=512, seconds=0.5)
+DISCRETE = ["bernoulli_quadratic", "vq", "bernoulli_fit", "categorical_law"]
+
+
+def bad(prepared):
+    return [outcome for outcome in (trial.outcome() for trial in prepared) if outcome.is_bad]
+
+
+@pytest.mark.parametrize(
+    ("plugin", "effort"), [("trace", QUICK), ("score", QUICK), ("densities", QUICK), ("selftest", FULL)]
+)
+def test_a_plugin_conforms(host, plugin, effort):
+    assert bad(plugin_trials(plugin, host, effort=effort)) == []
+
+
+def test_the_discrete_plugin_conforms(host):
+    names = [entry.name for entry in host.estimators if host.estimators.origin(entry.name).name == "discrete"]
+    assert bad(trials(names, DISCRETE, effort=QUICK, kinds=("estimator",), host=host)) == []
+    assert bad(trials(DISCRETE, effort=QUICK, kinds=("problem",), host=host)) == []
