@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from estibench.contracts.claims import Variance as Variance
     from estibench.contracts.counting import count as count
     from estibench.contracts.counting import counting as counting
+    from estibench.contracts.density import DataDensity as DataDensity
     from estibench.contracts.density import Density as Density
     from estibench.contracts.density import LaplacianDensity as LaplacianDensity
     from estibench.contracts.density import NoisedDensity as NoisedDensity
@@ -54,7 +55,7 @@ _HOME = {
         *("Bias", "Claim", "Cost", "Deterministic", "ErrorBar", "Exact", "Reads", "ScalesAs", "Unbiased", "Variance"),
     ),
     "estibench.contracts.counting": ("count", "counting"),
-    "estibench.contracts.density": ("Density", "LaplacianDensity", "NoisedDensity"),
+    "estibench.contracts.density": ("DataDensity", "Density", "LaplacianDensity", "NoisedDensity"),
     "estibench.contracts.estimator": ("ErrorBarEstimator", "Estimator"),
     "estibench.contracts.known": ("Known",),
     "estibench.contracts.parameters": ("NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt"),

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from estibench import Estimator, PositiveInt, Reads, SampleSet, Unsupported
+from estibench import Claim, Estimator, PositiveInt, Reads, SampleSet, Unsupported
 from estibench_sampling.normal_laws import Affine, Law, Modes
 from estibench_sampling.problem import Sampling
 from estibench_sampling.target import Target
@@ -94,7 +94,7 @@ def mahalanobis(problem: Sampling, sampler: LinearSampler) -> float | None:
 class LinearSampler(ChainSampler):
     """A sampler whose step is affine where the score is, so that its law on a normal target is known at every step."""
 
-    claims = (
+    claims: ClassVar[tuple[Claim, ...]] = (
         Reads("spread", spread, "closed form of the recursion on a normal target"),
         Reads("mahalanobis", mahalanobis, "closed form of the recursion on a normal target"),
     )
@@ -124,7 +124,7 @@ class MetropolisSampler(ChainSampler):
     Its state has `accepted`, how often each chain has moved: (chains,).
     """
 
-    claims = (
+    claims: ClassVar[tuple[Claim, ...]] = (
         Reads("spread", lambda p, e: 1.0, "1", when=stationary, given="chains start in the target"),
         Reads("mahalanobis", lambda p, e: 1.0, "1", when=stationary, given="chains start in the target"),
     )

@@ -70,7 +70,9 @@ class HMC(MetropolisSampler):
         Cost("score_evaluation", lambda p, e: e.steps * e.leapfrogs + 1, "steps · L + 1"),
         Cost("log_prob_evaluation", lambda p, e: e.steps + 1, "steps + 1"),
     )
-    citation = "Duane, Kennedy, Pendleton and Roweth 1987, Hybrid Monte Carlo; Neal 2011, MCMC using Hamiltonian dynamics"
+    citation = (
+        "Duane, Kennedy, Pendleton and Roweth 1987, Hybrid Monte Carlo; Neal 2011, MCMC using Hamiltonian dynamics"
+    )
 
     def schedule(self) -> list[float]:
         return constant(self.step_size, self.steps)

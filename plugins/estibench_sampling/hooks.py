@@ -39,6 +39,7 @@ def bench_estimators() -> list[EstimatorEntry]:
         EstimatorEntry(
             "underdamped", "estibench_sampling.underdamped:Underdamped", "kinetic Langevin by BAOAB", SAMPLING
         ),
+        EstimatorEntry("sgld", "estibench_sampling.sgld:SGLD", "ULA with minibatches of a posterior's data", SAMPLING),
         EstimatorEntry(
             "annealed_langevin",
             "estibench_sampling.annealed_langevin:AnnealedLangevin",

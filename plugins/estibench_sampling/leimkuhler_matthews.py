@@ -39,8 +39,8 @@ def step(state: State, score: Score, eta: float, generator: torch.Generator) -> 
 class LeimkuhlerMatthews(LinearSampler):
     """x_{k+1} = x_k + η ∇ log p(x_k) + √(2η) ½(ξ_k + ξ_{k+1}),   ξ_k ~ N(0, I).
 
-    Each noise is used twice, half of it at a time. The invariant law is second-order accurate in η, where that of ULA is
-    first-order; on N(0, τ²) it is exact for every stable step, η < 2τ².
+    Each noise is used twice, half of it at a time. The invariant law is second-order accurate in η, where that of ULA
+    is first-order; on N(0, τ²) it is exact for every stable step, η < 2τ².
 
     Parameters:
         step_size: η, in units of x²; the diffusion is dX = ∇ log p dt + √2 dW, as for `ula`.

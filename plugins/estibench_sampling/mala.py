@@ -85,8 +85,8 @@ class MALA(MetropolisSampler):
         Cost("log_prob_evaluation", lambda problem, estimator: estimator.steps + 1, "steps + 1"),
     )
     citation = (
-        "Besag 1994, in the discussion of Grenander and Miller; Roberts and Rosenthal 1998, Optimal scaling of discrete "
-        "approximations to Langevin diffusions"
+        "Besag 1994, in the discussion of Grenander and Miller; "
+        "Roberts and Rosenthal 1998, Optimal scaling of discrete approximations to Langevin diffusions"
     )
 
     def schedule(self) -> list[float]:

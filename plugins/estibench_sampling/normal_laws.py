@@ -74,13 +74,14 @@ class Law:
 def affine(A: Sequence[Sequence[Entry]], b: Sequence[Entry], Q: Sequence[Sequence[Entry]]) -> Affine:
     """A step from its entries: numbers, or one value for each mode."""
     q = len(b)
-    return Affine(_stack([*sum(map(list, A), [])], (q, q)), _stack([*b], (q,)), _stack([*sum(map(list, Q), [])], (q, q)))
+    A_entries, Q_entries = ([entry for row in matrix for entry in row] for matrix in (A, Q))
+    return Affine(_stack(A_entries, (q, q)), _stack(b, (q,)), _stack(Q_entries, (q, q)))
 
 
 def independent(mean: Sequence[Entry], variance: Sequence[Entry], modes: int) -> Law:
     """A law with independent components, given for all modes or for each."""
     q = len(mean)
-    means, variances = _stack([*mean], (q,)), _stack([*variance], (q,))
+    means, variances = _stack(mean, (q,)), _stack(variance, (q,))
     return Law(means.expand(modes, q), variances.expand(modes, q).diag_embed())
 
 
@@ -101,6 +102,6 @@ def modes_of(density: Density) -> Modes | None:
     return Modes(Q.T @ mean, variance)
 
 
-def _stack(entries: list[Entry], shape: tuple[int, ...]) -> Tensor:
+def _stack(entries: Sequence[Entry], shape: tuple[int, ...]) -> Tensor:
     tensors = torch.broadcast_tensors(*(torch.as_tensor(entry, dtype=torch.float64) for entry in entries))
     return torch.stack([tensor.reshape(-1) for tensor in tensors], -1).unflatten(-1, shape)

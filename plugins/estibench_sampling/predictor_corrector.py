@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ class PredictorCorrector(LinearSampler):
     def schedule(self) -> list[Control]:
         """(σ, τ) of each step."""
         ladder = [*geometric(self.sigma_max, self.sigma_min, self.steps), 0.0]
-        return list(zip(ladder[:-1], ladder[1:], strict=True))
+        return list(pairwise(ladder))
 
     def start(self, target: Target, x: Tensor, generator: torch.Generator) -> ula.State:
         return ula.init(normal_like(x, generator).mul_(self.schedule()[0][0]))

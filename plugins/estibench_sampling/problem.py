@@ -27,7 +27,7 @@ class Sampling(SampleProblem):
     Samplers are ranked by the sliced Wasserstein distance of all recorded states to samples of the density.
     `error_…`: energy_distance, mmd, ksd, mean (‖x̄ − μ‖/√tr Σ), covariance (‖C − Σ‖_F/‖Σ‖_F) and mode_weights (total
     variation), where the density has what they need. `reading_…`: spread (E‖x − μ‖²/tr Σ), mahalanobis
-    (E(x − μ)ᵀΣ⁻¹(x − μ)/m), both 1 for the target, and ess for four records and more.
+    (E(x − μ)ᵀΣ⁻¹(x − μ)/m), both 1 for the target, and ess for two records and more.
 
     The density's normaliser is never used. Without an exact sampler KSD ranks, and what compares samples is left out.
 
@@ -35,7 +35,7 @@ class Sampling(SampleProblem):
         density: the target. It takes its dimension from `dim`.
         chains: independent chains, run as one batch.
         records: recorded states of each chain, equally spaced over the second half of its run; 1 is the last state.
-        start: where chains start: `normal`, N(0, start_scale² I); `mode`, all at the first mode; `exact`, in the target.
+        start: of the chains. `normal`: N(0, start_scale² I); `mode`: all at the first mode; `exact`: in the target.
         start_scale: in units of x.
     """
 
@@ -172,9 +172,8 @@ class Sampling(SampleProblem):
             centred = (x - self.place(self.moments[0])).double()
             found["spread"] = centred.square().sum(1).mean() / self.moments[1].trace()
             found["mahalanobis"] = (centred @ self.whitening).square().sum(1).mean() / self.dim
-        if self.records >= 4:
-            finite = bool(samples.points.isfinite().all())
-            found["ess"] = metrics.effective_sample_size(samples.points) if finite else torch.tensor(math.nan)
+        if self.records > 1:
+            found["ess"] = metrics.effective_sample_size(samples.points)
         return found
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -61,7 +62,7 @@ class ReverseSDE(LinearSampler):
         """`ve`: (σ, τ) of each step. `vp`: (t, h)."""
         if self.process == "ve":
             ladder = [*geometric(self.sigma_max, self.sigma_min, self.steps), 0.0]
-            return list(zip(ladder[:-1], ladder[1:], strict=True))
+            return list(pairwise(ladder))
         h = (1 - LAST) / self.steps
         return [(1 - h * k, h) for k in range(self.steps)]
 

@@ -15,6 +15,8 @@ from estibench_sampling.normal import normal_like
 from estibench_sampling.normal_laws import Affine, Law, Modes, affine, independent
 from estibench_sampling.target import Score, Target
 
+NO_NOISE = [[0.0, 0.0], [0.0, 0.0]]
+
 
 class State(NamedTuple):
     """Position x, velocity v and the score at x: (chains, dim) each."""
@@ -79,13 +81,11 @@ class Underdamped(LinearSampler):
     def normal_step(self, modes: Modes, h: float) -> Affine:
         """The five maps one after the other; only O adds noise, only B has an offset."""
         c = math.exp(-self.friction * h)
-        kick = affine([[1.0, 0.0], [-h / 2 / modes.variance, 1.0]], [0.0, h / 2 * modes.mean / modes.variance], NO_NOISE)
+        pull = h / 2 / modes.variance
+        kick = affine([[1.0, 0.0], [-pull, 1.0]], [0.0, pull * modes.mean], NO_NOISE)
         drift = affine([[1.0, h / 2], [0.0, 1.0]], [0.0, 0.0], NO_NOISE)
         friction = affine([[1.0, 0.0], [0.0, c]], [0.0, 0.0], [[0.0, 0.0], [0.0, 1 - c**2]])
         found = kick
         for after in (drift, friction, drift, kick):
             found = found.then(after)
         return found
-
-
-NO_NOISE = [[0.0, 0.0], [0.0, 0.0]]
