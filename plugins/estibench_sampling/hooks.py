@@ -5,12 +5,18 @@ from __future__ import annotations
 from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
 
 SAMPLING = ("sampling",)
+EVOLUTION = ("density_evolution",)
 
 
 @hookimpl
 def bench_tasks() -> list[TaskEntry]:
     return [
         TaskEntry("sampling", "estibench_sampling.tasks:SAMPLING", "samples of a density from its score"),
+        TaskEntry(
+            "density_evolution",
+            "estibench_sampling.tasks:DENSITY_EVOLUTION",
+            "the density of a diffusion at points and times (Fokker–Planck)",
+        ),
     ]
 
 
@@ -19,6 +25,24 @@ def bench_problems() -> list[ProblemEntry]:
     return [
         ProblemEntry(
             "sampling", "estibench_sampling.problem:Sampling", "a density, sampled by many chains at once", "sampling"
+        ),
+        ProblemEntry(
+            "ornstein_uhlenbeck",
+            "estibench_sampling.ornstein_uhlenbeck:OrnsteinUhlenbeck",
+            "linear drift: normal at all times",
+            "density_evolution",
+        ),
+        ProblemEntry(
+            "noising",
+            "estibench_sampling.noising:Noising",
+            "a density on its way to noise: variance preserving",
+            "density_evolution",
+        ),
+        ProblemEntry(
+            "langevin_evolution",
+            "estibench_sampling.langevin_evolution:LangevinEvolution",
+            "Langevin's equation in its invariant law: nothing moves",
+            "density_evolution",
         ),
     ]
 
@@ -60,5 +84,35 @@ def bench_estimators() -> list[EstimatorEntry]:
             "estibench_sampling.gradient_ascent:GradientAscent",
             "Langevin without noise: collapses to modes",
             SAMPLING,
+        ),
+        EstimatorEntry(
+            "euler_maruyama_kde",
+            "estibench_sampling.euler_maruyama:EulerMaruyamaKDE",
+            "particles and a kernel density estimate",
+            EVOLUTION,
+        ),
+        EstimatorEntry(
+            "conditional_monte_carlo",
+            "estibench_sampling.conditional_monte_carlo:ConditionalMonteCarlo",
+            "particles, their last step averaged by formula",
+            EVOLUTION,
+        ),
+        EstimatorEntry(
+            "feynman_kac",
+            "estibench_sampling.feynman_kac:FeynmanKac",
+            "weighted paths back from each point",
+            EVOLUTION,
+        ),
+        EstimatorEntry(
+            "probability_flow",
+            "estibench_sampling.probability_flow:ProbabilityFlow",
+            "the ODE with the same densities, exact score and trace",
+            EVOLUTION,
+        ),
+        EstimatorEntry(
+            "finite_volume",
+            "estibench_sampling.finite_volume:FiniteVolume",
+            "a grid in one or two dimensions",
+            EVOLUTION,
         ),
     ]
