@@ -17,7 +17,7 @@ SETTINGS = Settings(min_draws=2, max_draws=2, rounds=0)
 
 @pytest.fixture
 def measure():
-    """`measure(estimator, problem, n)`: n draws by the harness's own path, as it hands them to statistics and claims."""
+    """`measure(estimator, problem, n)`: n draws by the harness's own path, as statistics and claims get them."""
 
     def measure(estimator, problem, n, seed=0):
         problem.prepare()

@@ -20,8 +20,8 @@ from estibench_sampling.mala import MALA
 from estibench_sampling.normal import normal_like
 from estibench_sampling.normal_laws import affine, independent
 from estibench_sampling.ula import ULA
-from estibench_sampling.underdamped import Underdamped
 from estibench_sampling.underdamped import State as Kinetic
+from estibench_sampling.underdamped import Underdamped
 
 
 @dataclass(frozen=True)
