@@ -82,7 +82,7 @@ def test_stein_discrepancy_is_its_definition_by_autograd():
 
 
 def test_stein_discrepancy_tells_the_target_from_others_and_not_weights_of_far_modes(build):
-    """For samples of the target it falls as n^−½; for a wrong scale it does not fall. Both modes at wrong weights fool it."""
+    """For samples of the target it falls as n^−½; for a wrong scale it does not. Wrong weights of far modes fool it."""
     density = build("density", "gaussian_mixture", spread=10.0)
 
     def found(x):

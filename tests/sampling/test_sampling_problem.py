@@ -50,9 +50,7 @@ def test_every_sampler_returns_its_chains_at_the_cost_that_it_claims(build, name
 def test_the_same_seed_gives_the_same_samples(build, name, parameters):
     problem = build("problem", "sampling", density={"name": "linear_posterior"}, dim=10, chains=16)
     sampler = build("estimator", name, **parameters)
-    one, again, other = (
-        sampler.estimate(problem, torch.Generator().manual_seed(seed)).points for seed in (0, 0, 1)
-    )
+    one, again, other = (sampler.estimate(problem, torch.Generator().manual_seed(seed)).points for seed in (0, 0, 1))
     assert one.equal(again)
     assert not one.equal(other)
 
@@ -117,7 +115,7 @@ def test_a_density_without_an_exact_sampler_is_judged_by_stein(build):
 
 
 def test_annealing_crosses_modes_that_langevin_cannot(build):
-    """From a start at one of two modes 8 standard deviations and more apart. Weights 0.2 and 0.8: of 400 chains 0.8 ± 0.1."""
+    """From one of two modes, 16 standard deviations apart. Weights 0.2 and 0.8: of 400 chains 0.8 ± 0.1."""
     problem = _problem(build, chains=400, start="mode")
 
     def share_of_heavy(name, **parameters):
