@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from estibench.errors import Unsupported as Unsupported
     from estibench.errors import UserError as UserError
     from estibench.hookspecs import hookimpl as hookimpl
+    from estibench.rebuilt import RebuiltCell as RebuiltCell
+    from estibench.rebuilt import rebuild as rebuild
     from estibench.results import Results as Results
     from estibench.results import load as load
     from estibench.session import run as run
@@ -73,6 +75,7 @@ _HOME = {
     ),
     "estibench.errors": ("Unsupported", "UserError"),
     "estibench.hookspecs": ("hookimpl",),
+    "estibench.rebuilt": ("RebuiltCell", "rebuild"),
     "estibench.results": ("Results", "load"),
     "estibench.session": ("run",),
 }

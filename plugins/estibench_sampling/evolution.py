@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -82,6 +84,12 @@ class EvolutionProblem(Problem):
         """The points, (points, dim), float64 on the CPU."""
         generator, share = self.data_generator(), math.ceil(self.points / len(self.times))
         return torch.cat([self.sample(share, t, generator) for t in self.times])[: self.points]
+
+    def at_places(self, places: Tensor) -> Self:
+        """The same problem at other points, (points, dim), float64 on the CPU."""
+        other = dataclasses.replace(self, points=len(places))
+        other.__dict__["places"] = places  # where `cached_property` looks first
+        return other
 
     @cached_property
     def points_placed(self) -> Tensor:

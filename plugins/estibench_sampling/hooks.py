@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
+from estibench import EstimatorEntry, ExporterEntry, ProblemEntry, TaskEntry, hookimpl
 
 SAMPLING = ("sampling",)
 EVOLUTION = ("density_evolution",)
@@ -114,5 +114,21 @@ def bench_estimators() -> list[EstimatorEntry]:
             "estibench_sampling.finite_volume:FiniteVolume",
             "a grid in one or two dimensions",
             EVOLUTION,
+        ),
+    ]
+
+
+@hookimpl
+def bench_exporters() -> list[ExporterEntry]:
+    return [
+        ExporterEntry(
+            "sample_pictures",
+            "estibench_sampling.pictures:export_samples",
+            "plots/samples_*.png: samples against contours of 2-D densities",
+        ),
+        ExporterEntry(
+            "evolution_pictures",
+            "estibench_sampling.pictures:export_evolutions",
+            "plots/evolution_*.png: p(x, t) in time, exact and estimated",
         ),
     ]

@@ -31,7 +31,7 @@ def init(x: Tensor, generator: torch.Generator) -> State:
 def step(state: State, score: Score, eta: float, generator: torch.Generator) -> State:
     """x + η ∇ log p(x) + √(η/2) (ξ_k + ξ_{k+1}). One score evaluation."""
     noise = normal_like(state.x, generator)
-    x = torch.add(state.noise, noise).mul_(math.sqrt(eta / 2)).add_(state.x)
+    x = torch.add(state.x, state.noise, alpha=math.sqrt(eta / 2)).add_(noise, alpha=math.sqrt(eta / 2))
     return State(x.add_(score(state.x), alpha=eta), noise)
 
 
