@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from estibench import RebuiltCell
 from estibench_sampling.evolution import EvolutionProblem
+from estibench_sampling.labels import wrapped
 
 LINES, GRID = 161, 41
 GREY = "0.6"
@@ -29,7 +29,7 @@ def draw_evolution(cells: Sequence[RebuiltCell], path: Path, title: str) -> Path
     else:
         figure = Figure(figsize=(1.2 + 1.9 * len(problem.times), 0.6 + 1.9 * len(rows)), layout="constrained")
         _maps(figure, problem, rows)
-    figure.suptitle("\n".join(textwrap.wrap(title, 16 * int(figure.get_figwidth()))), fontsize=10, ha="left", x=0.01)
+    figure.suptitle("\n".join(wrapped(title, 12 * int(figure.get_figwidth()))), fontsize=10, ha="left", x=0.01)
     figure.savefig(path, dpi=130)
     return path
 
@@ -48,7 +48,7 @@ def _lines(figure: Any, problem: EvolutionProblem, cells: Sequence[RebuiltCell])
         for i, t in enumerate(problem.times):
             axis.plot(x, here.truth[i], color=GREY, lw=2.2)
             axis.plot(x, estimate[i], color=colours(i), lw=0.9, label=f"t = {t:g}")
-        axis.set_title("\n".join(textwrap.wrap(cell.estimator, 38)), fontsize=7.5, loc="left")
+        axis.set_title("\n".join(wrapped(cell.estimator, 38)), fontsize=7.5, loc="left")
         axis.set_ylim(0, 1.15 * float(here.truth.max()))
         axis.tick_params(labelsize=7)
     axes[0].legend(fontsize=7, frameon=False)
@@ -70,7 +70,7 @@ def _maps(figure: Any, problem: EvolutionProblem, rows: Sequence[tuple[str, Any]
             axis.tick_params(labelsize=6)
             if label == "exact":
                 axis.set_title(f"t = {t:g}", fontsize=8)
-        row[0].set_ylabel("\n".join(textwrap.wrap(label, 24)), fontsize=6.5)
+        row[0].set_ylabel("\n".join(wrapped(label, 24)), fontsize=6.5)
 
 
 def _estimate(cell: RebuiltCell, problem: EvolutionProblem) -> Tensor:

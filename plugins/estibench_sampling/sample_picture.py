@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from estibench import Density, RebuiltCell
+from estibench_sampling.labels import wrapped
 
 MASSES = (0.99, 0.9, 0.6, 0.3)
 ACROSS, LINES, SHOWN = 4, 150, 512
@@ -34,14 +34,14 @@ def draw_samples(cells: Sequence[RebuiltCell], path: Path, title: str) -> Path:
         if len(levels) > 1:
             axis.contour(x, y, log_prob, levels=levels, colors=BLUE, linewidths=0.6)
         axis.plot(points[:, 0], points[:, 1], ls="", marker=".", ms=2.5, mew=0, color=ORANGE, alpha=0.7)
-        lines = textwrap.wrap(cell.estimator, 34)
+        lines = wrapped(cell.estimator, 36)
         outside = len(points) - int(inside.sum())
         axis.set_title("\n".join([*lines, f"{outside} outside"] if outside else lines), fontsize=7.5, loc="left")
         axis.set(xlim=(float(x[0]), float(x[-1])), ylim=(float(y[0]), float(y[-1])), aspect="equal")
         axis.tick_params(labelsize=7)
     for axis in axes[len(cells) :]:
         axis.set_visible(False)
-    figure.suptitle("\n".join(textwrap.wrap(title, 110)), fontsize=10, ha="left", x=0.01)
+    figure.suptitle("\n".join(wrapped(title, 110)), fontsize=10, ha="left", x=0.01)
     figure.savefig(path, dpi=130)
     return path
 

@@ -26,7 +26,8 @@ def test_cells_that_are_ok_come_back_as_instances(suite_file, tmp_path):
     cells = list(estibench.rebuild(results, ("matrix",)))
     assert len(cells) == 6
     assert {cell.problem for cell in cells} == {"matrix(dim=8)"}
-    assert [cell.estimator for cell in cells[:3]] == ["hutchinson(probes=2)", "hutchinson(probes=5)", "xnystrace(matvecs=4)"]
+    labels = ["hutchinson(probes=2)", "hutchinson(probes=5)", "xnystrace(matvecs=4)"]
+    assert [cell.estimator for cell in cells[:3]] == labels
     assert {cell.made_problem.dtype for cell in cells} == {"float64", "float32"}
     assert cells[0].made_problem is cells[1].made_problem
     assert (cells[1].family, cells[1].made_estimator.probes, cells[1].seed) == ("hutchinson", 5, 5)
