@@ -39,15 +39,15 @@ def _lines(figure: Any, problem: EvolutionProblem, cells: Sequence[RebuiltCell])
     import matplotlib as mpl
 
     low, high = problem.box
-    x = torch.linspace(float(low), float(high), LINES, dtype=torch.float64)
-    here = problem.at_places(x[:, None])
+    places = torch.linspace(float(low), float(high), LINES, dtype=torch.float64)
+    here, x = problem.at_places(places[:, None]), places.numpy()
     colours = mpl.colormaps["viridis"].resampled(len(problem.times) + 1)
     axes = figure.subplots((len(cells) + 3) // 4, 4, squeeze=False, sharex=True, sharey=True).flatten()
     for axis, cell in zip(axes, cells, strict=False):
         estimate = _estimate(cell, here)
         for i, t in enumerate(problem.times):
-            axis.plot(x, here.truth[i], color=GREY, lw=2.2)
-            axis.plot(x, estimate[i], color=colours(i), lw=0.9, label=f"t = {t:g}")
+            axis.plot(x, here.truth[i].numpy(), color=GREY, lw=2.2)
+            axis.plot(x, estimate[i].numpy(), color=colours(i), lw=0.9, label=f"t = {t:g}")
         axis.set_title("\n".join(wrapped(cell.estimator, 38)), fontsize=7.5, loc="left")
         axis.set_ylim(0, 1.15 * float(here.truth.max()))
         axis.tick_params(labelsize=7)
@@ -66,7 +66,7 @@ def _maps(figure: Any, problem: EvolutionProblem, rows: Sequence[tuple[str, Any]
         values = here.truth if label == "exact" else _estimate(cell, here)
         for i, (axis, t) in enumerate(zip(row, problem.times, strict=True)):
             top = float(here.truth[i].max())
-            axis.pcolormesh(x, y, values[i].reshape(GRID, GRID), vmin=0, vmax=top, cmap="Blues", rasterized=True)
+            axis.pcolormesh(x.numpy(), y.numpy(), values[i].reshape(GRID, GRID).numpy(), vmin=0, vmax=top, cmap="Blues")
             axis.tick_params(labelsize=6)
             if label == "exact":
                 axis.set_title(f"t = {t:g}", fontsize=8)

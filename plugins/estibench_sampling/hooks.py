@@ -122,6 +122,11 @@ def bench_estimators() -> list[EstimatorEntry]:
 def bench_exporters() -> list[ExporterEntry]:
     return [
         ExporterEntry(
+            "effective_samples",
+            "estibench_sampling.ess_table:export",
+            "tables/ess.*: effective samples per evaluation and per second",
+        ),
+        ExporterEntry(
             "sample_pictures",
             "estibench_sampling.pictures:export_samples",
             "plots/samples_*.png: samples against contours of 2-D densities",
