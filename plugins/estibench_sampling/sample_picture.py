@@ -32,8 +32,10 @@ def draw_samples(cells: Sequence[RebuiltCell], path: Path, title: str) -> Path:
         points = samples.points.detach().flatten(0, 1)[:SHOWN].double()
         inside = (points[:, 0] > x[0]) & (points[:, 0] < x[-1]) & (points[:, 1] > y[0]) & (points[:, 1] < y[-1])
         if len(levels) > 1:
-            axis.contour(x.numpy(), y.numpy(), log_prob.numpy(), levels=levels, colors=BLUE, linewidths=0.6)
-        axis.plot(*points.T.numpy(), ls="", marker=".", ms=2.5, mew=0, color=ORANGE, alpha=0.7)
+            axis.contour(
+                x.numpy(), y.numpy(), log_prob.numpy(), levels=levels, colors=BLUE, linewidths=0.5, linestyles="solid"
+            )
+        axis.plot(*points.T.numpy(), ls="", marker=".", ms=4, mew=0, color=ORANGE, alpha=0.7)
         lines = wrapped(cell.estimator, 36)
         outside = len(points) - int(inside.sum())
         axis.set_title("\n".join([*lines, f"{outside} outside"] if outside else lines), fontsize=7.5, loc="left")
