@@ -28,7 +28,10 @@ def efficiency(frame: pd.DataFrame) -> pd.DataFrame:
         ess = rows[f"reading_ess{side}"]
         found[f"ess{side}"] = ess
         found[f"ess_per_evaluation{side}"] = ess / (rows["work"] * rows["problem_chains"])
-        found[f"ess_per_second{side}"] = ess / rows[f"time{other}"] if f"time{other}" in rows else float("nan")
+        if f"time{other}" in rows:  # a bound that few rounds leave open is not finite
+            found[f"ess_per_second{side}"] = ess / rows[f"time{other}"].clip(lower=0)
+        else:
+            found[f"ess_per_second{side}"] = float("nan")
     return found
 
 
