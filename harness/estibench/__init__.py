@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from estibench.contracts.claims import Variance as Variance
     from estibench.contracts.counting import count as count
     from estibench.contracts.counting import counting as counting
+    from estibench.contracts.density import DataDensity as DataDensity
     from estibench.contracts.density import Density as Density
     from estibench.contracts.density import LaplacianDensity as LaplacianDensity
     from estibench.contracts.density import NoisedDensity as NoisedDensity
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from estibench.errors import Unsupported as Unsupported
     from estibench.errors import UserError as UserError
     from estibench.hookspecs import hookimpl as hookimpl
+    from estibench.rebuilt import RebuiltCell as RebuiltCell
+    from estibench.rebuilt import rebuild as rebuild
     from estibench.results import Results as Results
     from estibench.results import load as load
     from estibench.session import run as run
@@ -54,7 +57,7 @@ _HOME = {
         *("Bias", "Claim", "Cost", "Deterministic", "ErrorBar", "Exact", "Reads", "ScalesAs", "Unbiased", "Variance"),
     ),
     "estibench.contracts.counting": ("count", "counting"),
-    "estibench.contracts.density": ("Density", "LaplacianDensity", "NoisedDensity"),
+    "estibench.contracts.density": ("DataDensity", "Density", "LaplacianDensity", "NoisedDensity"),
     "estibench.contracts.estimator": ("ErrorBarEstimator", "Estimator"),
     "estibench.contracts.known": ("Known",),
     "estibench.contracts.parameters": ("NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt"),
@@ -72,6 +75,7 @@ _HOME = {
     ),
     "estibench.errors": ("Unsupported", "UserError"),
     "estibench.hookspecs": ("hookimpl",),
+    "estibench.rebuilt": ("RebuiltCell", "rebuild"),
     "estibench.results": ("Results", "load"),
     "estibench.session": ("run",),
 }

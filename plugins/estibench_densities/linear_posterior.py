@@ -11,12 +11,12 @@ from typing import ClassVar, Literal, Self
 import torch
 from torch import Tensor
 
-from estibench import LaplacianDensity, NoisedDensity, NonNegativeFloat, PositiveFloat
+from estibench import DataDensity, LaplacianDensity, NoisedDensity, NonNegativeFloat, PositiveFloat, Unsupported
 from estibench_densities.datasets import check_dim, load
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearPosterior(LaplacianDensity, NoisedDensity):
+class LinearPosterior(LaplacianDensity, NoisedDensity, DataDensity):
     """Weights x of y = Ax + N(0, σ²I) with prior N(0, τ²I). Normalised: N(μ, P⁻¹) with
 
         P = AᵀA/σ² + I/τ²,   μ = P⁻¹Aᵀy/σ²,
@@ -43,10 +43,19 @@ class LinearPosterior(LaplacianDensity, NoisedDensity):
         check_dim("linear_posterior", self.data, self.dim)
 
     @cached_property
+    def _data(self) -> tuple[Tensor, Tensor]:
+        """A (N, dim) and y (N,), standardised; float64."""
+        A, y = load(self.data)
+        return A, (y - y.mean()) / y.std(correction=0)
+
+    @cached_property
+    def _placed_data(self) -> tuple[Tensor, Tensor]:
+        return self.place(self._data[0]), self.place(self._data[1])
+
+    @cached_property
     def _mean_and_precision(self) -> tuple[Tensor, Tensor]:
         """μ (dim,) and the precision with all noise, (dim, dim); float64."""
-        A, y = load(self.data)
-        y = (y - y.mean()) / y.std(correction=0)
+        A, y = self._data
         P = A.T @ A / self.noise**2 + torch.eye(self.dim, dtype=torch.float64) / self.prior_scale**2
         mean = torch.linalg.solve(P, A.T @ y / self.noise**2)
         if self.smoothing:  # (P⁻¹ + s²I)⁻¹ = P (I + s²P)⁻¹; both factors commute, so the result is symmetric
@@ -78,6 +87,20 @@ class LinearPosterior(LaplacianDensity, NoisedDensity):
 
     def score(self, x: Tensor) -> Tensor:
         return (self._mean - x) @ self._precision
+
+    @property
+    def data_size(self) -> int:
+        return len(self._data[1])
+
+    def minibatch_score(self, x: Tensor, chosen: Tensor) -> Tensor:
+        """−x/τ² + (N/Bσ²) Σ_b a_b (y_b − a_bᵀx); of the posterior itself, without smoothing."""
+        if self.smoothing:
+            raise Unsupported("a smoothed posterior is no product over data")
+        A, y = self._placed_data
+        a = A[chosen]
+        residual = y[chosen] - (a @ x[..., None])[..., 0]
+        weight = len(y) / (chosen.shape[-1] * self.noise**2)
+        return weight * (residual[..., None, :] @ a)[..., 0, :] - x / self.prior_scale**2
 
     def laplacian(self, x: Tensor) -> Tensor:
         return x.new_full(x.shape[:-1], -self._trace_of_precision)

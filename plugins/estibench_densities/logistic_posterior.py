@@ -9,14 +9,14 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from estibench import LaplacianDensity, PositiveFloat
+from estibench import DataDensity, LaplacianDensity, PositiveFloat
 from estibench_densities.datasets import check_dim, load
 
 NEWTON_STEPS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogisticPosterior(LaplacianDensity):
+class LogisticPosterior(LaplacianDensity, DataDensity):
     """Weights x of P(y_n = ±1) = σ(y_n a_nᵀx) with prior N(0, τ²I), unnormalised. With y_n a_n the
     rows of B, (N, dim)
 
@@ -90,6 +90,17 @@ class LogisticPosterior(LaplacianDensity):
 
     def score(self, x: Tensor) -> Tensor:
         return (-x @ self._B.T).sigmoid() @ self._B - x / self.prior_scale**2
+
+    @property
+    def data_size(self) -> int:
+        return len(self._signed_features)
+
+    def minibatch_score(self, x: Tensor, chosen: Tensor) -> Tensor:
+        """−x/τ² + (N/B) Σ_b b_b σ(−b_bᵀx)."""
+        b = self._B[chosen]
+        slope = (-(b @ x[..., None])[..., 0]).sigmoid()
+        weight = self.data_size / chosen.shape[-1]
+        return weight * (slope[..., None, :] @ b)[..., 0, :] - x / self.prior_scale**2
 
     def laplacian(self, x: Tensor) -> Tensor:
         t = x @ self._B.T

@@ -26,7 +26,9 @@ EXAMPLE = ROOT / "tests" / "example_plugin" / "src"
 ELSEWHERE = {
     "scheduler=tcp": "needs a cluster: tests/engines/test_dask.py runs a scheduler and workers",
     "bench selftest": "takes minutes: tests/selftest runs its parts",
-    "bench plugin": "makes distributions and environments: tests/scaffold and tests/testing run it",
+    "bench plugin": "makes distributions and environments: tests/testing runs it",
+    "my_density.py": "tests/testing runs the commands of its page",
+    "pytest_benchmark": "tests/testing runs the commands of its page",
     "bench -p logistic.py": "tests/densities runs the example of its page",
 }
 

@@ -88,3 +88,21 @@ class NoisedDensity(Density):
     @abstractmethod
     def noised(self, sigma: float) -> Density:
         """The law of x + σε, ε ~ N(0, I): exact, and with a score of its own. σ > 0, in the units of x."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataDensity(Density):
+    """A posterior of independent data, prior × Π_n likelihood of datum n: minibatches estimate its score."""
+
+    @property
+    @abstractmethod
+    def data_size(self) -> int:
+        """N, the number of data."""
+
+    @abstractmethod
+    def minibatch_score(self, x: Tensor, chosen: Tensor) -> Tensor:
+        """∇ log prior + (N/B) Σ_b ∇ log likelihood of datum n_b: (..., dim), (..., B) → (..., dim).
+
+        Every point has a minibatch of its own, `chosen`: B numbers n_b from 0 to N − 1. With uniform ones the mean is
+        the score.
+        """

@@ -1,0 +1,84 @@
+"""Hamiltonian (hybrid) Monte Carlo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from estibench import Cost, PositiveFloat, PositiveInt, Reads
+from estibench_sampling.contract import MetropolisSampler, constant
+from estibench_sampling.mala import State, init, square
+from estibench_sampling.metropolis import accept, stationary_acceptance
+from estibench_sampling.normal import normal_like
+from estibench_sampling.problem import Sampling
+from estibench_sampling.target import Target
+
+
+def step(state: State, target: Target, h: float, leapfrogs: int, generator: torch.Generator) -> State:
+    """Fresh velocities from N(0, I), so many leapfrog steps of size h, and a decision about the end point.
+
+    As many score evaluations as leapfrog steps, and one of log p.
+    """
+    x, score, log_prob, accepted = state
+    v = normal_like(x, generator)
+    kinetic = 0.5 * square(v)
+    y, score_y = x, score
+    v.add_(score, alpha=h / 2)
+    for k in range(leapfrogs):
+        y = torch.add(y, v, alpha=h)
+        score_y = target.score(y)
+        v.add_(score_y, alpha=h if k + 1 < leapfrogs else h / 2)
+    log_prob_y = target.log_prob(y)
+    moved = accept(log_prob_y - log_prob + kinetic - 0.5 * square(v), generator)
+    return State(
+        torch.where(moved[:, None], y, x),
+        torch.where(moved[:, None], score_y, score),
+        torch.where(moved, log_prob_y, log_prob),
+        accepted + moved,
+    )
+
+
+def acceptance(problem: Sampling, estimator: Any) -> float | None:
+    """Of an isotropic normal target."""
+    return stationary_acceptance(problem, estimator.step_size, estimator.leapfrogs)
+
+
+@dataclass(frozen=True)
+class HMC(MetropolisSampler):
+    """Hamilton's equations dx = v dt, dv = ∇ log p(x) dt by leapfrog steps, from v ~ N(0, I); accepted with probability
+    min(1, e^−ΔH), H = ½‖v‖² − log p(x). Leaves p invariant. With one leapfrog step it is MALA of η = h²/2.
+
+    The length of a trajectory is fixed: on a normal target one of half a period, πτ, only mirrors that coordinate.
+
+    Parameters:
+        steps: trajectories.
+        step_size: h, a time: in units of x.
+        leapfrogs: L, leapfrog steps of a trajectory.
+
+    Cost: L score evaluations per trajectory and one of log p, and one of each to begin with.
+    """
+
+    step_size: PositiveFloat = 0.3
+    leapfrogs: PositiveInt = 8
+
+    claims = (
+        *MetropolisSampler.claims,
+        Reads("acceptance", acceptance, "2 F_{m,m}(1/b) of an isotropic normal target"),
+        Cost("score_evaluation", lambda p, e: e.steps * e.leapfrogs + 1, "steps · L + 1"),
+        Cost("log_prob_evaluation", lambda p, e: e.steps + 1, "steps + 1"),
+    )
+    citation = (
+        "Duane, Kennedy, Pendleton and Roweth 1987, Hybrid Monte Carlo; Neal 2011, MCMC using Hamiltonian dynamics"
+    )
+
+    def schedule(self) -> list[float]:
+        return constant(self.step_size, self.steps)
+
+    def start(self, target: Target, x: Tensor, generator: torch.Generator) -> State:
+        return init(x, target)
+
+    def step(self, target: Target, state: State, h: float, generator: torch.Generator) -> State:
+        return step(state, target, h, self.leapfrogs, generator)

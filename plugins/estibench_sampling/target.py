@@ -1,0 +1,81 @@
+"""What samplers may know of a density: its score and its log-density, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from torch import Tensor
+
+from estibench import DataDensity, Density, NoisedDensity, Unsupported, count
+
+Score = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A density's oracles. One unit is one call on all chains, so the counts are per chain.
+
+    `score_evaluation`: ∇ log p, or the score of a noised law. `log_prob_evaluation`: log p up to a constant.
+    `datum_score`: one datum's part in the score of a posterior, N of them in each whole score.
+
+    Attributes:
+        density: on the problem's device, in its dtype.
+    """
+
+    density: Density
+    _noised: dict[float, Density] = field(default_factory=dict, repr=False, compare=False)
+
+    def score(self, x: Tensor) -> Tensor:
+        """∇ log p: (chains, dim) → (chains, dim). The normaliser drops out."""
+        count("score_evaluation")
+        if self.data_size:
+            count("datum_score", self.data_size)
+        return self.density.score(x)
+
+    @cached_property
+    def data_size(self) -> int:
+        """N of a posterior of data, else 0."""
+        return self.density.data_size if isinstance(self.density, DataDensity) else 0
+
+    def minibatch_score(self, x: Tensor, chosen: Tensor, step: int) -> Tensor:
+        """The score with a minibatch for each chain: (chains, dim), (chains, B) → (chains, dim).
+
+        Counts B data, and one evaluation whenever N of them have been begun, `step` minibatches being behind.
+        """
+        assert isinstance(self.density, DataDensity)
+        batch, size = chosen.shape[-1], self.data_size
+        count("datum_score", batch)
+        count("score_evaluation", evaluations(step + 1, batch, size) - evaluations(step, batch, size))
+        return self.density.minibatch_score(x, chosen)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p up to a constant: (chains, dim) → (chains,)."""
+        count("log_prob_evaluation")
+        return self.density.log_prob(x)
+
+    def noised_score(self, sigma: float) -> Score:
+        """The score of x + σε, ε ~ N(0, I); that of the density itself at σ = 0.
+
+        Raises:
+            Unsupported: the convolution is not known.
+        """
+        if sigma == 0:
+            return self.score
+        if sigma not in self._noised:
+            if not isinstance(self.density, NoisedDensity):
+                raise Unsupported(f"{type(self.density).__name__} has no exact convolution with noise")
+            self._noised[sigma] = self.density.noised(sigma)
+        law = self._noised[sigma]
+
+        def score(x: Tensor) -> Tensor:
+            count("score_evaluation")
+            return law.score(x)
+
+        return score
+
+
+def evaluations(steps: int, batch: int, size: int) -> int:
+    """How many whole evaluations so many minibatches are worth, rounded up."""
+    return -(-steps * batch // size)

@@ -1,0 +1,10 @@
+"""The tasks of this plugin. Samplers are ranked by evaluations of the score, evolutions by updates."""
+
+from __future__ import annotations
+
+from estibench import Task
+from estibench_sampling.evolution import EvolutionProblem
+from estibench_sampling.problem import Sampling
+
+SAMPLING = Task(contract=Sampling, baseline="exact_sampler", work="score_evaluation")
+DENSITY_EVOLUTION = Task(contract=EvolutionProblem, baseline="conditional_monte_carlo", work="update")
