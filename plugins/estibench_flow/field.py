@@ -18,14 +18,15 @@ class CountedField:
     """A field that counts what is spent on it, whatever a solver does.
 
     Each call is one `evaluation`, and one `nfe` (forward) or `nfe_backward`, as `phase` says; each backward pass
-    through its value is one `vjp`. One call is for the whole batch.
+    through its value is one `vjp`, unless whoever makes it counts for itself. One call is for the whole batch.
 
     Attributes:
         phase: what a call counts as. Set it to `"nfe_backward"` before a gradient is asked for.
     """
 
-    def __init__(self, dynamics: Dynamics) -> None:
+    def __init__(self, dynamics: Dynamics, count_vjps: bool = True) -> None:
         self._dynamics = dynamics
+        self._count_vjps = count_vjps
         self.phase: Literal["nfe", "nfe_backward"] = "nfe"
         # On CUDA a backward pass runs in a thread of its own, which does not see who is listening here.
         self._context = copy_context()
@@ -34,7 +35,7 @@ class CountedField:
         self._context.run(count, "evaluation")
         self._context.run(count, self.phase)
         slope = self._dynamics(t, z)
-        if slope.requires_grad:
+        if self._count_vjps and slope.requires_grad:
             slope.register_hook(self._count_vjp)
         return slope
 

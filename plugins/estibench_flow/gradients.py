@@ -14,6 +14,7 @@ reversible   the reversible Heun steps undone one by one: exact for the discreti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import torch
@@ -29,6 +30,8 @@ from estibench_flow.solvers import Scheme, integrate
 Loss = Callable[[Tensor], Tensor]
 Gradient = tuple[Tensor, Tensor]
 State = tuple[Tensor, ...]
+
+MOST_STEPS = 1000  # of a backward solve; one that gets lost takes ever smaller ones
 
 
 def backprop(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
@@ -83,10 +86,12 @@ def adjoint(
         (a,) = torch.autograd.grad(loss(final), final)
         field.phase = "nfe_backward"
         with torch.no_grad():
-            state = (z, a, torch.zeros_like(theta))
-            _, of_start, of_theta = odeint(backwards, state, **scheme.arguments(end, 0.0, z, norm))
-    except AssertionError as error:  # torchdiffeq's word for a solve that cannot go on
-        reason = str(error).splitlines()[0]
+            arguments = scheme.arguments(end, 0.0, z, norm)
+            if not scheme.fixed:
+                arguments["options"]["max_num_steps"] = MOST_STEPS
+            _, of_start, of_theta = odeint(backwards, (z, a, torch.zeros_like(theta)), **arguments)
+    except AssertionError as error:  # torchdiffeq's word for a solve that cannot go on, with numbers of the last step
+        reason = re.sub(r"[ (]+[-\d].*", "", str(error).splitlines()[0])
         raise Unsupported(f"a solve of the adjoint breaks down: {reason}") from error
     return of_start[-1], of_theta[-1]
 

@@ -8,12 +8,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from estibench import Cost, Estimator, ScalesAs
+from estibench import Cost, Estimator, ScalesAs, Unsupported
 from estibench_flow import gradients
 from estibench_flow.field import CountedField
 from estibench_flow.ode_problem import OdeProblem, joined
-from estibench_flow.solvers import SolverName, SolverParameters
+from estibench_flow.solvers import SolverParameters
 
+MANY = 64  # evaluations
 GradientMethod = Literal["backprop", "checkpoint", "adjoint", "adjoint_seminorm", "reversible"]
 
 
@@ -36,7 +37,8 @@ def _constant_memory(problem: Any, estimator: SolverGradient) -> bool:
 
 
 def _stores_everything(problem: Any, estimator: SolverGradient) -> bool:
-    return estimator.gradient == "backprop"
+    """Backprop with so many evaluations that what does not grow with them hardly counts."""
+    return estimator.gradient == "backprop" and estimator.scheme.fixed and estimator.scheme.evaluations >= MANY
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,6 @@ class SolverGradient(SolverParameters, Estimator):
     Cost with s stages and N steps: s·N evaluations forwards; backwards none by backprop, else s·N; s·N VJPs.
     """
 
-    solver: SolverName | Literal["reversible_heun"] = "dopri5"  # type: ignore[assignment]
     gradient: GradientMethod = "backprop"
 
     claims = (
@@ -60,7 +61,11 @@ class SolverGradient(SolverParameters, Estimator):
         Cost("nfe_backward", backward_evaluations, "as forwards, or 0", when=_fixed, given="steps are fixed"),
         Cost("vjp", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),
         ScalesAs("peak_bytes", "estimator_steps", 0, 0.1, when=_constant_memory, given="nothing is stored"),
-        ScalesAs("peak_bytes", "estimator_steps", 1, 0.1, when=_stores_everything, given="every step is stored"),
+        ScalesAs(
+            *("peak_bytes", "estimator_steps", 1, 0.15),
+            when=_stores_everything,
+            given=f"every step is stored, of {MANY} evaluations or more",
+        ),
     )
     citation = "Chen et al., NeurIPS 2018; Kidger, Chen, Lyons, ICML 2021 (seminorms); Kidger et al., NeurIPS 2021."
 
@@ -77,7 +82,7 @@ class SolverGradient(SolverParameters, Estimator):
             raise ValueError(f"a seminorm steers adaptive steps, which {self.solver} has not")
 
     def estimate(self, problem: OdeProblem, generator: torch.Generator) -> Tensor:
-        """The gradient, (batch · dim + p,); the generator is not used."""
+        """The gradient, (batch · dim + p,); the generator is not used. `Unsupported` where a solve diverges."""
         theta = problem.parameters.detach().requires_grad_()
         field = CountedField(problem.dynamics(theta))
         start, loss, end, scheme = problem.start, problem.loss, problem.time, self.scheme
@@ -90,7 +95,10 @@ class SolverGradient(SolverParameters, Estimator):
         else:
             seminorm = self.gradient == "adjoint_seminorm"
             found = gradients.adjoint(field, start, theta, loss, end, scheme, seminorm)
-        return joined(*found)
+        estimate = joined(*found)
+        if not bool(torch.isfinite(estimate).all()):
+            raise Unsupported(f"a solve by {self.solver} diverges: the gradient is not finite")
+        return estimate
 
     def draws(self, problem: OdeProblem, n: int, generator: torch.Generator) -> Tensor:
         """n equal gradients, (n, batch · dim + p): nothing here is random."""

@@ -12,7 +12,7 @@ from torchdiffeq import odeint
 
 from estibench import PositiveFloat, PositiveInt
 
-SolverName = Literal["euler", "midpoint", "heun", "rk4", "bosh3", "dopri5", "dopri8"]
+SolverName = Literal["euler", "midpoint", "heun", "rk4", "reversible_heun", "bosh3", "dopri5", "dopri8"]
 Norm = Callable[[Any], Tensor]
 
 STAGES = {"euler": 1, "midpoint": 2, "heun": 2, "rk4": 4, "reversible_heun": 1}
