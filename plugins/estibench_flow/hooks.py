@@ -9,6 +9,7 @@ from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
 def bench_tasks() -> list[TaskEntry]:
     return [
         TaskEntry("ode_gradient", "estibench_flow.tasks:ODE_GRADIENT", "gradient of a loss through an ODE solver"),
+        TaskEntry("log_density", "estibench_flow.tasks:LOG_DENSITY", "log-density of points under a flow"),
     ]
 
 
@@ -19,6 +20,20 @@ def bench_problems() -> list[ProblemEntry]:
         ProblemEntry("mlp_ode", "estibench_flow.mlp_ode:MlpOde", "a neural ODE, float64 reference", "ode_gradient"),
         ProblemEntry(
             "cubic_ode", "estibench_flow.cubic_ode:CubicOde", "z' = λ(θz − z³): breaks the adjoint", "ode_gradient"
+        ),
+        ProblemEntry(
+            "linear_flow", "estibench_flow.linear_flow:LinearFlow", "z' = a(t) A z: closed form", "log_density"
+        ),
+        ProblemEntry("planar_flow", "estibench_flow.planar_flow:PlanarFlow", "planar CNF: closed form", "log_density"),
+        ProblemEntry("radial_flow", "estibench_flow.radial_flow:RadialFlow", "radial CNF: closed form", "log_density"),
+        ProblemEntry(
+            "mlp_flow", "estibench_flow.mlp_flow:MlpFlow", "a network's CNF, float64 reference", "log_density"
+        ),
+        ProblemEntry(
+            "probability_flow",
+            "estibench_flow.probability_flow:ProbabilityFlow",
+            "ODE of a diffusion, VP or VE, from data with a known density",
+            "log_density",
         ),
     ]
 
@@ -31,5 +46,14 @@ def bench_estimators() -> list[EstimatorEntry]:
             "estibench_flow.solver_gradient:SolverGradient",
             "solver × backprop, checkpoint, adjoint or reversible",
             ("ode_gradient",),
+        ),
+        EstimatorEntry(
+            "cnf", "estibench_flow.cnf:Cnf", "solver × exact or Hutchinson trace (FFJORD)", ("log_density",)
+        ),
+        EstimatorEntry(
+            "discrete_flow",
+            "estibench_flow.discrete_flow:DiscreteFlow",
+            "residual blocks with exact log-determinants",
+            ("log_density",),
         ),
     ]

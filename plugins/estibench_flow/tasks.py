@@ -1,8 +1,10 @@
-"""The tasks of this plugin."""
+"""The tasks of this plugin, and the units in which their work is counted."""
 
 from __future__ import annotations
 
 from estibench import Task
+from estibench_flow.flow_problem import FlowProblem
 from estibench_flow.ode_problem import OdeProblem
 
 ODE_GRADIENT = Task(contract=OdeProblem, baseline="solver_gradient", work="evaluation")
+LOG_DENSITY = Task(contract=FlowProblem, baseline="cnf", work="vjp")
