@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from estibench.contracts.claims import Bias as Bias
     from estibench.contracts.claims import Claim as Claim
     from estibench.contracts.claims import Cost as Cost
+    from estibench.contracts.claims import Deterministic as Deterministic
     from estibench.contracts.claims import ErrorBar as ErrorBar
     from estibench.contracts.claims import Exact as Exact
+    from estibench.contracts.claims import Reads as Reads
     from estibench.contracts.claims import ScalesAs as ScalesAs
     from estibench.contracts.claims import Unbiased as Unbiased
     from estibench.contracts.claims import Variance as Variance
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from estibench.contracts.parameters import PositiveInt as PositiveInt
     from estibench.contracts.placed import Placed as Placed
     from estibench.contracts.problem import Problem as Problem
+    from estibench.contracts.samples import SampleProblem as SampleProblem
+    from estibench.contracts.samples import SampleSet as SampleSet
     from estibench.contracts.task import Task as Task
     from estibench.entries import DensityEntry as DensityEntry
     from estibench.entries import EngineEntry as EngineEntry
@@ -46,7 +50,9 @@ if TYPE_CHECKING:
     from estibench.session import run as run
 
 _HOME = {
-    "estibench.contracts.claims": ("Bias", "Claim", "Cost", "ErrorBar", "Exact", "ScalesAs", "Unbiased", "Variance"),
+    "estibench.contracts.claims": (
+        *("Bias", "Claim", "Cost", "Deterministic", "ErrorBar", "Exact", "Reads", "ScalesAs", "Unbiased", "Variance"),
+    ),
     "estibench.contracts.counting": ("count", "counting"),
     "estibench.contracts.density": ("Density", "LaplacianDensity", "NoisedDensity"),
     "estibench.contracts.estimator": ("ErrorBarEstimator", "Estimator"),
@@ -54,6 +60,7 @@ _HOME = {
     "estibench.contracts.parameters": ("NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt"),
     "estibench.contracts.placed": ("Placed",),
     "estibench.contracts.problem": ("Problem",),
+    "estibench.contracts.samples": ("SampleProblem", "SampleSet"),
     "estibench.contracts.task": ("Task",),
     "estibench.entries": (
         "DensityEntry",

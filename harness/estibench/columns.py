@@ -38,7 +38,7 @@ MEASURED = {
     "draw_time": "seconds spent drawing",
     "stopped": (
         "why there are no more draws: precision (reached), planned (the pilot's number, but precision missed), "
-        "max_draws, time_limit, rounding (no other error is left) or deterministic"
+        "max_draws, time_limit, rounding (no other error is left), deterministic (an exact reference) or constant"
     ),
     "largest_share": "share of the largest squared error in the sum of all: near 1, the MSE rests on a single draw",
     "flops": "floating-point operations of matrix products in one estimate",
@@ -90,6 +90,9 @@ WITH_INTERVAL = {
     "mse_work": "mse × work: work-normalised error by counted cost",
 }
 
+# What a problem reads off its draws: a column for each name, with its interval.
+ERROR_PREFIX, READING_PREFIX = "error_", "reading_"
+
 NESTED = {"curve", "claims", "scaling_claims"}  # lists and mappings: for reading, not for a table or an axis
 COUNTED = {"work", "flops", "peak_bytes"}  # and every cost: counted in one pass, so free of noise
 # The errors by which estimators are ranked, without units.
@@ -126,10 +129,15 @@ def label(column: str) -> str:
     """How a column is called on an axis or in a header."""
     if column in LABELS:
         return LABELS[column]
-    for prefix in ("cost_", "problem_", "estimator_"):
+    for prefix in ("cost_", "problem_", "estimator_", ERROR_PREFIX, READING_PREFIX):
         if column.startswith(prefix):
             return column.removeprefix(prefix).replace("_", " ") + ("s" if prefix == "cost_" else "")
     return column.replace("_", " ")
+
+
+def is_lower_better(column: str) -> bool:
+    """Whether cells are compared by a column of which less is better."""
+    return column in LOWER_IS_BETTER or column.startswith(("cost_", ERROR_PREFIX))
 
 
 def is_counted(column: str) -> bool:
@@ -153,7 +161,10 @@ def known_columns(parameters: Iterable[str]) -> set[str]:
 
 
 def why_unknown(column: str, known: set[str]) -> str | None:
-    """What is wrong with a column's name, or None. `cost_<unit>` exists for every unit that a problem counts."""
-    if column in known or column.startswith("cost_"):
+    """What is wrong with a column's name, or None.
+
+    `cost_<unit>` exists for every unit that a problem counts, `error_<name>` and `reading_<name>` for what it reads.
+    """
+    if column in known or column.startswith(("cost_", ERROR_PREFIX, READING_PREFIX)):
         return None
     return f"unknown column {column!r}{did_you_mean(column, known)}"

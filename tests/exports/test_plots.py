@@ -204,8 +204,8 @@ def test_labels_are_text_in_valid_svg_and_not_mathematics() -> None:
 def test_panels_keep_bounds_and_leave_out_what_has_no_place() -> None:
     rows = [row("a", 1.0, 2), row("b", None, 1), row("c", 1.0, 0), row("d", math.inf, 1), row("e", -1.0, 1)]
     panels = panels_of(results(*rows, plots=[]).frame, "work", "relative_rmse")
-    assert list(panels["matrix(dim=4)"]["family"]) == ["a"]
-    assert panels["matrix(dim=4)"]["y_high"].item() == pytest.approx(1.1)
+    assert list(panels["matrix(dim=4)"]["family"]) == ["a", "c"]
+    assert panels["matrix(dim=4)"]["y_high"].tolist() == pytest.approx([1.1, 1.1])
     assert panels_of(results(*rows, plots=[]).frame, "work", "unknown") == {}
 
 
@@ -224,3 +224,13 @@ def test_words() -> None:
     assert wrapped("f(a=1, b=2)", 40) == "f\na=1, b=2"
     assert wrapped("f(a=1, b=2)", 4) == "f\na=1,\nb=2"
     assert wrapped("exact", 4) == "exact"
+
+
+def test_a_cell_that_costs_nothing_is_a_line_across_its_panel() -> None:
+    rows = [row("free", 0.3, 0), row("a", 1.0, 2)]
+    picture = next(pictures(results(*rows, plots=[ERROR_COST])))
+    assert "A dashed line across a panel: an estimator that spends nothing." in picture.caption
+    (axis,) = picture.draw().axes
+    level = next(line for line in axis.lines if line.get_linestyle() == "--")
+    assert list(level.get_ydata()) == [0.3, 0.3]
+    assert "A dashed line" not in next(pictures(results(row("a", 1.0, 2), plots=[ERROR_COST]))).caption

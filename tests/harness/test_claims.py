@@ -39,7 +39,7 @@ def draws(n=512, seed=0, bias=0.0, scale=1.0):
 def verdicts(values, *claims, counts=None, errors=None):
     cover = None if errors is None else covered(values, errors, Problem.truth, 0.95)
     moments = Moments(values, Problem.truth)
-    row = {"claims": gather_evidence(Claiming(*claims), Problem, moments, counts or {}, cover, 0.95)}
+    row = {"claims": gather_evidence(Claiming(*claims), Problem, moments, counts or {}, cover, {}, 0.95)}
     judge([row])
     return {claim["claim"]: claim["verdict"] for claim in row["claims"]}
 
@@ -126,7 +126,7 @@ def test_the_promised_power_is_the_measured_one():
     bias = 1 / math.sqrt(3)
     for seed in range(300):
         moments = Moments(draws(28, seed, bias), Problem.truth)
-        (evidence,) = gather_evidence(Claiming(Unbiased()), Problem, moments, {}, None, 0.95)
+        (evidence,) = gather_evidence(Claiming(Unbiased()), Problem, moments, {}, None, {}, 0.95)
         promised.append(power(evidence, level))
         found += evidence["p_value"] < level
     assert 0.3 < sum(promised) / 300 < 0.9
@@ -194,7 +194,7 @@ def test_claims_about_scaling_wait_for_the_run():
     applies = ScalesAs("variance", "estimator_probes", -1)
     not_here = ScalesAs("time", "problem_dim", 1, when=lambda problem, estimator: False)
     moments = Moments(draws(8), Problem.truth)
-    assert gather_evidence(Claiming(applies), Problem, moments, {}, None, 0.95) == []
+    assert gather_evidence(Claiming(applies), Problem, moments, {}, None, {}, 0.95) == []
     assert scaling_claims(Claiming(applies, not_here), Problem) == [
         {"claim": applies.title, "y": "variance", "x": "estimator_probes", "exponent": -1, "tolerance": 0.0}
     ]

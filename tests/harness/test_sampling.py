@@ -8,6 +8,7 @@ import torch
 
 from estibench import Exact
 from estibench.measure import sampling
+from estibench.measure.draws import Drawn
 from estibench.measure.kept import KeptDraws
 from estibench.measure.means import positive_mean_interval
 from estibench.suite import Settings
@@ -51,7 +52,7 @@ class Drawer:
         }[self.distribution]()
         if self.clock is not None:
             self.clock[0] += n * self.seconds
-        return torch.from_numpy(values), None
+        return Drawn(torch.from_numpy(values))
 
 
 def test_chunks_double_and_then_go_on_in_equal_steps():

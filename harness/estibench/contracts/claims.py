@@ -63,6 +63,15 @@ class Exact(Claim):
 
 
 @dataclass(frozen=True)
+class Deterministic(Claim):
+    """Every estimate is the same, bit for bit: the estimator does not use its generator, and may still be wrong."""
+
+    @property
+    def statement(self) -> str:
+        return "deterministic"
+
+
+@dataclass(frozen=True)
 class Bias(Claim):
     """E[estimate] − truth = `formula(problem, estimator)`, shaped like truth, or one number for all components."""
 
@@ -84,6 +93,23 @@ class Variance(Claim):
     @property
     def statement(self) -> str:
         return f"variance = {self.text}" if self.text else "variance"
+
+
+@dataclass(frozen=True)
+class Reads(Claim):
+    """The mean of a column `error_<name>` or `reading_<name>` equals `formula(problem, estimator)`.
+
+    `Reads("second_moment", lambda problem, sampler: …)`, for what the problem's `errors` or `readings` give by that
+    name, or a `SampleSet` among its statistics.
+    """
+
+    name: str = ""
+    formula: Callable[[Any, Any], float | None] = lambda problem, estimator: None
+    text: str = ""
+
+    @property
+    def statement(self) -> str:
+        return f"{self.name} = {self.text}" if self.text else f"mean of {self.name}"
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,10 @@ class Estimator(ABC):
     citation: ClassVar[str] = ""
 
     @abstractmethod
-    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
+    def estimate(self, problem: Any, generator: torch.Generator) -> Any:
         """One estimate, shaped like `problem.truth`, in the problem's dtype and on its device.
+
+        For a `SampleProblem` it is an `estibench.SampleSet`, for every other problem a tensor.
 
         Take all randomness from `generator`, which lives on the problem's device. Raise `estibench.Unsupported`
         with the reason when the method does not apply. This call is what gets timed.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -45,6 +46,18 @@ class Problem(Placed, ABC):
         column `curve`, and plots of kind `curves` draw it. Default: None, components are no curve.
         """
         return None
+
+    def errors(self, estimate: Any, estimator: Any) -> Mapping[str, Tensor | float]:
+        """Further errors of one draw, by name: scalars ≥ 0, and 0 is best. Each is a column `error_<name>`.
+
+        Called for each draw, outside of all clocks and without gradients; `estimate` is what the estimator returned.
+        Every draw has the same names. Default: none.
+        """
+        return {}
+
+    def readings(self, estimate: Any, estimator: Any) -> Mapping[str, Tensor | float]:
+        """Other scalars that are read off one draw, as for `errors`. Each is a column `reading_<name>`."""
+        return {}
 
     @property
     def magnitude(self) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from estibench.analysis.cells import at_rounding, is_reference
-from estibench.columns import ERRORS, HIGHER_IS_BETTER, LOWER_IS_BETTER, MEASURED, WITH_INTERVAL, label
+from estibench.columns import ERRORS, HIGHER_IS_BETTER, MEASURED, WITH_INTERVAL, is_lower_better, label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +106,7 @@ def _comparison(frame: pd.DataFrame, wanted: dict[str, Any], confidence: float) 
     value, rows, columns = wanted["value"], wanted.get("rows") or "problem", wanted.get("columns") or "estimator"
     meaning = {**MEASURED, **WITH_INTERVAL}.get(value, label(value))
     caption = f"{meaning[0].upper()}{meaning[1:]}."
-    if value in WITH_INTERVAL:
+    if value in WITH_INTERVAL or f"{value}_low" in frame:
         caption += (
             f" ± is the half-width of the {100 * confidence:g} % confidence interval; a lopsided one is in brackets."
         )
@@ -185,7 +185,7 @@ def _entry(cells: Sequence[dict[Any, Any]], value: str) -> Entry:
 
 def mark_best(entries: Sequence[Entry], column: str) -> list[Entry]:
     """Mark the best entry, or it and all whose intervals overlap its own as ties. One alone is not the best."""
-    lower = column in LOWER_IS_BETTER or column.startswith("cost_")
+    lower = is_lower_better(column)
     if not lower and column not in HIGHER_IS_BETTER:
         return list(entries)
     competing = [at for at, entry in enumerate(entries) if math.isfinite(entry.value) and entry.mark != "reference"]

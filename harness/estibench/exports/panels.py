@@ -48,7 +48,7 @@ def panels_of(rows: pd.DataFrame, x: str, y: str) -> dict[str, pd.DataFrame]:
             columns[f"{axis}_{side}"] = pd.to_numeric(bound, errors="coerce").astype(float).fillna(value)
     points = pd.DataFrame(columns)
     drawable = points[["x", "y"]].map(math.isfinite).all(axis=1) & (points["x"] >= 0) & (points["y_high"] >= 0)
-    points = points[drawable & ((points["x"] > 0) | points["flat"])]
+    points = points[drawable]
     found = {str(problem): some.copy() for problem, some in points.groupby("problem", sort=False)}
     return {problem: some for problem, some in found.items() if bool((some[["x", "y_high"]] > 0).any().all())}
 
@@ -92,9 +92,22 @@ def shows_fronts(panels: dict[str, pd.DataFrame]) -> bool:
     return any(points["front"].sum() > 1 for points in panels.values())
 
 
+def shows_levels(panels: dict[str, pd.DataFrame]) -> bool:
+    """Whether some panel has a cell that costs nothing of x."""
+    return any(_costs_nothing(points).any() for points in panels.values())
+
+
+def _costs_nothing(points: pd.DataFrame) -> pd.Series[bool]:
+    return (points["x"] == 0) & ~points["flat"]
+
+
 def _draw_errors(axis: Axes, points: pd.DataFrame, looks: dict[str, Look]) -> bool:
     """Curves of y against x, one per family. Returns whether something lies below the axis."""
     floor = floor_of(points["y"], points["flat"])
+    free = _costs_nothing(points)
+    for point in points[free].to_dict("records"):
+        _draw_level(axis, point, looks[point["family"]])
+    points = points[~free]
     hidden = points["y"] < floor
     _draw_front(axis, points[points["front"]], floor)
     for family, curve in points[~hidden].groupby("family", sort=False):
@@ -130,6 +143,13 @@ def _draw_curve(axis: Axes, curve: pd.DataFrame, look: Look) -> None:
         axis.plot(curve["x"], curve["y"], color=look.colour, lw=1.2)
     style: dict[str, Any] = {"color": look.colour, "fmt": look.marker, "ms": 4.5, "mew": 0, "elinewidth": 0.7}
     axis.errorbar(curve["x"], curve["y"], xerr=across, yerr=upwards, **style)
+
+
+def _draw_level(axis: Axes, point: dict[Any, Any], look: Look) -> None:
+    """A cell that costs nothing of x: a line across the panel, with its interval."""
+    axis.axhline(point["y"], color=look.colour, lw=1.0, ls="--", zorder=1)
+    low = point["y_low"] if point["y_low"] > 0 else point["y"]
+    axis.axhspan(low, point["y_high"], color=look.colour, alpha=0.12, lw=0, zorder=0.4)
 
 
 def _draw_front(axis: Axes, points: pd.DataFrame, floor: float) -> None:

@@ -19,7 +19,7 @@ from estibench.columns import EFFICIENCIES, label
 from estibench.exports.canvas import heading, label_axes, looks_of, style, svg_text
 from estibench.exports.comparison import blocks
 from estibench.exports.curves_plot import curves_of, draw_curves
-from estibench.exports.panels import panels_of, shows_fronts, small_multiples
+from estibench.exports.panels import panels_of, shows_fronts, shows_levels, small_multiples
 from estibench.exports.rank_plot import draw_ranks
 from estibench.exports.scaling_plot import draw_scaling
 
@@ -43,6 +43,7 @@ PARETO = (
     "it as well: the column {column}."
 )
 ROUNDING = " Errors at the level of rounding, however small, are drawn as ▽ on the floor of their panel."
+FREE = " A dashed line across a panel: an estimator that spends nothing."
 CAPTIONS = {
     "error_cost": (
         "One panel per problem, one line per kind of estimator through its budgets. Lower is more accurate, further "
@@ -141,6 +142,8 @@ def _log_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
             drawn, draw = {*panels}, partial(small_multiples, kind, panels, looks)
             if kind == "error_cost" and shows_fronts(panels):
                 caption += PARETO.format(column=f"front_{x}")
+            if kind == "error_cost" and shows_levels(panels):
+                caption += FREE
             missing = [problem for problem in dict.fromkeys(rows["problem"]) if problem not in drawn]
             caption += f" Without both quantities, and not drawn: {'; '.join(missing)}." if missing else ""
         if drawn:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from estibench.results.published import TABLE_FILE
+
 if TYPE_CHECKING:
     from estibench.results.run_directory import Results
 
@@ -18,7 +20,7 @@ def export(results: Results) -> list[Path]:
     for name in frame.columns:
         if pd.api.types.is_object_dtype(frame[name]):
             frame[name] = _of_one_type(frame[name].tolist())
-    parquet, csv = results.directory / "table.parquet", results.directory / "table.csv"
+    parquet, csv = results.directory / TABLE_FILE, results.directory / "table.csv"
     frame.to_parquet(parquet, index=False)
     frame.to_csv(csv, index=False)
     return [parquet, csv]

@@ -19,13 +19,16 @@ from torch import Tensor
 from estibench import host as plugin_host
 from estibench.components import Component
 from estibench.contracts.estimator import Estimator
+from estibench.contracts.samples import SampleSet
 from estibench.errors import Unsupported, UserError
 from estibench.measure.claims import confirmed, is_doubtful, rounding_tolerance
+from estibench.measure.contract import ContractError, check_estimate
 from estibench.measure.device import generator, pinned, synchronise, why_unavailable
-from estibench.measure.draws import ContractError, Drawer, check_estimate
+from estibench.measure.draws import Drawer
 from estibench.measure.globals import untouched
 from estibench.measure.kept import KeptDraws, pack, unpack
 from estibench.measure.metrics import Row, accuracy, claims, finiteness, squared_errors
+from estibench.measure.readings import read, reads
 from estibench.measure.sampling import take_again, take_sample
 from estibench.measure.seeds import chunk_seed
 from estibench.measure.timing import time_block
@@ -80,7 +83,7 @@ class Bench:
             except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
                 row = self._facts | _failure(error) | {"host": platform.node()}
                 return Measurement(block, cell, "accuracy", row, traceback=_traceback(error))
-            return Measurement(block, cell, "accuracy", row, pack(draws, block.dtype, self.settings.keep_draws))
+            return Measurement(block, cell, "accuracy", row, pack(draws, self.settings.keep_draws))
 
     def times(self, cells: Sequence[int]) -> list[Measurement]:
         """The times of some cells in one interleaved run; a cell that fails by then has a row that says so."""
@@ -150,11 +153,12 @@ class Bench:
         first = call()
         synchronise(block.device)
         first_seconds = time.perf_counter() - start
-        check_estimate(first, tuple(problem.truth.shape), problem)
+        check_estimate(first, problem)
+        columns = tuple(read(problem, estimator, first)) if reads(problem) else ()
         self._watch(cell, "counting work")
         work = measure_work(call, block.device)
         at_once = max(1, settings.draw_memory // max(work.peak_bytes, 1))
-        drawer = Drawer(estimator, problem, at_once)
+        drawer = Drawer(estimator, problem, at_once, columns)
         if kept.path:
             drawer.path, drawer.fallback = kept.path, kept.fallback
         self._watch(cell, "drawing")
@@ -209,7 +213,7 @@ class _Single:
         assert isinstance(found, Estimator)
         return found
 
-    def __call__(self) -> Tensor:
+    def __call__(self) -> Tensor | SampleSet:
         return self.estimator.estimate(self.problem, self.stream)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from estibench.contracts import claims as declared
 from estibench.measure.intervals import effective_trials, proportion_interval
+from estibench.measure.means import mean_interval, mean_p_value
 from estibench.measure.statistics import (
     Moments,
     bias_interval,
@@ -25,6 +26,8 @@ ROUNDING = 32.0
 DOUBTFUL = 0.01  # p-value below which a claim is tested again
 BIAS_THAT_MATTERS = 0.5  # of the RMSE
 FACTOR_THAT_MATTERS = 2.0  # of a variance
+READING_THAT_MATTERS = 0.5  # of a draw's standard deviation
+READING_ROUNDING = 1e-5  # of the mean of a reading, which may be computed in single precision
 MISSES_THAT_MATTER = 2.0  # of an error bar, over those that are claimed
 
 
@@ -63,12 +66,19 @@ def rounding_tolerance(problem: Any) -> float:
 
 
 def gather_evidence(
-    estimator: Any, problem: Any, m: Moments, counts: dict[str, int], covered: Tensor | None, confidence: float
+    estimator: Any,
+    problem: Any,
+    m: Moments,
+    counts: dict[str, int],
+    covered: Tensor | None,
+    readings: Mapping[str, Tensor],
+    confidence: float,
 ) -> list[dict[str, Any]]:
     """One `Evidence` for each claim that applies, as plain data; claims about scaling need a whole run.
 
     Args:
         covered: fraction of each draw's components that its error bar covers, (n,), where there is an error bar.
+        readings: what the problem reads off each draw, by name, (n,).
     """
     found: list[Evidence | None] = []
     tolerance = rounding_tolerance(problem)
@@ -83,6 +93,12 @@ def gather_evidence(
             case declared.Exact():
                 worst = float(m.errors.norm(dim=1).max())
                 found.append(_certain(claim.title, worst, 0.0, worst <= tolerance))
+            case declared.Deterministic():
+                spread = float((m.draws - m.draws[0]).abs().max())
+                found.append(_certain(claim.title, spread, 0.0, spread == 0))
+            case declared.Reads():
+                values, claimed_mean = readings.get(claim.name), claim.formula(problem, estimator)
+                found.append(_reading(claim.title, values, claimed_mean, confidence))
             case declared.Variance():
                 found.append(_variance(claim.title, m, claim.formula(problem, estimator), tolerance, confidence))
             case declared.Cost():
@@ -184,6 +200,28 @@ def _variance(
         draws=m.n,
         noncentrality=(math.log(FACTOR_THAT_MATTERS) / error) ** 2 if error > 0 else math.inf,
         denominator=m.n - 1,
+    )
+
+
+def _reading(title: str, values: Tensor | None, claimed: float | None, confidence: float) -> Evidence | None:
+    """The mean of a reading, as the bias of a scalar. One that the problem does not give is claimed in vain."""
+    if claimed is None:
+        return None
+    if values is None:
+        return _certain(title, math.nan, claimed, False)
+    found = mean_interval(values, confidence)
+    if not (math.isfinite(claimed) and math.isfinite(found.value)):
+        return _certain(title, found.value, claimed, False)
+    rounding = READING_ROUNDING * abs(claimed)
+    return Evidence(
+        title,
+        mean_p_value(values, claimed, rounding),
+        *(found.value, found.low, found.high),
+        claimed,
+        effect=f"a mean off by {READING_THAT_MATTERS:g} standard deviations of one draw",
+        draws=len(values),
+        noncentrality=len(values) * READING_THAT_MATTERS**2 if float(values.var()) > 0 else math.inf,
+        denominator=len(values) - 1,
     )
 
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from estibench.contracts.estimator import ErrorBarEstimator, Estimator
+from estibench.contracts.samples import SampleProblem
 from estibench.errors import Unsupported
+from estibench.measure.contract import ContractError, check_estimate, check_tensor
 from estibench.measure.device import generator
+from estibench.measure.readings import discrepancy, read, reads
 
 
-class ContractError(Exception):
-    """An estimator that returned something other than an estimate."""
+class Drawn(NamedTuple):
+    """Some draws, float64 on the CPU.
+
+    Attributes:
+        values: estimates, (n, components).
+        errors: their standard errors of the same shape, where the estimator has them.
+        readings: what the problem reads off each draw, (n, columns), where it reads anything.
+    """
+
+    values: Tensor
+    errors: Tensor | None = None
+    readings: Tensor | None = None
 
 
 @dataclass
@@ -23,6 +37,7 @@ class Drawer:
 
     Attributes:
         at_once: replicates per vectorised call, bounded by memory; part of what fixes the random stream.
+        columns: of what the problem reads off a draw; those of the first draw, which every other must have.
         path: `"draws"` (the estimator's own), `"vmap"` or `"loop"`; known after the first call.
         fallback: why `vmap` was given up.
     """
@@ -30,6 +45,7 @@ class Drawer:
     estimator: Estimator
     problem: Any
     at_once: int
+    columns: tuple[str, ...] = ()
     path: str = field(init=False)
     fallback: str = field(init=False, default="")
 
@@ -38,9 +54,11 @@ class Drawer:
         if isinstance(self.estimator, ErrorBarEstimator):
             own = type(self.estimator).draws_with_error is not ErrorBarEstimator.draws_with_error
         self.path = "draws" if own else "vmap"
+        if isinstance(self.problem, SampleProblem):  # a draw is a whole batch of chains already
+            self.path = "loop"
 
-    def draw(self, n: int, seed: int) -> tuple[Tensor, Tensor | None]:
-        """n estimates, (n, components), and their standard errors where the estimator has them; float64, CPU."""
+    def draw(self, n: int, seed: int) -> Drawn:
+        """n draws."""
         stream = generator(self.problem.device, seed)
         if self.path == "vmap":
             try:
@@ -53,14 +71,17 @@ class Drawer:
                 stream = generator(self.problem.device, seed)
         return self._gather(n, stream, 1 if self.path == "loop" else self.at_once)
 
-    def _gather(self, n: int, stream: torch.Generator, at_once: int) -> tuple[Tensor, Tensor | None]:
+    def _gather(self, n: int, stream: torch.Generator, at_once: int) -> Drawn:
         parts = [self._some(min(at_once, n - start), stream) for start in range(0, n, at_once)]
-        values = torch.cat([value for value, _ in parts])
-        errors = [error for _, error in parts if error is not None]
-        return values, torch.cat(errors) if errors else None
+        columns = [[part for part in column if part is not None] for column in zip(*parts, strict=True)]
+        return Drawn(torch.cat(columns[0]), *(torch.cat(column) if column else None for column in columns[1:]))
 
-    def _some(self, n: int, stream: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    def _some(self, n: int, stream: torch.Generator) -> Drawn:
         estimator, problem = self.estimator, self.problem
+        if isinstance(problem, SampleProblem):
+            samples: Any = estimator.estimate(problem, stream)
+            check_estimate(samples, problem)
+            return Drawn(discrepancy(problem, samples)[None], None, self._read([samples]))
         errors = None
         if isinstance(estimator, ErrorBarEstimator):
             if self.path == "loop":
@@ -71,19 +92,19 @@ class Drawer:
             values = estimator.estimate(problem, stream)[None]
         else:
             values = estimator.draws(problem, n, stream)
-        return self._checked(values, n), None if errors is None else self._checked(errors, n)
+        checked = self._checked(values, n)
+        readings = self._read(values.detach()) if reads(problem) else None
+        return Drawn(checked, None if errors is None else self._checked(errors, n), readings)
 
     def _checked(self, values: object, n: int) -> Tensor:
-        check_estimate(values, (n, *self.problem.truth.shape), self.problem)
+        check_tensor(values, (n, *self.problem.truth.shape), self.problem)
         assert isinstance(values, Tensor)
         return values.detach().to(device="cpu", dtype=torch.float64).reshape(n, -1)
 
-
-def check_estimate(value: object, shape: tuple[int, ...], problem: Any) -> None:
-    """Raises `ContractError` unless `value` is a tensor of that shape in the problem's dtype."""
-    if not isinstance(value, Tensor):
-        raise ContractError(f"the estimate is a {type(value).__name__}, expected a tensor")
-    if tuple(value.shape) != shape:
-        raise ContractError(f"the estimate has shape {tuple(value.shape)}, expected {shape}")
-    if value.dtype != problem.torch_dtype:
-        raise ContractError(f"the estimate has dtype {value.dtype}, expected {problem.torch_dtype}")
+    def _read(self, estimates: Iterable[Any]) -> Tensor:
+        found = [read(self.problem, self.estimator, estimate) for estimate in estimates]
+        self.columns = self.columns or tuple(found[0])
+        for one in found:
+            if tuple(one) != self.columns:
+                raise ContractError(f"a draw has the readings {', '.join(one)}; others have {', '.join(self.columns)}")
+        return torch.tensor([list(one.values()) for one in found], dtype=torch.float64)

@@ -11,6 +11,7 @@ from torch import Tensor
 from estibench.errors import UserError
 
 _ERRORS = ".errors"
+_READINGS = ".readings"
 _SQUARED = "squared_errors"
 
 
@@ -21,35 +22,42 @@ class KeptDraws:
     Attributes:
         values: by stream, (n, components).
         errors: by stream, the standard errors of the same shape, where the estimator reports them.
+        readings: by stream, what the problem reads off each draw, (n, columns), where it reads anything.
         squared_errors: ‖g_i − t‖² of the draws that count, (n,): all that a comparison with a baseline needs.
         path, fallback: how they were drawn; see `Drawer`.
     """
 
     values: dict[str, Tensor] = field(default_factory=dict)
     errors: dict[str, Tensor] = field(default_factory=dict)
+    readings: dict[str, Tensor] = field(default_factory=dict)
     squared_errors: Tensor | None = None
     path: str = ""
     fallback: str = ""
 
 
-def pack(kept: KeptDraws, dtype: str, most: int) -> bytes:
+def pack(kept: KeptDraws, most: int) -> bytes:
     """`kept` as safetensors: plain arrays that load without executing anything.
 
     Args:
-        dtype: of the problem; what was computed in less than float64 is stored as float32, which holds it exactly.
         most: bytes of draws beyond which only the squared errors are kept.
     """
     from safetensors.torch import save
 
-    stored = torch.float64 if dtype == "float64" else torch.float32
-    tensors = {name: values.to(stored) for name, values in kept.values.items()}
-    tensors |= {name + _ERRORS: errors.to(stored) for name, errors in kept.errors.items()}
+    tensors = {name: _narrowed(values) for name, values in kept.values.items()}
+    tensors |= {name + _ERRORS: _narrowed(errors) for name, errors in kept.errors.items()}
+    tensors |= {name + _READINGS: _narrowed(readings) for name, readings in kept.readings.items()}
     if sum(tensor.nbytes for tensor in tensors.values()) > most:
         tensors = {}
     if kept.squared_errors is not None:
         tensors[_SQUARED] = kept.squared_errors
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     return save(tensors, metadata={"path": kept.path, "fallback": kept.fallback})
+
+
+def _narrowed(values: Tensor) -> Tensor:
+    """In float32 where that holds the values exactly, as those of any estimator that computes in no more."""
+    narrow = values.to(torch.float32)
+    return narrow if torch.equal(narrow.to(values.dtype), values) else values
 
 
 def unpack(data: bytes) -> KeptDraws:
@@ -67,8 +75,9 @@ def unpack(data: bytes) -> KeptDraws:
     squared = tensors.pop(_SQUARED, None)
     wide = {name: tensor.to(torch.float64) for name, tensor in tensors.items()}
     return KeptDraws(
-        {name: tensor for name, tensor in wide.items() if not name.endswith(_ERRORS)},
+        {name: tensor for name, tensor in wide.items() if not name.endswith((_ERRORS, _READINGS))},
         {name.removesuffix(_ERRORS): tensor for name, tensor in wide.items() if name.endswith(_ERRORS)},
+        {name.removesuffix(_READINGS): tensor for name, tensor in wide.items() if name.endswith(_READINGS)},
         squared,
         metadata.get("path", ""),
         metadata.get("fallback", ""),

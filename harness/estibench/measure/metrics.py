@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from estibench.columns import ERROR_PREFIX
 from estibench.contracts.estimator import Estimator
 from estibench.measure import statistics
 from estibench.measure.claims import gather_evidence, rounding_tolerance, scaling_claims
 from estibench.measure.curve import curve
 from estibench.measure.intervals import Interval, clustered_proportion_interval, proportion_interval
+from estibench.measure.means import mean_interval, positive_mean_interval
 from estibench.measure.sampling import Sample
 from estibench.suite.plan import Settings
 
@@ -59,17 +61,31 @@ def accuracy(sample: Sample, problem: Any, settings: Settings) -> Row:
     if covered is not None:
         found["coverage"] = clustered_proportion_interval(covered, m.components, confidence)
     return {
-        **columns(found),
+        **columns(found | readings(sample, confidence)),
         **({} if problem.axis is None else {"curve": curve(m.errors, problem.axis, confidence)}),
         "largest_share": float(m.squared_errors.max() / m.squared_errors.sum()) if mse.value > 0 else 0.0,
     }
+
+
+def readings(sample: Sample, confidence: float) -> dict[str, Interval]:
+    """The mean of each quantity that the problem reads off a draw; NaN where it is not finite in some draw."""
+    found = {}
+    for column, values in sample.readings.items():
+        if not bool(torch.isfinite(values).all()):
+            found[column] = Interval(math.nan, math.nan, math.nan)
+        elif column.startswith(ERROR_PREFIX):
+            found[column] = positive_mean_interval(values, confidence)
+        else:
+            found[column] = mean_interval(values, confidence)
+    return found
 
 
 def claims(sample: Sample, problem: Any, counts: dict[str, int], settings: Settings, estimator: Estimator) -> Row:
     """The evidence that finite draws and counted work give for each claim."""
     m = statistics.Moments(sample.draws, problem.truth.reshape(-1))
     covered = _covered(sample, m, rounding_tolerance(problem), settings.confidence)
-    evidence = gather_evidence(estimator, problem, m, counts, covered, settings.confidence)
+    read = {column.partition("_")[2]: values for column, values in sample.readings.items()}
+    evidence = gather_evidence(estimator, problem, m, counts, covered, read, settings.confidence)
     return {"claims": evidence, "scaling_claims": scaling_claims(estimator, problem)}
 
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from estibench.contracts import claims as declared
 from estibench.measure.claims import rounding_tolerance
-from estibench.measure.draws import Drawer
+from estibench.measure.draws import Drawer, Drawn
 from estibench.measure.kept import KeptDraws
 from estibench.measure.means import positive_mean_interval
 from estibench.measure.seeds import chunk_seed
@@ -31,6 +32,8 @@ from estibench.suite.plan import Settings
 LARGEST_CHUNK = 1024
 MARGIN = 1.3  # draws beyond those that the pilot asks for: it knows the width of the interval only roughly
 SLOWER = 1.25  # a chunk may take this much longer than the last one did per draw, and must still end in time
+# Estimators that need no more than two equal draws, by the claim that says so: an exact one is a reference.
+CONSTANT: dict[type[declared.Claim], str] = {declared.Exact: "deterministic", declared.Deterministic: "constant"}
 PILOT, COUNTED, AGAIN = "pilot", "counted", "again"
 _SEEDED = {PILOT: "pilot ", COUNTED: "", AGAIN: "again "}  # how the seeds of a stream's chunks are named
 
@@ -42,7 +45,8 @@ class Sample:
     Attributes:
         draws: estimates, (n, components), float64 on the CPU.
         errors: their standard errors of the same shape, where the estimator reports them.
-        stopped: why there are no more: deterministic, rounding, precision, planned, max_draws or time_limit.
+        readings: what the problem reads off each draw, by column, (n,) each.
+        stopped: why there are no more: deterministic, constant, rounding, precision, planned, max_draws or time_limit.
         pilot: number of draws of the pilot, which do not count; 0 without one.
         seconds: spent drawing, pilot included.
     """
@@ -52,6 +56,7 @@ class Sample:
     stopped: str
     pilot: int
     seconds: float
+    readings: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def take_sample(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDraws) -> Sample:
@@ -66,9 +71,9 @@ def take_sample(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDr
     planned = settings.min_draws < settings.max_draws
     opening = pilot if planned else counted
     first = opening.take(2)
-    exact = any(isinstance(claim, declared.Exact) for claim in drawer.estimator.claims)
-    if exact and bool((first == first[0]).all()):
-        return opening.sample("deterministic", 0)
+    for claim, reason in CONSTANT.items():
+        if _claims(drawer, claim) and bool((first == first[0]).all()):
+            return opening.sample(reason, 0)
     wanted, reason = settings.max_draws, "max_draws"
     if planned:
         values = pilot.take(settings.min_draws)
@@ -90,6 +95,12 @@ def take_again(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDra
     stream = _Stream(drawer, settings, block_key, AGAIN, time.perf_counter(), kept)
     stream.take(settings.max_draws)
     return stream.sample("time_limit" if stream.late else "max_draws", 0)
+
+
+def _claims(drawer: Drawer, kind: type[declared.Claim]) -> bool:
+    """Whether the estimator makes a claim of that kind for its problem."""
+    estimator, problem = drawer.estimator, drawer.problem
+    return any(isinstance(claim, kind) and claim.applies(problem, estimator) for claim in estimator.claims)
 
 
 def _precise(draws: Tensor, problem: Any, settings: Settings) -> bool:
@@ -149,7 +160,7 @@ class _Stream:
         """The first `wanted` draws, or as many as there is time for: two at least."""
         self.wanted = wanted
         drawn = self.drawn
-        parts: list[tuple[Tensor, Tensor | None]] = []
+        parts: list[Drawn] = []
         while drawn < wanted:
             size = chunk_end(drawn) - drawn
             self.late = drawn > 0 and self.affordable() < size
@@ -160,8 +171,9 @@ class _Stream:
             parts.append(self.drawer.draw(size, seed))
             drawn += size
             self.per_draw = (time.perf_counter() - began) / size
-        _extend(self.kept.values, self.name, [value for value, _ in parts])
-        _extend(self.kept.errors, self.name, [error for _, error in parts if error is not None])
+        _extend(self.kept.values, self.name, [part.values for part in parts])
+        _extend(self.kept.errors, self.name, [part.errors for part in parts if part.errors is not None])
+        _extend(self.kept.readings, self.name, [part.readings for part in parts if part.readings is not None])
         return self.kept.values[self.name][:wanted]
 
     def affordable(self) -> float:
@@ -174,7 +186,11 @@ class _Stream:
         errors = self.kept.errors.get(self.name)
         seconds = time.perf_counter() - self.start
         values = self.kept.values[self.name][: self.wanted]
-        return Sample(values, None if errors is None else errors[: self.wanted], stopped, pilot, seconds)
+        readings = {}
+        if self.name in self.kept.readings:
+            columns = self.kept.readings[self.name][: self.wanted].unbind(1)
+            readings = dict(zip(self.drawer.columns, columns, strict=True))
+        return Sample(values, None if errors is None else errors[: self.wanted], stopped, pilot, seconds, readings)
 
 
 def _extend(known: dict[str, Tensor], name: str, parts: list[Tensor]) -> None:

@@ -14,6 +14,7 @@ from estibench.errors import UserError
 from estibench.plain import printable
 from estibench.results.frame import to_frame
 from estibench.results.plan_file import PlannedCell, read_plan
+from estibench.results.published import TABLE_FILE, read_table, rows_of
 from estibench.results.store import FILE as STORE_FILE
 from estibench.results.store import Record, Store, latest
 
@@ -32,18 +33,20 @@ class Results:
         directory: the run directory.
         about: what `run.json` says: suite, machine, versions, commit, threads, seeds.
         rows: one mapping per cell, as stored.
+        published: the table of a run whose store is not here.
         scratch: what one exporter has computed and another may use, such as a drawn figure; never stored.
     """
 
     directory: Path
     about: dict[str, Any]
     rows: list[dict[str, Any]]
+    published: pd.DataFrame | None = field(default=None, compare=False, repr=False)
     scratch: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row per cell; see `docs/results.md` for the columns."""
-        return to_frame(self.rows, self.confidence)
+        return to_frame(self.rows, self.confidence) if self.published is None else self.published
 
     @property
     def confidence(self) -> float:
@@ -65,8 +68,12 @@ class Results:
 
     @classmethod
     def read(cls, directory: Path) -> Results:
-        """Results of a finished or unfinished run. Raises `UserError` where there is none."""
+        """Results of a finished, unfinished or published run. Raises `UserError` where there is none."""
         about = read_about(directory)
+        table = directory / TABLE_FILE
+        if not (directory / STORE_FILE).exists() and table.exists():
+            frame = read_table(table)
+            return cls(directory, about, rows_of(frame), frame)
         records = latest(Store(directory).read()[0])
         planned = read_plan(directory)
         rows = [record.row for record in records.values()] if planned is None else list(assemble(planned, records))

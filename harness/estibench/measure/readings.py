@@ -1,0 +1,47 @@
+"""What a problem reads off a draw beyond the estimate itself: columns `error_…` and `reading_…`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from estibench.contracts.problem import Problem
+from estibench.contracts.samples import SampleProblem, SampleSet
+from estibench.measure.contract import ContractError
+
+
+def reads(problem: Any) -> bool:
+    """Whether a problem reads anything off its draws."""
+    if isinstance(problem, SampleProblem):
+        return True
+    cls = type(problem)
+    return cls.errors is not Problem.errors or cls.readings is not Problem.readings
+
+
+def read(problem: Any, estimator: Any, estimate: Any) -> dict[str, float]:
+    """Every further quantity of one draw, by column."""
+    found: dict[str, Any] = {}
+    with torch.no_grad():
+        found |= {f"error_{name}": value for name, value in problem.errors(estimate, estimator).items()}
+        found |= {f"reading_{name}": value for name, value in problem.readings(estimate, estimator).items()}
+    if isinstance(estimate, SampleSet):
+        found |= {f"reading_{name}": value for name, value in estimate.statistics.items()}
+    return {column: _scalar(column, value) for column, value in found.items()}
+
+
+def discrepancy(problem: SampleProblem, samples: SampleSet) -> Tensor:
+    """The discrepancy of one set of samples as an estimate of the family's truth, (1,), float64 on the CPU."""
+    with torch.no_grad():
+        found = _scalar("the discrepancy", problem.discrepancy(samples))
+    return torch.tensor([found], dtype=torch.float64)
+
+
+def _scalar(name: str, value: Any) -> float:
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ContractError(f"{name} has shape {tuple(value.shape)}, expected a scalar")
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"{name} is a {type(value).__name__}, expected a scalar") from error
