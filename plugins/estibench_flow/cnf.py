@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from estibench import Bias, Cost, NonNegativeInt, ScalesAs, Variance
+from estibench import Bias, Cost, Deterministic, NonNegativeInt, ScalesAs, Variance
 from estibench_flow.cnf_theory import solver_bias, trace_variance
 from estibench_flow.flow import Flow, log_densities
 from estibench_flow.flow_problem import FlowEstimator, FlowProblem
@@ -26,6 +26,10 @@ def _fixed(problem: Any, estimator: Cnf) -> bool:
 
 def _independent(problem: Any, estimator: Cnf) -> bool:
     return _fixed(problem, estimator) and estimator.trace != "exact"
+
+
+def _noiseless(problem: Any, estimator: Cnf) -> bool:
+    return _density(problem, estimator) and estimator.trace == "exact"
 
 
 def _vjps(problem: FlowProblem, estimator: Cnf) -> int:
@@ -60,6 +64,7 @@ class Cnf(SolverParameters, FlowEstimator):
     error_norm: Literal["batch", "worst"] = "batch"
 
     claims = (
+        Deterministic(when=_noiseless, given="the trace is exact"),
         Bias(solver_bias, "that of the solver with an exact trace", when=_independent, given="steps are fixed"),
         Variance(trace_variance, "Hutchinson's for sym ∫ J dt", when=_fixed, given="steps are fixed"),
         ScalesAs("variance", "estimator_probes", -1, when=_independent, given="steps are fixed"),

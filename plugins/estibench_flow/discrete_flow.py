@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from estibench import Cost, PositiveInt, ScalesAs, count
+from estibench import Cost, Deterministic, PositiveInt, ScalesAs, count
 from estibench_flow.field import CountedField
 from estibench_flow.flow import Flow
 from estibench_flow.flow_problem import FlowEstimator, FlowProblem
@@ -23,7 +23,7 @@ class DiscreteFlow(FlowEstimator):
     """log p(x) = log p_T(z_N) + Σ_n log|det(I + h J(z_n))| with the residual blocks z_{n+1} = z_n + h f(t_n, z_n).
 
     The exact density of a discrete flow, where the change of variables needs no ODE; of the continuous one it is off by
-    O(h). Deterministic.
+    O(h).
 
     Parameters:
         steps: N blocks.
@@ -34,6 +34,7 @@ class DiscreteFlow(FlowEstimator):
     steps: PositiveInt = 16
 
     claims = (
+        Deterministic(),
         Cost("nfe", lambda problem, estimator: estimator.steps, "steps", when=_density),
         Cost("determinant", lambda problem, estimator: estimator.steps, "steps", when=_density),
         Cost("vjp", lambda problem, estimator: estimator.steps * problem.dim, "m · steps", when=_density),

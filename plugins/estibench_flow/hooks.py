@@ -10,6 +10,7 @@ def bench_tasks() -> list[TaskEntry]:
     return [
         TaskEntry("ode_gradient", "estibench_flow.tasks:ODE_GRADIENT", "gradient of a loss through an ODE solver"),
         TaskEntry("log_density", "estibench_flow.tasks:LOG_DENSITY", "log-density of points under a flow"),
+        TaskEntry("log_det", "estibench_flow.tasks:LOG_DET", "log-determinant of a residual block"),
     ]
 
 
@@ -35,6 +36,12 @@ def bench_problems() -> list[ProblemEntry]:
             "ODE of a diffusion, VP or VE, from data with a known density",
             "log_density",
         ),
+        ProblemEntry(
+            "residual_block",
+            "estibench_flow.residual_block:ResidualBlock",
+            "linear or network block with a Lipschitz bound",
+            "log_det",
+        ),
     ]
 
 
@@ -55,5 +62,18 @@ def bench_estimators() -> list[EstimatorEntry]:
             "estibench_flow.discrete_flow:DiscreteFlow",
             "residual blocks with exact log-determinants",
             ("log_density",),
+        ),
+        EstimatorEntry("slogdet", "estibench_flow.slogdet:Slogdet", "whole Jacobian and LU, O(m³)", ("log_det",)),
+        EstimatorEntry(
+            "power_series",
+            "estibench_flow.power_series:PowerSeries",
+            "truncated series, exact or Hutchinson traces",
+            ("log_det",),
+        ),
+        EstimatorEntry(
+            "russian_roulette",
+            "estibench_flow.russian_roulette:RussianRoulette",
+            "series of random length: unbiased",
+            ("log_det",),
         ),
     ]

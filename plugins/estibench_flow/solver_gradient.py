@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from estibench import Cost, Estimator, ScalesAs, Unsupported
+from estibench import Cost, Deterministic, Estimator, ScalesAs, Unsupported
 from estibench_flow import gradients
 from estibench_flow.field import CountedField
 from estibench_flow.ode_problem import OdeProblem, joined
@@ -43,7 +43,7 @@ def _stores_everything(problem: Any, estimator: SolverGradient) -> bool:
 
 @dataclass(frozen=True)
 class SolverGradient(SolverParameters, Estimator):
-    """∂L/∂z(0) and ∂L/∂θ of an ODE's solution: a solver times a way to differentiate it. Deterministic.
+    """∂L/∂z(0) and ∂L/∂θ of an ODE's solution: a solver times a way to differentiate it.
 
     Parameters:
         solver: euler, midpoint, heun, rk4, reversible_heun with `steps`; bosh3, dopri5, dopri8 with a `tolerance`.
@@ -57,6 +57,7 @@ class SolverGradient(SolverParameters, Estimator):
     gradient: GradientMethod = "backprop"
 
     claims = (
+        Deterministic(),
         Cost("nfe", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),
         Cost("nfe_backward", backward_evaluations, "as forwards, or 0", when=_fixed, given="steps are fixed"),
         Cost("vjp", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),

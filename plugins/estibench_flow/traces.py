@@ -41,7 +41,7 @@ class ExactTrace(TraceMethod):
     def __init__(self, z: Tensor) -> None:
         m, points = z.shape[-1], max(z.numel() // z.shape[-1], 1)
         step = max(1, min(m, ROWS // points))
-        self._chunks = [(start, _unit_vectors(z, start, min(start + step, m))) for start in range(0, m, step)]
+        self._chunks = [(start, unit_vectors(z, start, min(start + step, m))) for start in range(0, m, step)]
 
     def __call__(self, f: Tensor, z: Tensor, differentiable: bool) -> Tensor:
         parts = [
@@ -70,10 +70,10 @@ class HutchinsonTrace(TraceMethod):
         cls, z: Tensor, columns: int, noise: Literal["rademacher", "gaussian"], redraw: bool, generator: torch.Generator
     ) -> HutchinsonTrace:
         """With its first probes, for tensors like z (..., m)."""
-        return cls(columns, noise, generator, _probes(z, columns, noise, generator), redraw)
+        return cls(columns, noise, generator, draw_probes(z, columns, noise, generator), redraw)
 
     def __call__(self, f: Tensor, z: Tensor, differentiable: bool) -> Tensor:
-        v = _probes(z, self.columns, self.noise, self.generator) if self.redraw else self.probes
+        v = draw_probes(z, self.columns, self.noise, self.generator) if self.redraw else self.probes
         return (v * products(f, z, v, differentiable)).sum(-1).movedim(0, -1)
 
 
@@ -83,7 +83,7 @@ class Jacobian(TraceMethod):
     def __init__(self, z: Tensor) -> None:
         m = z.shape[-1]
         self.columns = m * m
-        self._basis = _unit_vectors(z, 0, m)
+        self._basis = unit_vectors(z, 0, m)
 
     def __call__(self, f: Tensor, z: Tensor, differentiable: bool) -> Tensor:
         return products(f, z, self._basis, differentiable).movedim(0, -2).flatten(-2)
@@ -98,14 +98,14 @@ def products(f: Tensor, z: Tensor, v: Tensor, differentiable: bool = False) -> T
     return found
 
 
-def _unit_vectors(z: Tensor, start: int, stop: int) -> Tensor:
+def unit_vectors(z: Tensor, start: int, stop: int) -> Tensor:
     """e_start … e_stop−1 at every point of z (..., m): (stop − start, ..., m)."""
     basis = torch.zeros(stop - start, *z.shape, dtype=z.dtype, device=z.device)
     basis.diagonal(offset=start, dim1=0, dim2=-1).fill_(1)
     return basis
 
 
-def _probes(z: Tensor, k: int, noise: str, generator: torch.Generator) -> Tensor:
+def draw_probes(z: Tensor, k: int, noise: str, generator: torch.Generator) -> Tensor:
     """k independent probes for every point of z (..., m): (k, ..., m)."""
     shape = (k, *z.shape)
     if noise == "gaussian":

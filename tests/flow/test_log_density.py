@@ -10,7 +10,6 @@ import torch
 
 from estibench import counting
 from estibench.components import ParameterError, make
-from estibench.measure.draws import Drawer
 from estibench.measure.statistics import Moments, unbiasedness_p_value
 from estibench_flow import cnf_theory
 from estibench_flow.cnf import Cnf
@@ -39,11 +38,6 @@ def cnf(build, **parameters):
 
 def estimate(build, problem, **parameters):
     return cnf(build, **parameters).estimate(problem, torch.Generator().manual_seed(0))
-
-
-def draw(estimator, problem, n, seed=0):
-    problem.prepare()
-    return Drawer(estimator, problem, 100_000).draw(n, seed)
 
 
 @pytest.mark.parametrize(("name", "parameters"), PROBLEMS)
@@ -94,7 +88,7 @@ class WrongSign(Cnf):
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("redraw", [False, True])
 @pytest.mark.parametrize(("name", "parameters"), [PROBLEMS[0], PROBLEMS[4]])
-def test_hutchinson_has_the_mean_of_the_exact_trace(build, name, parameters, redraw, noise):
+def test_hutchinson_has_the_mean_of_the_exact_trace(build, draw, name, parameters, redraw, noise):
     """Eight tests at level 1e-6 (seed fixed); a wrong sign is found by the same test."""
     problem = build("problem", name, **parameters)
     options = {"solver": "rk4", "steps": 4, "trace": noise, "probes": 2, "redraw": redraw}
@@ -119,7 +113,7 @@ def test_hutchinson_has_the_mean_of_the_exact_trace(build, name, parameters, red
         ("mlp_flow", {**SMALL, "hidden": 8}, False),
     ],
 )
-def test_variance_is_that_of_the_integrated_jacobian(build, name, parameters, redraw, solver, noise):
+def test_variance_is_that_of_the_integrated_jacobian(build, draw, name, parameters, redraw, solver, noise):
     """Each point within 6 standard errors: rate below 1e-6 over all. Without 1/k, T or the symmetric part it fails."""
     problem = build("problem", name, **parameters)
     estimator = cnf(build, solver=solver, steps=3, trace=noise, probes=3, redraw=redraw)
@@ -145,14 +139,14 @@ def test_variance_of_a_linear_flow_in_closed_form(build, noise):
     torch.testing.assert_close(cnf_theory.trace_variance(problem, estimator), (2 * size / 5).expand(4))
 
 
-def test_a_skew_field_has_no_noise(build):
+def test_a_skew_field_has_no_noise(build, draw):
     problem = build("problem", "linear_flow", **SMALL, family="rotation")
     values, _ = draw(cnf(build, solver="rk4", steps=4, trace="gaussian", probes=1), problem, 16)
     assert float(values.std(0).max()) < 1e-12
 
 
-def test_the_standard_error_is_that_of_the_probes(build):
-    """E[error²] is the variance; a tenth is more than 5 standard errors here. Unknown for one probe, 0 without noise."""
+def test_the_standard_error_is_that_of_the_probes(build, draw):
+    """E[error²] is the variance; a tenth is over 5 standard errors here. Unknown for one probe, 0 without noise."""
     problem = build("problem", "mlp_flow", **SMALL, hidden=8)
     values, errors = draw(cnf(build, solver="rk4", steps=2, trace="rademacher", probes=8), problem, 6000)
     assert float((errors.square().mean(0) / values.var(0)).log().abs().max()) < 0.1
@@ -160,7 +154,7 @@ def test_the_standard_error_is_that_of_the_probes(build):
     assert (draw(cnf(build, solver="rk4", steps=2), problem, 2)[1] == 0).all()
 
 
-def test_many_draws_of_one_solve_agree_with_single_ones(build):
+def test_many_draws_of_one_solve_agree_with_single_ones(build, draw):
     """Two-sample z-tests of means at 5 standard errors: rate below 1e-5."""
     problem = build("problem", "mlp_flow", **SMALL, hidden=8)
     estimator = cnf(build, solver="heun", steps=3, trace="gaussian", probes=2)
