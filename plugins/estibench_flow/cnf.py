@@ -95,8 +95,8 @@ class Cnf(SolverParameters, FlowEstimator):
         return replace(self, trace="exact", probes=0, redraw=False)
 
     @property
-    def together(self) -> bool:
-        return self.scheme.fixed or self.trace == "exact"
+    def fixed(self) -> bool:
+        return self.scheme.fixed
 
     def values(self, flow: Flow, x: Tensor, n: int, generator: torch.Generator, differentiable: bool = False) -> Tensor:
         """log p(x) by each probe: x (..., m) → (n, k, ...)."""

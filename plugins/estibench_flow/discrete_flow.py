@@ -47,7 +47,7 @@ class DiscreteFlow(FlowEstimator):
         return self
 
     @property
-    def together(self) -> bool:
+    def fixed(self) -> bool:
         return True
 
     def values(self, flow: Flow, x: Tensor, n: int, generator: torch.Generator, differentiable: bool = False) -> Tensor:

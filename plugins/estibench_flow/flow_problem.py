@@ -28,8 +28,8 @@ class FlowEstimator(ErrorBarEstimator):
 
     @property
     @abstractmethod
-    def together(self) -> bool:
-        """Whether many estimates may share one solve, because noise changes no step of it."""
+    def fixed(self) -> bool:
+        """Whether steps are fixed in advance, so that many estimates may share one solve."""
 
     @abstractmethod
     def values(self, flow: Flow, x: Tensor, n: int, generator: torch.Generator, differentiable: bool = False) -> Tensor:
@@ -103,7 +103,7 @@ class FlowProblem(Problem):
 
     def use(self, estimator: FlowEstimator, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """n estimates and their standard errors, (n, batch) each."""
-        if n == 1 or estimator.together:
+        if n == 1 or estimator.fixed or estimator == estimator.noiseless:
             return mean_with_error(estimator, estimator.values(self.flow, self.points, n, generator))
         singles = [estimator.values(self.flow, self.points, 1, generator) for _ in range(n)]
         return mean_with_error(estimator, torch.cat(singles))

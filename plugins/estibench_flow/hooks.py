@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
 
+FLOWS = ("log_density", "cnf_fit")
+
 
 @hookimpl
 def bench_tasks() -> list[TaskEntry]:
@@ -11,6 +13,7 @@ def bench_tasks() -> list[TaskEntry]:
         TaskEntry("ode_gradient", "estibench_flow.tasks:ODE_GRADIENT", "gradient of a loss through an ODE solver"),
         TaskEntry("log_density", "estibench_flow.tasks:LOG_DENSITY", "log-density of points under a flow"),
         TaskEntry("log_det", "estibench_flow.tasks:LOG_DET", "log-determinant of a residual block"),
+        TaskEntry("cnf_fit", "estibench_flow.tasks:CNF_FIT", "held-out likelihood along the training of a flow"),
     ]
 
 
@@ -42,6 +45,8 @@ def bench_problems() -> list[ProblemEntry]:
             "linear or network block with a Lipschitz bound",
             "log_det",
         ),
+        ProblemEntry("density_fit", "estibench_flow.density_fit:DensityFit", "a CNF trained on a density", "cnf_fit"),
+        ProblemEntry("data_fit", "estibench_flow.data_fit:DataFit", "a CNF trained on real data", "cnf_fit"),
     ]
 
 
@@ -54,14 +59,12 @@ def bench_estimators() -> list[EstimatorEntry]:
             "solver × backprop, checkpoint, adjoint or reversible",
             ("ode_gradient",),
         ),
-        EstimatorEntry(
-            "cnf", "estibench_flow.cnf:Cnf", "solver × exact or Hutchinson trace (FFJORD)", ("log_density",)
-        ),
+        EstimatorEntry("cnf", "estibench_flow.cnf:Cnf", "solver × exact or Hutchinson trace (FFJORD)", FLOWS),
         EstimatorEntry(
             "discrete_flow",
             "estibench_flow.discrete_flow:DiscreteFlow",
             "residual blocks with exact log-determinants",
-            ("log_density",),
+            FLOWS,
         ),
         EstimatorEntry("slogdet", "estibench_flow.slogdet:Slogdet", "whole Jacobian and LU, O(m³)", ("log_det",)),
         EstimatorEntry(

@@ -53,8 +53,8 @@ class Scheme:
 
     @property
     def evaluations(self) -> int:
-        """Evaluations of the field by a fixed solver."""
-        return STAGES[self.solver] * self.steps
+        """Evaluations of the field by a fixed solver; 0 where steps are not known in advance."""
+        return STAGES.get(self.solver, 0) * self.steps
 
     def arguments(self, start: float, end: float, like: Tensor, norm: Norm | None = None) -> dict[str, Any]:
         """Arguments of torchdiffeq for integrating from `start` to `end`.
