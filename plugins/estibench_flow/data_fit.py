@@ -13,6 +13,7 @@ from estibench import PositiveInt
 from estibench_flow.fit_problem import FitProblem
 
 HELD_OUT = 0.3
+FEATURES = {"breast_cancer": 30, "diabetes": 10, "wine": 13}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,12 @@ class DataFit(FitProblem):
         data: carried by scikit-learn.
     """
 
-    data: Literal["breast_cancer", "wine", "digits", "diabetes"] = "breast_cancer"
+    data: Literal["breast_cancer", "diabetes", "wine"] = "breast_cancer"
     dim: PositiveInt = 6
+
+    def __post_init__(self) -> None:
+        if self.dim > FEATURES[self.data]:
+            raise ValueError(f"{self.data} has {FEATURES[self.data]} features, fewer than {self.dim}")
 
     @cached_property
     def _parts(self) -> tuple[Tensor, Tensor]:
@@ -41,8 +46,6 @@ class DataFit(FitProblem):
 
         features = getattr(datasets, f"load_{self.data}")().data
         train, test = train_test_split(features, test_size=HELD_OUT, random_state=self.seed)
-        if self.dim > min(train.shape):
-            raise ValueError(f"{self.data} has {train.shape[1]} features, fewer than {self.dim}")
         whitened = make_pipeline(StandardScaler(), PCA(self.dim, whiten=True, svd_solver="full")).fit(train)
         return torch.from_numpy(whitened.transform(train)), torch.from_numpy(whitened.transform(test))
 
