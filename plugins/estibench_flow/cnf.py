@@ -28,6 +28,10 @@ def _independent(problem: Any, estimator: Cnf) -> bool:
     return _fixed(problem, estimator) and estimator.trace != "exact"
 
 
+def _noisy(problem: Any, estimator: Cnf) -> bool:
+    return _independent(problem, estimator) and not problem.skew
+
+
 def _noiseless(problem: Any, estimator: Cnf) -> bool:
     return _density(problem, estimator) and estimator.trace == "exact"
 
@@ -67,7 +71,7 @@ class Cnf(SolverParameters, FlowEstimator):
         Deterministic(when=_noiseless, given="the trace is exact"),
         Bias(solver_bias, "that of the solver with an exact trace", when=_independent, given="steps are fixed"),
         Variance(trace_variance, "Hutchinson's for sym ∫ J dt", when=_fixed, given="steps are fixed"),
-        ScalesAs("variance", "estimator_probes", -1, when=_independent, given="steps are fixed"),
+        ScalesAs("variance", "estimator_probes", -1, when=_noisy, given="steps are fixed and J is not skew"),
         Cost("nfe", lambda problem, estimator: estimator.scheme.evaluations, "stages · steps", when=_fixed),
         Cost("vjp", _vjps, "m or k for each evaluation", when=_fixed, given="steps are fixed"),
         ScalesAs(

@@ -23,7 +23,7 @@ class DensityFit(FitProblem):
     """
 
     density: Density
-    held_out: PositiveInt = 512
+    held_out: PositiveInt = 256
 
     def __post_init__(self) -> None:
         if self.density.log_normalizer is None:

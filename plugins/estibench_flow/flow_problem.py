@@ -88,6 +88,11 @@ class FlowProblem(Problem):
         return standard_normal(z)
 
     @property
+    def skew(self) -> bool:
+        """Whether ∂f/∂z is known to be skew, so that vᵀJv = 0 for every probe. Default: no."""
+        return False
+
+    @property
     def prior_mismatch(self) -> Tensor:
         """log prior − log p_T at the end of the exact flow, (batch,), float64. Default: 0."""
         return torch.zeros(self.batch, dtype=torch.float64)

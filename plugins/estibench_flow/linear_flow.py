@@ -35,6 +35,10 @@ class LinearFlow(FlowProblem):
     def _A(self) -> Tensor:
         return self.rate * matrix(self.family, self.dim, self.data_generator())
 
+    @property
+    def skew(self) -> bool:
+        return self.family == "rotation"
+
     def speed_at(self, t: Tensor) -> Tensor:
         """a(t)."""
         return torch.ones_like(t) if self.speed == "constant" else 1 + torch.cos(2 * math.pi * t / self.time)
