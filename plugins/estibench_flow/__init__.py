@@ -1,0 +1,1 @@
+"""Neural ODEs, continuous normalizing flows and log-determinants of residual blocks."""

@@ -1,0 +1,43 @@
+"""Vector fields f(t, z) of ODEs z' = f(t, z), and how their use is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Literal
+
+from torch import Tensor
+
+from estibench import count
+
+Dynamics = Callable[[Tensor, Tensor], Tensor]
+"""(t, z) → dz/dt: t a scalar, z (..., dim), each point by itself; differentiable in z."""
+
+
+class CountedField:
+    """A field that counts what is spent on it, whatever a solver does.
+
+    Each call is one `evaluation`, and one `nfe` (forward) or `nfe_backward`, as `phase` says; each backward pass
+    through its value is one `vjp`, unless whoever makes it counts for itself. One call is for the whole batch.
+
+    Attributes:
+        phase: what a call counts as. Set it to `"nfe_backward"` before a gradient is asked for.
+    """
+
+    def __init__(self, dynamics: Dynamics, count_vjps: bool = True) -> None:
+        self._dynamics = dynamics
+        self._count_vjps = count_vjps
+        self.phase: Literal["nfe", "nfe_backward"] = "nfe"
+        # On CUDA a backward pass runs in a thread of its own, which does not see who is listening here.
+        self._context = copy_context()
+
+    def __call__(self, t: Tensor, z: Tensor) -> Tensor:
+        self._context.run(count, "evaluation")
+        self._context.run(count, self.phase)
+        slope = self._dynamics(t, z)
+        if self._count_vjps and slope.requires_grad:
+            slope.register_hook(self._count_vjp)
+        return slope
+
+    def _count_vjp(self, cotangent: Tensor) -> None:
+        self._context.run(count, "vjp")

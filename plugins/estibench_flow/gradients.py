@@ -1,0 +1,118 @@
+"""Four ways to the gradient of a loss L(z(T)) in z(0) and θ, where z' = f_θ(t, z).
+
+Each takes a counted field that depends on the leaf θ, (p,), the start z₀, (batch, dim), and the loss, and returns
+∂L/∂z₀ and ∂L/∂θ. S is the number of evaluations of the forward solve.
+
+backprop     discretise, then optimise: reverse mode through every step. Exact for the discretisation; S VJPs; memory
+             O(S).
+checkpoint   the same numbers, but a step keeps only its start and is evaluated again: memory O(steps · state + one
+             step).
+adjoint      optimise, then discretise: a' = −aᵀ∂f/∂z and the integral of aᵀ∂f/∂θ are solved backwards from T, beside z
+             itself. Memory O(1); off by the errors of both solves, and useless where z' = −f(z) is unstable.
+reversible   the reversible Heun steps undone one by one: exact for the discretisation up to rounding; memory O(1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint as rerun
+from torchdiffeq import odeint
+
+from estibench import Unsupported
+from estibench_flow import reversible_heun
+from estibench_flow.field import CountedField
+from estibench_flow.solvers import Scheme, integrate
+
+Loss = Callable[[Tensor], Tensor]
+Gradient = tuple[Tensor, Tensor]
+State = tuple[Tensor, ...]
+
+MOST_STEPS = 1000  # of a backward solve; one that gets lost takes ever smaller ones
+
+
+def backprop(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
+    """Reverse mode through the solver (He et al. 2016 for Euler: backpropagation through a residual network)."""
+    leaf, z = _differentiable(start)
+    if scheme.solver == "reversible_heun":
+        final = reversible_heun.forward(field, z, end, scheme.steps)[0]
+    else:
+        final = integrate(field, z, 0.0, end, scheme)
+    return _differentiate(field, loss(final), leaf, theta)
+
+
+def checkpoint(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
+    """One checkpoint per step (Griewank 1992; Chen et al. 2016): every step is evaluated a second time."""
+    leaf, z = _differentiable(start)
+    h, one = end / scheme.steps, Scheme(scheme.solver, 1, scheme.tolerance)
+    for n in range(scheme.steps):
+
+        def step(z: Tensor, n: int = n) -> Tensor:
+            return integrate(field, z, n * h, (n + 1) * h, one)
+
+        again: Tensor = rerun(step, z, use_reentrant=False, preserve_rng_state=False)
+        z = again
+    return _differentiate(field, loss(z), leaf, theta)
+
+
+def adjoint(
+    field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme, seminorm: bool
+) -> Gradient:
+    """The continuous adjoint (Chen et al. 2018, Algorithm 1), both solves with the same scheme.
+
+    Args:
+        seminorm: leave the integral for θ out of the error norm of the backward solve (Kidger et al. 2021): the other
+            two do not depend on it, so its errors do not build up.
+    """
+
+    def backwards(t: Tensor, state: State) -> State:
+        z, a = state[0].detach().requires_grad_(), state[1]
+        with torch.enable_grad():
+            slope = field(t, z)
+        by_state, by_theta = torch.autograd.grad(slope, (z, theta), -a)
+        return slope.detach(), by_state, by_theta
+
+    def norm(state: State) -> Tensor:
+        parts = state[:2] if seminorm else state
+        return torch.stack([part.square().mean().sqrt() for part in parts]).max()
+
+    try:
+        with torch.no_grad():
+            z = integrate(field, start, 0.0, end, scheme)
+        final = z.detach().requires_grad_()
+        (a,) = torch.autograd.grad(loss(final), final)
+        field.phase = "nfe_backward"
+        with torch.no_grad():
+            arguments = scheme.arguments(end, 0.0, z, norm)
+            if not scheme.fixed:
+                arguments["options"]["max_num_steps"] = MOST_STEPS
+            _, of_start, of_theta = odeint(backwards, (z, a, torch.zeros_like(theta)), **arguments)
+    except AssertionError as error:  # torchdiffeq's word for a solve that cannot go on, with numbers of the last step
+        reason = re.sub(r"[ (]+[-\d].*", "", str(error).splitlines()[0])
+        raise Unsupported(f"a solve of the adjoint breaks down: {reason}") from error
+    return of_start[-1], of_theta[-1]
+
+
+def reversible(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
+    """Reversible Heun steps, undone (Kidger et al. 2021, Algorithm 2)."""
+    with torch.no_grad():
+        z, y = reversible_heun.forward(field, start, end, scheme.steps)
+    final = z.detach().requires_grad_()
+    (cotangent,) = torch.autograd.grad(loss(final), final)
+    field.phase = "nfe_backward"
+    return reversible_heun.backward(field, z, y, cotangent, theta, end, scheme.steps)
+
+
+def _differentiable(start: Tensor) -> tuple[Tensor, Tensor]:
+    """A leaf to differentiate in, and a view of it to begin with: hooks on torch modules may refuse a leaf."""
+    leaf = start.detach().requires_grad_()
+    return leaf, leaf.view_as(leaf)
+
+
+def _differentiate(field: CountedField, value: Tensor, start: Tensor, theta: Tensor) -> Gradient:
+    field.phase = "nfe_backward"
+    of_start, of_theta = torch.autograd.grad(value, (start, theta))
+    return of_start, of_theta

@@ -1,0 +1,21 @@
+"""Random matrices behind linear fields."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def matrix(family: str, dim: int, generator: torch.Generator) -> Tensor:
+    """A matrix of the family, (dim, dim), float64.
+
+    generic: independent N(0, 1/dim) entries. rotation: skew, of the same size. decay: symmetric with eigenvalues evenly
+    spaced from −1 to −½ in a random orthogonal basis.
+    """
+    G = torch.randn(dim, dim, generator=generator, dtype=torch.float64) / dim**0.5
+    if family == "generic":
+        return G
+    if family == "rotation":
+        return (G - G.T) / 2**0.5
+    Q, _ = torch.linalg.qr(G)
+    return -(Q * torch.linspace(0.5, 1, dim, dtype=torch.float64)) @ Q.T

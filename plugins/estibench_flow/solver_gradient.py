@@ -1,0 +1,106 @@
+"""Gradients through ODE solvers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from estibench import Cost, Deterministic, Estimator, ScalesAs, Unsupported
+from estibench_flow import gradients
+from estibench_flow.field import CountedField
+from estibench_flow.ode_problem import OdeProblem, joined
+from estibench_flow.solvers import SolverParameters
+
+MANY = 64  # evaluations
+GradientMethod = Literal["backprop", "checkpoint", "adjoint", "adjoint_seminorm", "reversible"]
+
+
+def forward_evaluations(problem: OdeProblem, estimator: SolverGradient) -> int:
+    """s · steps; reversible Heun also evaluates the start."""
+    return estimator.scheme.evaluations + (estimator.solver == "reversible_heun")
+
+
+def backward_evaluations(problem: OdeProblem, estimator: SolverGradient) -> int:
+    """None by backpropagation, else as many as forwards."""
+    return 0 if estimator.gradient == "backprop" else forward_evaluations(problem, estimator)
+
+
+def _fixed(problem: Any, estimator: SolverGradient) -> bool:
+    return estimator.scheme.fixed
+
+
+def _constant_memory(problem: Any, estimator: SolverGradient) -> bool:
+    return estimator.gradient in ("adjoint", "reversible")
+
+
+def _stores_everything(problem: Any, estimator: SolverGradient) -> bool:
+    """Backprop with so many evaluations that what does not grow with them hardly counts."""
+    return estimator.gradient == "backprop" and estimator.scheme.fixed and estimator.scheme.evaluations >= MANY
+
+
+@dataclass(frozen=True)
+class SolverGradient(SolverParameters, Estimator):
+    """∂L/∂z(0) and ∂L/∂θ of an ODE's solution: a solver times a way to differentiate it.
+
+    Parameters:
+        solver: euler, midpoint, heun, rk4, reversible_heun with `steps`; bosh3, dopri5, dopri8 with a `tolerance`.
+            See `estibench_flow.solvers`.
+        gradient: backprop, checkpoint (fixed steps), adjoint, adjoint_seminorm (adaptive), reversible
+            (reversible_heun). See `estibench_flow.gradients`.
+
+    Cost with s stages and N steps: s·N evaluations forwards; backwards none by backprop, else s·N; s·N VJPs.
+    """
+
+    gradient: GradientMethod = "backprop"
+
+    claims = (
+        Deterministic(),
+        Cost("nfe", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),
+        Cost("nfe_backward", backward_evaluations, "as forwards, or 0", when=_fixed, given="steps are fixed"),
+        Cost("vjp", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),
+        ScalesAs("peak_bytes", "estimator_steps", 0, 0.1, when=_constant_memory, given="nothing is stored"),
+        ScalesAs(
+            *("peak_bytes", "estimator_steps", 1, 0.15),
+            when=_stores_everything,
+            given=f"every step is stored, of {MANY} evaluations or more",
+        ),
+    )
+    citation = "Chen et al., NeurIPS 2018; Kidger, Chen, Lyons, ICML 2021 (seminorms); Kidger et al., NeurIPS 2021."
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        reversible = self.solver == "reversible_heun"
+        if self.gradient == "reversible" and not reversible:
+            raise ValueError(f"only reversible_heun can be undone step by step, not {self.solver}")
+        if reversible and self.gradient not in ("backprop", "reversible"):
+            raise ValueError(f"reversible_heun is differentiated by backprop or reversible, not {self.gradient}")
+        if self.gradient == "checkpoint" and not self.scheme.fixed:
+            raise ValueError(f"checkpoint needs fixed steps, which {self.solver} has not")
+        if self.gradient == "adjoint_seminorm" and self.scheme.fixed:
+            raise ValueError(f"a seminorm steers adaptive steps, which {self.solver} has not")
+
+    def estimate(self, problem: OdeProblem, generator: torch.Generator) -> Tensor:
+        """The gradient, (batch · dim + p,); the generator is not used. `Unsupported` where a solve diverges."""
+        theta = problem.parameters.detach().requires_grad_()
+        field = CountedField(problem.dynamics(theta))
+        start, loss, end, scheme = problem.start, problem.loss, problem.time, self.scheme
+        if self.gradient == "backprop":
+            found = gradients.backprop(field, start, theta, loss, end, scheme)
+        elif self.gradient == "checkpoint":
+            found = gradients.checkpoint(field, start, theta, loss, end, scheme)
+        elif self.gradient == "reversible":
+            found = gradients.reversible(field, start, theta, loss, end, scheme)
+        else:
+            seminorm = self.gradient == "adjoint_seminorm"
+            found = gradients.adjoint(field, start, theta, loss, end, scheme, seminorm)
+        estimate = joined(*found)
+        if not bool(torch.isfinite(estimate).all()):
+            raise Unsupported(f"a solve by {self.solver} diverges: the gradient is not finite")
+        return estimate
+
+    def draws(self, problem: OdeProblem, n: int, generator: torch.Generator) -> Tensor:
+        """n equal gradients, (n, batch · dim + p): nothing here is random."""
+        return self.estimate(problem, generator).expand(n, -1)
