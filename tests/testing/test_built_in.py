@@ -9,7 +9,7 @@ from estibench.testing.plugins import plugin_trials
 
 QUICK = Effort(draws=64, seconds=0.05)
 FULL = Effort(draws=512, seconds=0.5)
-DISCRETE = ["bernoulli_quadratic", "vq", "bernoulli_fit", "categorical_law"]
+DISCRETE = ["vq", "bernoulli_fit", "categorical_law"]
 
 
 def bad(prepared):
