@@ -29,6 +29,7 @@ class ExactSampler(Estimator):
         Reads("mahalanobis", lambda p, e: 1.0, "1", when=has_moments, given="fourth moments are finite"),
         Cost("score_evaluation", lambda problem, estimator: 0, "0"),
     )
+    citation = "Devroye 1986, Non-uniform random variate generation; each density says how it is sampled."
 
     def estimate(self, problem: Sampling, generator: torch.Generator) -> SampleSet:
         """All records of all chains at once, independent."""

@@ -21,6 +21,9 @@ class GradientAscent(LinearSampler):
     Not a sampler: every chain ends in a mode, and the spread of a mode is lost. On N(0, τ²) the variance is
     (1 − η/τ²)^2k of its start.
 
+    Parameters:
+        step_size: η, in units of x².
+
     Cost: one score evaluation per step.
     """
 
@@ -30,6 +33,7 @@ class GradientAscent(LinearSampler):
         *LinearSampler.claims,
         Cost("score_evaluation", lambda problem, estimator: estimator.steps, "steps"),
     )
+    citation = "Cauchy 1847, Méthode générale pour la résolution des systèmes d'équations simultanées."
 
     def schedule(self) -> list[float]:
         return constant(self.step_size, self.steps)

@@ -23,6 +23,8 @@ class LangevinEvolution(EvolutionProblem):
 
     density: LaplacianDensity
 
+    examples = ({"density": "gaussian"},)
+
     citation = "Øksendal 2003, Stochastic differential equations, section 8.1; Risken 1989, The Fokker–Planck equation"
 
     def __post_init__(self) -> None:

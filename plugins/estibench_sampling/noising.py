@@ -30,6 +30,7 @@ class Noising(EvolutionProblem):
     density: NoisedDensity
     beta: PositiveFloat = 1.0
 
+    examples = ({"density": "gaussian_mixture"},)
     citation = (
         "Song et al. 2021, Score-based generative modeling through stochastic differential equations, section 3.4"
     )

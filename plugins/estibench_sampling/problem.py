@@ -46,6 +46,11 @@ class Sampling(SampleProblem):
     start: Literal["normal", "mode", "exact"] = "normal"
     start_scale: PositiveFloat = 1.0
 
+    examples = (
+        {"density": "gaussian", "chains": 64},
+        {"density": {"name": "linear_posterior", "noise": 50.0}, "dim": 10, "chains": 16, "start": "exact"},
+    )
+
     @property
     def estimate_shape(self) -> tuple[int, int, int]:
         return self.records, self.chains, self.dim
