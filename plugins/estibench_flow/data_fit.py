@@ -31,6 +31,8 @@ class DataFit(FitProblem):
     data: Literal["breast_cancer", "diabetes", "wine"] = "breast_cancer"
     dim: PositiveInt = 6
 
+    examples = ({"dim": 2, "hidden": 8, "batch": 16, "steps": 10},)
+
     def __post_init__(self) -> None:
         if self.dim > FEATURES[self.data]:
             raise ValueError(f"{self.data} has {FEATURES[self.data]} features, fewer than {self.dim}")

@@ -25,6 +25,8 @@ class DensityFit(FitProblem):
     density: Density
     held_out: PositiveInt = 256
 
+    examples = ({"density": "gaussian", "held_out": 16, "hidden": 8, "batch": 16, "steps": 10},)
+
     def __post_init__(self) -> None:
         if self.density.log_normalizer is None:
             raise ValueError(f"{type(self.density).__name__} is not normalised, so its entropy is not known")

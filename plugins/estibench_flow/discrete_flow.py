@@ -11,6 +11,7 @@ from estibench import Cost, Deterministic, PositiveInt, ScalesAs, count
 from estibench_flow.field import CountedField
 from estibench_flow.flow import Flow
 from estibench_flow.flow_problem import FlowEstimator, FlowProblem
+from estibench_flow.matrices import log_abs_det
 from estibench_flow.traces import Jacobian
 
 
@@ -62,7 +63,7 @@ class DiscreteFlow(FlowEstimator):
                 f = field(torch.tensor(step * h, dtype=x.dtype, device=x.device), leaf)
             J = jacobian(f, leaf, differentiable).unflatten(-1, (m, m))
             count("determinant")
-            total = total + torch.linalg.slogdet(identity + h * J).logabsdet
+            total = total + log_abs_det(identity + h * J)
             z = leaf + h * f if differentiable else (leaf + h * f).detach()
         found = flow.log_prior(z) + total
         return found.expand(n, 1, *found.shape)

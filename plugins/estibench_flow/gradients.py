@@ -14,7 +14,6 @@ reversible   the reversible Heun steps undone one by one: exact for the discreti
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import torch
@@ -25,7 +24,7 @@ from torchdiffeq import odeint
 from estibench import Unsupported
 from estibench_flow import reversible_heun
 from estibench_flow.field import CountedField
-from estibench_flow.solvers import Scheme, integrate
+from estibench_flow.solvers import Scheme, breakdown, integrate
 
 Loss = Callable[[Tensor], Tensor]
 Gradient = tuple[Tensor, Tensor]
@@ -91,8 +90,7 @@ def adjoint(
                 arguments["options"]["max_num_steps"] = MOST_STEPS
             _, of_start, of_theta = odeint(backwards, (z, a, torch.zeros_like(theta)), **arguments)
     except AssertionError as error:  # torchdiffeq's word for a solve that cannot go on, with numbers of the last step
-        reason = re.sub(r"[ (]+[-\d].*", "", str(error).splitlines()[0])
-        raise Unsupported(f"a solve of the adjoint breaks down: {reason}") from error
+        raise Unsupported(f"a solve of the adjoint breaks down: {breakdown(error)}") from error
     return of_start[-1], of_theta[-1]
 
 

@@ -6,6 +6,12 @@ import torch
 from torch import Tensor
 
 
+def log_abs_det(M: Tensor) -> Tensor:
+    """log|det M|, (…, m, m) → (…). In float32 where the dtype has no LU decomposition."""
+    wide = M if M.dtype in (torch.float32, torch.float64) else M.float()
+    return torch.linalg.slogdet(wide).logabsdet.to(M.dtype)
+
+
 def matrix(family: str, dim: int, generator: torch.Generator) -> Tensor:
     """A matrix of the family, (dim, dim), float64.
 

@@ -44,6 +44,7 @@ class ProbabilityFlow(FlowProblem):
     process: Literal["vp", "ve"] = "vp"
     prior: Literal["exact", "normal"] = "exact"
 
+    examples = ({"density": "gaussian_mixture", "batch": 4},)
     citation = "Song et al., Score-based generative modeling through SDEs, ICLR 2021, equation 13 and appendix C."
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, Deterministic, Estimator, Exact, ScalesAs, count
+from estibench_flow.matrices import log_abs_det
 from estibench_flow.residual_problem import ResidualProblem
 from estibench_flow.traces import Jacobian
 
@@ -31,7 +32,7 @@ class Slogdet(Estimator):
         J = Jacobian(x)(g, x, False).unflatten(-1, (problem.dim, problem.dim))
         count("determinant")
         identity = torch.eye(problem.dim, dtype=x.dtype, device=x.device)
-        return torch.linalg.slogdet(identity + J).logabsdet
+        return log_abs_det(identity + J)
 
     def draws(self, problem: ResidualProblem, n: int, generator: torch.Generator) -> Tensor:
         """n equal ones, (n, batch)."""

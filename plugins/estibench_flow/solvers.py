@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 from torchdiffeq import odeint
 
-from estibench import PositiveFloat, PositiveInt
+from estibench import PositiveFloat, PositiveInt, Unsupported
 
 SolverName = Literal["euler", "midpoint", "heun", "rk4", "reversible_heun", "bosh3", "dopri5", "dopri8"]
 Norm = Callable[[Any], Tensor]
@@ -105,9 +106,21 @@ def integrate(
     scheme: Scheme,
     norm: Norm | None = None,
 ) -> Tensor:
-    """y(end) from y(start) = `y`, of any shape; differentiable through every step."""
-    solution: Tensor = odeint(field, y, **scheme.arguments(start, end, y, norm))[-1]
+    """y(end) from y(start) = `y`, of any shape; differentiable through every step.
+
+    Raises:
+        Unsupported: the solve cannot go on.
+    """
+    try:
+        solution: Tensor = odeint(field, y, **scheme.arguments(start, end, y, norm))[-1]
+    except AssertionError as error:  # torchdiffeq's word for a solve that cannot go on
+        raise Unsupported(f"a solve breaks down: {breakdown(error)}") from error
     return solution
+
+
+def breakdown(error: AssertionError) -> str:
+    """Why a solve cannot go on, in torchdiffeq's words without the numbers of the last step."""
+    return re.sub(r"[ (]+[-\d].*", "", str(error).splitlines()[0])
 
 
 def worst_point(error: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from estibench import counting
 from estibench.components import ParameterError, make
 from estibench.measure.statistics import Moments, unbiasedness_p_value
+from estibench_flow.matrices import log_abs_det
 from estibench_flow.power_series import truncation, variance
 from estibench_flow.russian_roulette import RussianRoulette, finite_variance, roulette_variance
 
@@ -167,3 +168,9 @@ def test_float32_is_close(build):
 def test_parameters_that_do_not_go_together(host, name, parameters, message):
     with pytest.raises(ParameterError, match=message):
         make(host, "estimator", name, parameters)
+
+
+def test_half_precision_has_its_determinants_from_single_precision():
+    M = torch.tensor([[2.0, 0.0], [1.0, -4.0]])
+    assert log_abs_det(M.bfloat16()).dtype == torch.bfloat16
+    assert float(log_abs_det(M.bfloat16())) == pytest.approx(math.log(8), rel=1e-2)

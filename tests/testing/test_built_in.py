@@ -27,3 +27,13 @@ def test_the_discrete_plugin_conforms(host):
     names = [entry.name for entry in host.estimators if host.estimators.origin(entry.name).name == "discrete"]
     assert bad(trials(names, DISCRETE, effort=QUICK, kinds=("estimator",), host=host)) == []
     assert bad(trials(DISCRETE, effort=QUICK, kinds=("problem",), host=host)) == []
+
+
+@pytest.mark.parametrize(
+    ("plugin", "problems"),
+    [("flow", ["linear_ode", "probability_flow", "residual_block"]), ("sampling", ["sampling", "ornstein_uhlenbeck"])],
+)
+def test_the_larger_plugins_conform(host, plugin, problems):
+    names = [entry.name for entry in host.estimators if host.estimators.origin(entry.name).name == plugin]
+    assert bad(trials(names, problems, effort=QUICK, kinds=("estimator",), host=host)) == []
+    assert bad(trials(problems, effort=QUICK, kinds=("problem",), host=host)) == []
