@@ -15,7 +15,7 @@ def draw():
         _ = problem.truth
         estimator.estimate(problem, torch.Generator().manual_seed(0))
         drawer = Drawer(estimator, problem, 8192)
-        values, _ = drawer.draw(n, seed)
+        values = drawer.draw(n, seed).values
         assert drawer.path == "vmap", drawer.fallback
         return values
 

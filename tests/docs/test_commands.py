@@ -87,7 +87,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert example is not None
     (folder / "my_suite.yaml").write_text(example[1], encoding="utf-8")
     for home in ("results/published", "site"):
-        for run in ("trace", "vq", "divergence"):
+        for run in ("trace", "vq", "divergence", "discrete"):
             shutil.copytree(ROOT / "results" / "published" / run, folder / home / run)
     return folder
 
@@ -113,6 +113,8 @@ def test_it_runs(command: str, here: Path) -> None:
     shutil.rmtree(runs, ignore_errors=True)
     if words[0] in ("table", "publish", "plot", "compare", "recommend"):
         shutil.copytree(here / "results" / "published", runs)
+        for name in ("before", "after"):
+            shutil.copytree(runs / "vq", runs / name)
     if words[0] == "status":
         done = CliRunner().invoke(bench, ["run", words[1], "-q"])
         assert done.exit_code == 0, done.output

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from estibench import Bias, Claim, Cost, ErrorBar, Exact, ScalesAs, Unbiased, Variance
+from estibench import Bias, Claim, Cost, Deterministic, ErrorBar, Exact, ScalesAs, Unbiased, Variance
 from estibench.analysis.verdicts import ERROR_RATE, judge, power
 from estibench.components import make
 from estibench.measure import measure_block
@@ -42,6 +42,13 @@ def verdicts(values, *claims, counts=None, errors=None):
     row = {"claims": gather_evidence(Claiming(*claims), Problem, moments, counts or {}, cover, {}, 0.95)}
     judge([row])
     return {claim["claim"]: claim["verdict"] for claim in row["claims"]}
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(2, "undecided"), (64, "refuted")])
+def test_few_equal_draws_of_a_random_estimator_show_nothing(n, verdict):
+    values = Problem.truth.expand(n, 2) + 1
+    assert verdicts(values, Unbiased(), Bias(lambda problem, estimator: 2.0)) == {"unbiased": verdict, "bias": verdict}
+    assert verdicts(values, Unbiased(), Deterministic())["unbiased"] == "refuted"
 
 
 def test_bias_by_formula():

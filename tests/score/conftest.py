@@ -16,7 +16,7 @@ def draw():
     def draw(estimator, problem, n, seed=0):
         problem.prepare()
         drawer = Drawer(estimator, problem, 4096)
-        values, _ = drawer.draw(n, seed)
+        values = drawer.draw(n, seed).values
         assert drawer.path == "draws"
         return values
 

@@ -23,3 +23,10 @@ def zoo_host() -> Host:
 def zoo(zoo_host: Host) -> ModuleType:
     """The zoo's module."""
     return sys.modules["estibench_file_plugin_zoo"]
+
+
+@pytest.fixture(autouse=True)
+def outside_of_xdist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pytest that a test starts is no worker of ours, and may measure."""
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        monkeypatch.delenv(name, raising=False)

@@ -48,7 +48,8 @@ def expected_work(host: Host, plan: Plan, block: Block) -> str:
     total, unknown = 0, 0
     for component in block.estimators:
         estimator = component.build(host)
-        costs = [claim for claim in estimator.claims if isinstance(claim, Cost) and claim.unit == unit]
+        counted = [claim for claim in estimator.claims if isinstance(claim, Cost) and claim.unit == unit]
+        costs = [claim for claim in counted if claim.applies(problem, estimator)]
         draws = plan.settings.min_draws + plan.settings.max_draws  # the pilot's, and those that count
         total += sum(int(claim.formula(problem, estimator)) for claim in costs[:1]) * draws
         unknown += not costs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ BIAS_THAT_MATTERS = 0.5  # of the RMSE
 FACTOR_THAT_MATTERS = 2.0  # of a variance
 READING_THAT_MATTERS = 0.5  # of a draw's standard deviation
 READING_ROUNDING = 1e-5  # of the mean of a reading, which may be computed in single precision
+FEWEST_EQUAL = 32  # equal draws of an estimator that does not say that it is deterministic
 MISSES_THAT_MATTER = 2.0  # of an error bar, over those that are claimed
 
 
@@ -82,14 +83,16 @@ def gather_evidence(
     """
     found: list[Evidence | None] = []
     tolerance = rounding_tolerance(problem)
+    judged = _can_be_judged(estimator, problem, m)
     for claim in estimator.claims:
         if not claim.applies(problem, estimator):
             continue
         match claim:
             case declared.Unbiased():
-                found.append(_unbiased(claim.title, m, tolerance, confidence))
+                found.append(_judged(_unbiased(claim.title, m, tolerance, confidence), judged))
             case declared.Bias():
-                found.append(_biased(claim.title, m, claim.formula(problem, estimator), tolerance, confidence))
+                bias = _biased(claim.title, m, claim.formula(problem, estimator), tolerance, confidence)
+                found.append(_judged(bias, judged))
             case declared.Exact():
                 worst = float(m.errors.norm(dim=1).max())
                 found.append(_certain(claim.title, worst, 0.0, worst <= tolerance))
@@ -136,6 +139,20 @@ def scaling_claims(estimator: Any, problem: Any) -> list[dict[str, Any]]:
         for claim in estimator.claims
         if isinstance(claim, declared.ScalesAs) and claim.applies(problem, estimator)
     ]
+
+
+def _can_be_judged(estimator: Any, problem: Any, m: Moments) -> bool:
+    """Whether draws that are all equal mean that all are: few draws of a random estimator may be so by chance."""
+    constant = (declared.Exact, declared.Deterministic)
+    says_so = any(isinstance(claim, constant) and claim.applies(problem, estimator) for claim in estimator.claims)
+    return m.trace > 0 or m.n >= FEWEST_EQUAL or says_so
+
+
+def _judged(evidence: Evidence | None, judged: bool) -> Evidence | None:
+    """The evidence, or the same without any power."""
+    if judged or evidence is None:
+        return evidence
+    return replace(evidence, p_value=1.0, noncentrality=0.0, denominator=1.0)
 
 
 def _unbiased(title: str, m: Moments, tolerance: float, confidence: float) -> Evidence:

@@ -131,10 +131,10 @@ def _same_component(subject: Subject, label: str) -> None:
 def _through_yaml(value: Any) -> Any:
     from ruamel.yaml import YAML
 
-    yaml = YAML(typ="safe", pure=True)
+    safe = YAML(typ="safe", pure=True)
     text = io.StringIO()
-    yaml.dump({"value": list(value) if isinstance(value, tuple) else value}, text)
-    return yaml.load(text.getvalue())["value"]
+    safe.dump({"value": list(value) if isinstance(value, tuple) else value}, text)
+    return safe.load(text.getvalue())["value"]
 
 
 def documented(subject: Subject) -> None:
