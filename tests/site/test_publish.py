@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from estibench import UserError
 from estibench.cli import bench
 from estibench.exports.pages import breakable
+from estibench.exports.plots import pictures
 from estibench.exports.table_files import export_parquet
 from estibench.results import Results
 from estibench.site import publish
@@ -130,6 +131,26 @@ def test_a_run_of_another_machine_stands_beside_the_first(copy: Path, runs: list
     # the same machine again replaces its own run only
     publish([tmp_path / "hers"], copy)
     assert {path.parent.name for path in copy.glob("*/run.json")} == {"vq", "vq-2", "categorical_sampling"}
+
+
+def test_what_plugins_have_written_comes_along(runs: list[Path], tmp_path: Path) -> None:
+    run = Path(shutil.copytree(runs[0], tmp_path / "run"))
+    for name in ("plots/samples.png", "plots/evil.svg", "tables/ess.md", f"plots/{plot_of(run)}.png"):
+        (run / name).parent.mkdir(exist_ok=True)
+        (run / name).write_bytes(b"theirs")
+    publish([run], tmp_path / "site")
+    folder = tmp_path / "site" / "vq"
+    assert (folder / "plots" / "samples.png").read_bytes() == (folder / "tables" / "ess.md").read_bytes() == b"theirs"
+    assert not (folder / "plots" / "evil.svg").exists()
+    assert not (folder / "plots" / f"{plot_of(run)}.png").exists(), "ours are drawn anew, as SVG"
+    assert {"plots/samples.png", "tables/ess.md"} <= {*Links(folder / "index.html").to}
+    publish([folder], tmp_path / "site")
+    assert (folder / "plots" / "samples.png").read_bytes() == b"theirs"
+
+
+def plot_of(run: Path) -> str:
+    """The name of the run's one picture."""
+    return next(pictures(Results.read(run))).name
 
 
 def test_looks_stay_when_runs_are_added(runs: list[Path], tmp_path: Path) -> None:

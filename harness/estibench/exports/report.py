@@ -46,12 +46,14 @@ class Surroundings:
         assets: folder of scripts and styles, relative to the page.
         pictures: folder of the pictures, relative to the page.
         home: address of the site's first page.
+        further: pictures (.png) and texts beside the page that plugins have written, relative to it.
         room: characters that pictures inside the page may take together.
     """
 
     assets: str | None = None
     pictures: str | None = None
     home: str | None = None
+    further: tuple[str, ...] = ()
     room: int = ROOMS[0]
 
 
@@ -84,6 +86,7 @@ def render(results: Results, around: Surroundings = Surroundings()) -> str:
         cells=cell_table(results.frame),
         level=results.confidence,
         home=around.home,
+        further=around.further,
         summary=summary_tables(results),
         comparisons=comparisons(results),
         columns=COLUMNS,

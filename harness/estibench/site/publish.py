@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from estibench.errors import UserError
 from estibench.exports import plots, report, table_files, tables
+from estibench.exports.comparison import comparisons
 from estibench.exports.pages import INTERACTIVE, PLAIN, render_page
 from estibench.exports.report import Surroundings
 from estibench.exports.scripts import LICENCES, scripts, styles
@@ -65,8 +66,9 @@ def _write_assets(site: Path) -> None:
 
 def _write_run(site: Path, run: Run, looks: dict[str, Look]) -> Path:
     """A run's page, data, tables and pictures."""
-    folder = site / run.folder
+    folder, source = site / run.folder, run.results.directory
     folder.mkdir(parents=True, exist_ok=True)
+    others = {path.relative_to(source): path.read_bytes() for path in _of_plugins(run)}
     for name in (tables.FOLDER, plots.FOLDER):
         shutil.rmtree(folder / name, ignore_errors=True)
     results = replace(run.results, directory=folder, published=run.results.frame, scratch={"looks": looks})
@@ -75,10 +77,27 @@ def _write_run(site: Path, run: Run, looks: dict[str, Look]) -> Path:
     tables.export(results)
     plots.export(results, ("svg",))
     (folder / "summary.md").write_text(summary_markdown(results), encoding="utf-8")
-    around = Surroundings(assets=f"../{ASSETS}", pictures=plots.FOLDER, home="../index.html")
+    for path, content in others.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(content)
+    further = tuple(sorted(path.as_posix() for path in others))
+    around = Surroundings(assets=f"../{ASSETS}", pictures=plots.FOLDER, home="../index.html", further=further)
     page = folder / "index.html"
     page.write_text(report.render(results, around), encoding="utf-8")
     return page
+
+
+def _of_plugins(run: Run) -> list[Path]:
+    """Pictures and tables beside the run that exporters of plugins have written: those that are not ours.
+
+    Only what a browser shows as a picture or as text: an SVG of somebody's may hold a script.
+    """
+    source = run.results.directory
+    ours = {picture.name for picture in plots.pictures(run.results)}
+    pictures = [path for path in sorted((source / plots.FOLDER).glob("*.png")) if path.stem not in ours]
+    written = {comparison.name for comparison in comparisons(run.results)} | {"scaling", "break_even"}
+    texts = [path for path in sorted((source / tables.FOLDER).glob("*.md")) if path.stem not in written]
+    return [*pictures, *texts]
 
 
 def _write_pages(site: Path, catalogue: Catalogue, looks: dict[str, Look], told: Callable[[str], None]) -> list[Path]:
