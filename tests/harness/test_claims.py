@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from estibench import Bias, Claim, Cost, Deterministic, ErrorBar, Exact, ScalesAs, Unbiased, Variance
+from estibench import Bias, Claim, Cost, Deterministic, ErrorBar, Exact, Reads, ScalesAs, Unbiased, Variance
 from estibench.analysis.verdicts import ERROR_RATE, judge, power
 from estibench.components import make
 from estibench.measure import measure_block
@@ -49,6 +49,15 @@ def test_few_equal_draws_of_a_random_estimator_show_nothing(n, verdict):
     values = Problem.truth.expand(n, 2) + 1
     assert verdicts(values, Unbiased(), Bias(lambda problem, estimator: 2.0)) == {"unbiased": verdict, "bias": verdict}
     assert verdicts(values, Unbiased(), Deterministic())["unbiased"] == "refuted"
+
+
+@pytest.mark.parametrize(("mean", "p_value"), [(1e-17, 1.0), (1e-12, 0.0)])
+def test_a_reading_may_be_off_by_rounding(mean, p_value):
+    claim = Reads("spread", lambda problem, estimator: 1e-20)
+    readings = {"spread": mean * (1 + 1e-3 * torch.arange(64, dtype=torch.float64))}
+    moments = Moments(draws(), Problem.truth)
+    (evidence,) = gather_evidence(Claiming(claim), Problem, moments, {}, None, readings, 0.95)
+    assert evidence["p_value"] == pytest.approx(p_value, abs=1e-6)
 
 
 def test_bias_by_formula():

@@ -27,7 +27,7 @@ DOUBTFUL = 0.01  # p-value below which a claim is tested again
 BIAS_THAT_MATTERS = 0.5  # of the RMSE
 FACTOR_THAT_MATTERS = 2.0  # of a variance
 READING_THAT_MATTERS = 0.5  # of a draw's standard deviation
-READING_ROUNDING = 1e-5  # of the mean of a reading, which may be computed in single precision
+READING_ROUNDING = 1e-5  # of the mean of a reading, which may be computed in single precision; and an eps of 1
 FEWEST_EQUAL = 32  # equal draws of an estimator that does not say that it is deterministic
 MISSES_THAT_MATTER = 2.0  # of an error bar, over those that are claimed
 
@@ -101,7 +101,8 @@ def gather_evidence(
                 found.append(_certain(claim.title, spread, 0.0, spread == 0))
             case declared.Reads():
                 values, claimed_mean = readings.get(claim.name), claim.formula(problem, estimator)
-                found.append(_reading(claim.title, values, claimed_mean, confidence))
+                eps = torch.finfo(problem.torch_dtype).eps
+                found.append(_reading(claim.title, values, claimed_mean, eps, confidence))
             case declared.Variance():
                 found.append(_variance(claim.title, m, claim.formula(problem, estimator), tolerance, confidence))
             case declared.Cost():
@@ -220,8 +221,14 @@ def _variance(
     )
 
 
-def _reading(title: str, values: Tensor | None, claimed: float | None, confidence: float) -> Evidence | None:
-    """The mean of a reading, as the bias of a scalar. One that the problem does not give is claimed in vain."""
+def _reading(
+    title: str, values: Tensor | None, claimed: float | None, eps: float, confidence: float
+) -> Evidence | None:
+    """The mean of a reading, as the bias of a scalar. One that the problem does not give is claimed in vain.
+
+    Args:
+        eps: of the problem's dtype. A reading is a number of order 1 and more; so much of it is rounding.
+    """
     if claimed is None:
         return None
     if values is None:
@@ -229,7 +236,7 @@ def _reading(title: str, values: Tensor | None, claimed: float | None, confidenc
     found = mean_interval(values, confidence)
     if not (math.isfinite(claimed) and math.isfinite(found.value)):
         return _certain(title, found.value, claimed, False)
-    rounding = READING_ROUNDING * abs(claimed)
+    rounding = READING_ROUNDING * abs(claimed) + eps
     return Evidence(
         title,
         mean_p_value(values, claimed, rounding),
