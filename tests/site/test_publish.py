@@ -153,6 +153,16 @@ def plot_of(run: Path) -> str:
     return next(pictures(Results.read(run))).name
 
 
+def test_a_run_of_an_older_version_is_told_of_and_stays(copy: Path) -> None:
+    about = json.loads((copy / "vq" / "run.json").read_text())
+    (copy / "vq" / "run.json").write_text(json.dumps(about | {"format": 1}))
+    said: list[str] = []
+    publish([], copy, said.append)
+    assert any("left out:" in line and "vq" in line for line in said)
+    assert (copy / "vq" / "table.parquet").exists()
+    assert "vq/index.html" not in (copy / "index.html").read_text()
+
+
 def test_looks_stay_when_runs_are_added(runs: list[Path], tmp_path: Path) -> None:
     publish(runs[:1], tmp_path)
     before = json.loads((tmp_path / "looks.json").read_text())

@@ -33,6 +33,7 @@ MEASURED = (
     *("relative_rmse", "rmse", "relative_bias", "bias", "variance", "mse", "cosine", "coverage", "mse_ratio"),
     *("component_rmse_max", "work", "time", "time_ratio", "mse_work", "mse_time", "flops", "peak_bytes", "time_first"),
 )
+BRIEF = {*SHOWN, "status", "device", "dtype", "bias", "variance", "time_ratio", "mse_ratio", "mse_time", "peak_bytes"}
 BOUNDS = ("_low", "_high")
 
 
@@ -60,9 +61,15 @@ class CellTable:
     rows: tuple[tuple[Value, ...], ...]
 
 
-def cell_table(frame: pd.DataFrame) -> CellTable:
-    """Every row of a run. Columns in which it has nothing are left out."""
+def cell_table(frame: pd.DataFrame, brief: bool = False) -> CellTable:
+    """Every row of a run. Columns in which it has nothing are left out.
+
+    Args:
+        brief: without what the labels of problem and estimator say already, and with the most important numbers only.
+    """
     names = [name for name in _names(frame) if name == "claims" or frame[name].notna().any()]
+    if brief:
+        names = [name for name in names if name in BRIEF]
     shown = [name for name in SHOWN if name in names and not (name == "rmse" and "relative_rmse" in names)]
     names = [*shown, *(name for name in names if name not in shown)]
     records = frame.to_dict("records")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -103,15 +103,18 @@ def slug(text: str) -> str:
     return f"{plain or 'x'}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
-def shelve(site: Path, new: Iterable[Path]) -> tuple[Catalogue, list[Run]]:
+def shelve(site: Path, new: Iterable[Path], told: Callable[[str], None]) -> tuple[Catalogue, list[Run]]:
     """The catalogue of a site with new runs in it, and these runs.
 
     A run replaces an earlier one of the same suite, machine and devices; those of other machines stand beside it.
 
+    Args:
+        told: hears what the site holds and cannot be read.
+
     Raises:
         UserError: a directory holds no run, or none with a finished cell.
     """
-    shelf = {_identity(run): run for run in _published(site)}
+    shelf = {_identity(run): run for run in _published(site, told)}
     taken = {run.folder for run in shelf.values()}
     added = []
     for directory in new:
@@ -126,10 +129,14 @@ def shelve(site: Path, new: Iterable[Path]) -> tuple[Catalogue, list[Run]]:
     return Catalogue(tuple(sorted(shelf.values(), key=lambda run: run.folder))), added
 
 
-def _published(site: Path) -> Iterator[Run]:
+def _published(site: Path, told: Callable[[str], None]) -> Iterator[Run]:
+    """The runs of a site. What cannot be read, such as a run of an older version, is told of and left out."""
     for directory in sorted(site.iterdir()) if site.is_dir() else []:
         if (directory / RUN_FILE).is_file() and (directory / TABLE_FILE).is_file():
-            yield Run(directory.name, Results.read(directory))
+            try:
+                yield Run(directory.name, Results.read(directory))
+            except UserError as error:
+                told(f"left out: {error}")
 
 
 def _identity(run: Run) -> tuple[str, str, tuple[str, ...]]:

@@ -118,7 +118,7 @@ def subject(catalogue: Catalogue, kind: str, name: str, looks: Mapping[str, Look
         _verdicts(tested),
         tuple(found for found in tested if found.verdict != "supported"),
         explorer(shown, looks),
-        cell_table(shown),
+        cell_table(shown, brief=True),
     )
 
 

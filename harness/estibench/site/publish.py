@@ -42,7 +42,7 @@ def publish(runs: Sequence[Path], site: Path, told: Callable[[str], None] = lamb
     Raises:
         UserError: a directory holds no run, or the site cannot be written to.
     """
-    catalogue, added = shelve(site, runs)
+    catalogue, added = shelve(site, runs, told)
     if not catalogue.runs:
         raise UserError(f"{site}: nothing is published there, and no run was given")
     try:
