@@ -35,7 +35,7 @@ class DiscreteFlow(FlowEstimator):
     steps: PositiveInt = 16
 
     claims = (
-        Deterministic(),
+        Deterministic(when=_density, given="nothing is trained"),
         Cost("nfe", lambda problem, estimator: estimator.steps, "steps", when=_density),
         Cost("determinant", lambda problem, estimator: estimator.steps, "steps", when=_density),
         Cost("vjp", lambda problem, estimator: estimator.steps * problem.dim, "m · steps", when=_density),
