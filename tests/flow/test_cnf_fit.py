@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from estibench import Deterministic
 from estibench.components import ParameterError, make
 from estibench.measure.statistics import Moments, unbiasedness_p_value
 from estibench_flow.density_fit import DensityFit
@@ -149,3 +150,10 @@ def test_parameters_that_do_not_go_together(host):
         make(host, "problem", "data_fit", {"data": "wine", "dim": 14})
     with pytest.raises(ParameterError, match="not normalised"):
         make(host, "problem", "density_fit", {"density": {"name": "phi4"}})
+
+
+@pytest.mark.parametrize(("name", "parameters"), TRAINED)
+def test_nobody_claims_that_training_is_deterministic(build, name, parameters):
+    """Minibatches are random, whatever the trace."""
+    problem, estimator = fit(build), build("estimator", name, **parameters)
+    assert not any(isinstance(claim, Deterministic) and claim.applies(problem, estimator) for claim in estimator.claims)
