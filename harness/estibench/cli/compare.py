@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
+
+from estibench.cli.screen import screen
 
 PLAIN_WIDTH = 160  # columns where there is no terminal to ask
 
@@ -66,8 +67,5 @@ def compare_command(
     elif form == "md":
         click.echo(to_markdown(found, everything), nl=False)
     else:
-        from rich.console import Console
-
-        screen = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
-        print_comparison(found, everything, screen)
+        print_comparison(found, everything, screen(PLAIN_WIDTH))
     raise SystemExit(int(found.has(fail_on)))

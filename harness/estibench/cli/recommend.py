@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from estibench.cli.screen import screen
 from estibench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def recommend_command(
     if as_json:
         click.echo(to_json(advice, sources))
         return
-    from rich.console import Console
-
-    print_advice(advice, sources, Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH))
+    print_advice(advice, sources, screen(PLAIN_WIDTH))
 
 
 def _sources(task: str, given: Sequence[Path]) -> list[Source]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from estibench import host as plugin_host
 from estibench.cli.pairs import pairs
+from estibench.cli.screen import screen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,8 +87,7 @@ def run_command(
     if quiet:
         click.echo(str(directory))
     else:
-        screen = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
-        _print_results(results, files, screen)
+        _print_results(results, files, screen(PLAIN_WIDTH))
     for row in results.rows:
         if row["status"] == "bad_problem":
             click.echo(f"{row['problem']}: {row['reason']}", err=True)

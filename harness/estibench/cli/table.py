@@ -30,7 +30,9 @@ def table_command(
     form: str | None,
     output: Path | None,
 ) -> None:
-    """Print one quantity of RUN, a run's directory, over rows × columns, each entry with its confidence interval.
+    """Print one quantity of RUN over rows × columns, each entry with its confidence interval.
+
+    RUN is a directory, or the name of one in results/runs or results/published.
 
     The best entry of a row is bold where its interval overlaps no other; those that are not told apart from the best
     are marked †. LaTeX needs only the package booktabs.
@@ -44,11 +46,12 @@ def table_command(
     from estibench.exports.pivot import FORMATS as WRITERS
     from estibench.exports.pivot import pivot
     from estibench.results import Results
+    from estibench.results.find import find_run
 
     form = form or (output.suffix.lstrip(".") if output else "md")
     if form not in WRITERS:
         raise UserError(f"{output}: cannot tell the format; give --format {'|'.join(WRITERS)}")
-    results = Results.read(run)
+    results = Results.read(find_run(run))
     wanted = {name: str(text) for name, text in pairs("--where", where).items()}
     text = WRITERS[form](pivot(results, value, rows, columns, wanted, title), results.confidence)
     if output is None:
