@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from estibench.assess import Assessment as Assessment
+    from estibench.assess import assess as assess
     from estibench.contracts.claims import Bias as Bias
     from estibench.contracts.claims import Claim as Claim
     from estibench.contracts.claims import Cost as Cost
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
     from estibench.contracts.estimator import ErrorBarEstimator as ErrorBarEstimator
     from estibench.contracts.estimator import Estimator as Estimator
     from estibench.contracts.known import Known as Known
+    from estibench.contracts.own import Own as Own
+    from estibench.contracts.own_function import OwnFunction as OwnFunction
+    from estibench.contracts.own_function import finite as finite
+    from estibench.contracts.own_function import float_tensor as float_tensor
+    from estibench.contracts.own_function import repeats as repeats
     from estibench.contracts.parameters import NonNegativeFloat as NonNegativeFloat
     from estibench.contracts.parameters import NonNegativeInt as NonNegativeInt
     from estibench.contracts.parameters import PositiveFloat as PositiveFloat
@@ -53,6 +60,7 @@ if TYPE_CHECKING:
     from estibench.session import run as run
 
 _HOME = {
+    "estibench.assess": ("Assessment", "assess"),
     "estibench.contracts.claims": (
         *("Bias", "Claim", "Cost", "Deterministic", "ErrorBar", "Exact", "Reads", "ScalesAs", "Unbiased", "Variance"),
     ),
@@ -60,6 +68,8 @@ _HOME = {
     "estibench.contracts.density": ("DataDensity", "Density", "LaplacianDensity", "NoisedDensity"),
     "estibench.contracts.estimator": ("ErrorBarEstimator", "Estimator"),
     "estibench.contracts.known": ("Known",),
+    "estibench.contracts.own": ("Own",),
+    "estibench.contracts.own_function": ("OwnFunction", "finite", "float_tensor", "repeats"),
     "estibench.contracts.parameters": ("NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt"),
     "estibench.contracts.placed": ("Placed",),
     "estibench.contracts.problem": ("Problem",),

@@ -7,6 +7,7 @@ class's dataclass fields; densities nest inside problems.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import math
 import typing
@@ -43,15 +44,18 @@ class Component:
 
     def build(self, host: Host) -> Any:
         """The instance. Raises `UserError` for parameters that no longer fit the class."""
-        cls = host.registries[self.kind].get(self.name).load()
+        target = host.registries[self.kind].get(self.name).load()
         values = {
             name: _nested(host, value).build(host) if isinstance(value, Mapping) else value
             for name, value in self.parameters.items()
         }
         try:
-            return cls(**values)
+            made = target(**values)
         except (TypeError, ValueError) as error:
             raise UserError(f"{self.label}: {error}") from error
+        if self.kind == "problem" and not isinstance(target, type):
+            return _from_objects(host, host.problems.get(self.name).task, self.label, made)
+        return made
 
 
 @dataclass(frozen=True)
@@ -93,14 +97,23 @@ class ParameterError(Exception):
 
 
 @cache
-def parameters_of(cls: type) -> dict[str, Parameter]:
-    """The parameters of a component's class by name: its dataclass fields but those that the harness sets."""
+def parameters_of(target: Any) -> dict[str, Parameter]:
+    """The parameters of a component by name: of a class its dataclass fields but those that the harness sets, of a
+    function that makes a problem its arguments."""
     try:
-        hints = typing.get_type_hints(cls, include_extras=True)
+        hints = typing.get_type_hints(target, include_extras=True)
     except NameError as error:
-        raise UserError(f"{cls.__qualname__}: its annotations must be importable at run time: {error}") from error
+        raise UserError(f"{target.__qualname__}: its annotations must be importable at run time: {error}") from error
+    if not isinstance(target, type):
+        given = inspect.signature(target).parameters.values()
+        return {
+            one.name: Parameter(
+                one.name, hints.get(one.name, Any), dataclasses.MISSING if one.default is one.empty else one.default
+            )
+            for one in given
+        }
     found = {}
-    for field in dataclasses.fields(cls):
+    for field in dataclasses.fields(target):
         if field.name in SET_BY_HARNESS or not field.init:
             continue
         default = field.default
@@ -145,16 +158,43 @@ def make(host: Host, kind: str, name: str, given: Mapping[str, Any]) -> Componen
     words = [f"{key}={_short(value)}" for key, value in given.items()]
     kinds = [f"{key}={_short(value)}" for key, value in given.items() if not _is_number(value)]
     component = Component(kind, name, parameters, _called(name, words), _called(name, kinds))
-    try:
-        component.build(host)
-    except UserError as error:
-        raise ParameterError((), str(error)) from error
+    if isinstance(cls, type):  # a function may take its time
+        try:
+            component.build(host)
+        except UserError as error:
+            raise ParameterError((), str(error)) from error
     return component
 
 
 def canonical(data: Any) -> str:
     """JSON with sorted keys: the same data, the same text."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _from_objects(host: Host, task: str, label: str, made: Any) -> Any:
+    """The problem that a task makes of a user's objects; a problem that is one already."""
+    from estibench.contracts.problem import Problem
+
+    if isinstance(made, Problem):
+        return made
+    own = host.tasks.get(task).load().own
+    if own is None:
+        raise UserError(f"{label}: the task {task!r} takes no objects; return an instance of its problem's class")
+    if not isinstance(made, Mapping):
+        raise UserError(f"{label}: expected a problem, or a mapping of objects by name, got {type(made).__name__}")
+    return own.make(**checked_objects(own.make, made, label))
+
+
+def checked_objects(make: Any, objects: Mapping[str, Any], label: str) -> Mapping[str, Any]:
+    """The objects, if a task's `make` takes exactly these. Raises `UserError` for a missing or unknown one."""
+    known = inspect.signature(make).parameters
+    for name in objects:
+        if name not in known:
+            raise UserError(f"{label}: unknown object {name!r}{did_you_mean(name, known)}")
+    missing = [name for name, one in known.items() if one.default is one.empty and name not in objects]
+    if missing:
+        raise UserError(f"{label}: needs {', '.join(missing)} as well")
+    return objects
 
 
 def _nested(host: Host, value: Mapping[str, Any]) -> Component:

@@ -68,11 +68,13 @@ class JacobianOperator(Operator):
     Args:
         field: maps (batch, dim) to (batch, dim), each point by itself.
         x: (batch, dim). A leaf that requires its gradient, unless the operator is never made under `vmap`.
+        in_one_call: whether several products are one vectorised call, which some operations refuse.
     """
 
-    def __init__(self, field: Field, x: Tensor) -> None:
+    def __init__(self, field: Field, x: Tensor, in_one_call: bool = True) -> None:
         self.batch, self.dim = x.shape
         self._field = field
+        self._each_row = _vectorised if in_one_call else _one_by_one
         self._x = x if x.requires_grad else x.detach().requires_grad_()
         self._pull_back: Callable[[Tensor], Tensor] | None = None
 
@@ -86,14 +88,14 @@ class JacobianOperator(Operator):
         def push_forward(tangent: Tensor) -> Tensor:
             return torch.func.jvp(self._field, (x,), (tangent,))[1]
 
-        return _each_row(push_forward, v)
+        return self._each_row(push_forward, v)
 
     def rmatvec(self, v: Tensor) -> Tensor:
         count("matvec", v.shape[0])
         count("vjp", v.shape[0])
         if self._pull_back is None:
             self._pull_back = self._forward()
-        return _each_row(self._pull_back, v)
+        return self._each_row(self._pull_back, v)
 
     def _forward(self) -> Callable[[Tensor], Tensor]:
         """One evaluation of the field; returns cotangent → VJP.
@@ -112,8 +114,13 @@ class JacobianOperator(Operator):
         return pull_back
 
 
-def _each_row(product: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
+def _vectorised(product: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
     """Map over the k rows in one vectorised call; a single row needs none."""
     if v.shape[0] == 1:
         return product(v[0])[None]
     return torch.func.vmap(product)(v)
+
+
+def _one_by_one(product: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
+    """Map over the k rows in a loop."""
+    return torch.stack([product(row) for row in v])

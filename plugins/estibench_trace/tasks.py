@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from estibench import Task
+from estibench import Own, Task
 from estibench_trace.contract import DivergenceProblem, TraceProblem
+from estibench_trace.own_divergence import ladder, own_divergence
 
 TRACE = Task(contract=TraceProblem, baseline="hutchinson", work="matvec")
-DIVERGENCE = Task(contract=DivergenceProblem, baseline="exact", work="matvec")
+DIVERGENCE = Task(
+    contract=DivergenceProblem,
+    baseline="exact",
+    work="matvec",
+    own=Own(own_divergence, ladder, "the exact trace"),
+)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from estibench import host as plugin_host
+from estibench.cli.assess import assess_command
 from estibench.cli.compare import compare_command
 from estibench.cli.describe import list_command, plugins_command, show_command
 from estibench.cli.plan import plan_command
@@ -65,6 +66,7 @@ def bench(plugin: tuple[str, ...]) -> None:
     \b
     Examples:
       bench run suites/trace.yaml      measure, and write tables, plots and a report
+      bench assess divergence my_flow.py:make   which estimator to use for your own model
       bench status trace               what of it is done, failed or missing
       bench table results/runs/trace   any quantity over problems and estimators, as Markdown or LaTeX
       bench publish results/runs/trace  a static site of runs, to be shown to others
@@ -80,6 +82,7 @@ def bench(plugin: tuple[str, ...]) -> None:
 
 for command in (
     run_command,
+    assess_command,
     status_command,
     table_command,
     publish_command,

@@ -1,0 +1,132 @@
+"""What `assess` returns: the answer first, then the table, the plot and a run directory."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from estibench.assess.words import advice
+from estibench.errors import UserError
+from estibench.exports.contests import unit_of_work
+from estibench.results.run_directory import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+SHOWN = {
+    "estimator": "estimator",
+    "relative_rmse": "relative error",
+    "time": "time [s]",
+    "work": "work",
+    "peak_bytes": "memory [MB]",
+    "status": "status",
+}
+PLOT = {"kind": "error_cost", "x": "time", "y": "relative_rmse", "problems": None, "title": "", "name": "assess"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for; see `assess`."""
+
+    target: float | None = None
+    budget: float | None = None
+    by: Literal["time", "work"] = "time"
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The answer about a user's own model.
+
+    Attributes:
+        results: of the run that was made for it.
+        exact: how the exact method of the task is called.
+        stopped: why the run ended early, or nothing.
+    """
+
+    results: Results
+    task: str
+    exact: str
+    wish: Wish
+    stopped: str = ""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The table of every estimator; see `docs/results.md` for the columns."""
+        return self.results.frame
+
+    @property
+    def directory(self) -> Path:
+        """Of the run, for every `bench` command."""
+        return self.results.directory
+
+    @cached_property
+    def advice(self) -> str:
+        """Which estimator to use, what it gives and what it costs, in a few sentences."""
+        rows = [{str(name): value for name, value in row.items()} for row in self.frame.to_dict("records")]
+        wish = self.wish
+        said = advice(rows, self.exact, unit_of_work(self.frame), wish.target, wish.budget, wish.by)
+        return f"{said} ({self.stopped})" if self.stopped else said
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The few columns that one looks at first, the most accurate estimator first."""
+        import pandas as pd
+
+        frame = self.frame
+        found = frame[[name for name in SHOWN if name in frame]].copy()
+        if "peak_bytes" in found:
+            found["peak_bytes"] = pd.to_numeric(found["peak_bytes"]) / 1e6
+        order = "relative_rmse" if "relative_rmse" in found else "estimator"
+        return found.sort_values(order).rename(columns=SHOWN).reset_index(drop=True)
+
+    def plot(self) -> Figure:
+        """Error against time, one point for each estimator. Raises `UserError` where nothing was measured."""
+        from dataclasses import replace
+
+        from estibench.exports.plots import pictures
+
+        drawn = next(pictures(replace(self.results, about={**self.results.about, "plots": [PLOT]})), None)
+        if drawn is None:
+            raise UserError("nothing to draw: no estimator has both an error and a time")
+        return drawn.figure
+
+    def save(self, directory: str | Path) -> Path:
+        """Copy the run to a directory, with tables, plots and a report. Returns it.
+
+        Raises:
+            UserError: it exists and is not empty.
+        """
+        from estibench import host as plugin_host
+
+        place = Path(directory)
+        if place.exists() and any(place.iterdir()):
+            raise UserError(f"{place}: exists and is not empty; choose another directory")
+        shutil.copytree(self.directory, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".lock", "*.lock"))
+        results = Results.read(place)
+        for entry in plugin_host.current().exporters:
+            entry.load()(results)
+        return place
+
+    def __str__(self) -> str:
+        shown = self.table.to_string(index=False, float_format=lambda value: f"{value:.3g}")
+        return f"{self.advice}\n\n{shown}\n\n{self.directory}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the answer, a plot, the table."""
+        import html
+        import io
+
+        picture = io.StringIO()
+        try:
+            self.plot().savefig(picture, format="svg")
+        except UserError:
+            picture = io.StringIO()
+        drawn = picture.getvalue()
+        table: Any = self.table.to_html(index=False, float_format=lambda value: f"{value:.3g}", border=0)
+        return f"<p><b>{html.escape(self.advice)}</b></p>{drawn[drawn.find('<svg') :] if drawn else ''}{table}"

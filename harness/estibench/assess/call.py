@@ -1,0 +1,156 @@
+"""One call, one answer: a user's own model under the estimators of a task."""
+
+from __future__ import annotations
+
+import inspect
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from estibench import host as plugin_host
+from estibench import session as sessions
+from estibench.assess.answer import Assessment, Wish
+from estibench.assess.live import known
+from estibench.components import checked_objects
+from estibench.errors import UserError
+from estibench.host import Host
+from estibench.results.run_directory import Results
+from estibench.suite import read_suite
+
+TRUTH = 0.25  # of the seconds: what the truth may take
+DRAWS = (16, 512)
+ROUNDS = 7
+SUITE = "assess.yaml"
+
+
+def assess(
+    task: str,
+    *,
+    seconds: float = 60.0,
+    target: float | None = None,
+    budget: float | None = None,
+    by: str = "time",
+    estimators: Sequence[Any] | None = None,
+    name: str | None = None,
+    directory: str | Path | None = None,
+    seed: int = 0,
+    **objects: Any,
+) -> Assessment:
+    """Which estimator to use for your own model: `assess("divergence", field=net, points=x)`.
+
+    Your objects are copied and never changed. What was measured before, for the same objects, is not measured again.
+
+    Args:
+        task: what is to be estimated; `bench show TASK` says which objects it takes.
+        seconds: about how long it may take.
+        target: the error that one estimate should reach: its RMSE over the norm of the truth.
+        budget: what one estimate may spend, in `by`.
+        by: `time`, in seconds, or `work`, in the task's unit.
+        estimators: names with values (`"hutchinson(probes=[1, 4])"`), mappings as in a suite, or objects; default: a
+            ladder for the task.
+        name: of the problem in tables and of the run; default `my_<task>`.
+        directory: where the run is kept; default `results/runs/<name>`.
+        objects: what the task takes, by name.
+
+    Raises:
+        UserError: the task is not known, takes no objects, or something cannot be measured; in one line.
+
+    Example:
+        >>> import estibench, torch
+        >>> found = estibench.assess("divergence", field=torch.nn.Linear(3, 3), points=torch.randn(5, 3))  # doctest: +SKIP
+        >>> print(found)  # doctest: +SKIP
+    """
+    start = time.monotonic()
+    if by not in ("time", "work"):
+        raise UserError(f"by: expected time or work, got {by!r}")
+    for what, value in (("seconds", seconds), ("target", target), ("budget", budget)):
+        if value is not None and not value > 0:
+            raise UserError(f"{what}: expected a positive number, got {value!r}")
+    host = plugin_host.current()
+    own = host.tasks.get(task).load().own
+    if own is None:
+        able = [entry.name for entry in host.tasks if entry.load().own is not None]
+        raise UserError(f"the task {task!r} takes no objects of yours; these do: {', '.join(able)}")
+    called = name or f"my_{task}"
+    place = sessions.RUNS / called if directory is None else Path(directory)
+    with undisturbed():
+        problem = own.make(**checked_objects(own.make, objects, f"assess({task!r})"))
+        given = own.ladder(problem) if estimators is None else estimators
+        with known(host, task, called, objects, given) as written:
+            stopped = _measure(host, called, place, written, problem, seconds, seed, start)
+    return Assessment(Results.read(place), task, own.exact, Wish(target, budget, by), stopped)
+
+
+def _measure(
+    host: Host, name: str, place: Path, estimators: list[Any], problem: Any, seconds: float, seed: int, start: float
+) -> str:
+    """Run the suite that asks for it; returns why it ended early, or nothing."""
+    sessions.claim_directory(place, name)
+    suite = place / SUITE
+    suite.write_text(_suite(name, estimators, problem, seconds, seed), encoding="utf-8")
+    plan = read_suite(suite, host)
+    engine = sessions.make_engine(host, "serial", {})
+    with sessions.opened(host, plan, place, engine) as session:
+        try:
+            for _ in session.execute(lambda line: warnings.warn(line, stacklevel=3)):
+                if time.monotonic() - start > 2 * seconds:
+                    return f"stopped after {2 * seconds:.0f} s; the same call goes on from here"
+        except KeyboardInterrupt:
+            return "interrupted; the same call goes on from here"
+    return ""
+
+
+def _suite(name: str, estimators: list[Any], problem: Any, seconds: float, seed: int) -> str:
+    """The suite that is measured, so that everything else in the house understands the run."""
+    import io
+
+    from ruamel.yaml import YAML
+
+    limit = max(0.5, (1 - TRUTH) * seconds / 2 / max(len(estimators) * 3, 1))
+    text = io.StringIO()
+    YAML(typ="safe").dump(
+        {
+            "name": name,
+            "seed": seed,
+            "precision": 0.1,
+            "draws": {"min": DRAWS[0], "max": DRAWS[1]},
+            "time_limit": round(limit, 3),
+            "timing": {"rounds": ROUNDS},
+            "devices": [problem.device],
+            "dtypes": [problem.dtype],
+            "problems": [name],
+            "estimators": estimators,
+        },
+        text,
+    )
+    return text.getvalue()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Leave the process's random generators, threads and defaults as they were."""
+    import random
+
+    import numpy as np
+    import torch
+
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    threads, dtype, gradients = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+    torch.set_grad_enabled(True)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(gradients)
+
+
+def objects_of(own: Any) -> Mapping[str, str]:
+    """The objects that a task takes, each with its annotation, for messages and help."""
+    return {name: str(one.annotation) for name, one in inspect.signature(own.make).parameters.items()}

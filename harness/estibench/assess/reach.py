@@ -1,0 +1,122 @@
+"""What each measured estimator can reach, and what that costs: one estimate, and the mean of many.
+
+The mean of N independent estimates of an unbiased estimator has the error RMSE/√N at N times the cost. That law, and no
+other, is used beyond what was measured, and only for estimators whose claim to be unbiased this run supports.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+MOST = 10**9  # estimates beyond which nobody averages
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An estimator that was measured.
+
+    Attributes:
+        error, low, high: of one estimate: RMSE over the norm of the truth (RMSE where that is 0), with its interval.
+        time: seconds of one estimate.
+        work: of one estimate, in the task's unit; NaN where none is counted.
+        exact: whether no more than rounding is left.
+        unbiased: whether averaging is known to help.
+        refuted: titles of its claims that were refuted.
+    """
+
+    label: str
+    name: str
+    error: float
+    low: float
+    high: float
+    time: float
+    work: float
+    exact: bool
+    unbiased: bool
+    refuted: tuple[str, ...]
+
+    def cost(self, by: Literal["time", "work"]) -> float:
+        """Of one estimate."""
+        return self.time if by == "time" else self.work
+
+    def price(self, by: Literal["time", "work"]) -> float:
+        """Error² × cost: what averaging to a given error costs."""
+        return self.error**2 * self.cost(by)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """So many independent estimates of a candidate, averaged.
+
+    Attributes:
+        error: that this reaches.
+        measured: whether it is one estimate, as measured, and not an average by the law above.
+    """
+
+    candidate: Candidate
+    estimates: int
+    error: float
+    cost: float
+
+    @property
+    def measured(self) -> bool:
+        return self.estimates == 1
+
+
+def candidates(rows: Sequence[dict[str, Any]]) -> list[Candidate]:
+    """The rows that have an error and a cost, as candidates."""
+    found = []
+    for row in rows:
+        if row["status"] != "ok" or not math.isfinite(_number(row.get("rmse"))):
+            continue
+        quantity = "relative_rmse" if math.isfinite(_number(row.get("relative_rmse"))) else "rmse"
+        value, low, high = (_number(row.get(quantity + side)) for side in ("", "_low", "_high"))
+        claims = row.get("claims") if isinstance(row.get("claims"), list) else []
+        refuted = tuple(str(claim["claim"]) for claim in claims if claim["verdict"] == "refuted")
+        fair = any(
+            str(claim["claim"]).partition(" ")[0] in ("unbiased", "exact") and claim["verdict"] == "supported"
+            for claim in claims
+        )
+        exact = _number(row["rmse"]) <= _number(row.get("rounding"))
+        time, work = _number(row.get("time")), _number(row.get("work"))
+        label, name = str(row["estimator"]), str(row["estimator_name"])
+        found.append(Candidate(label, name, value, low, high, time, work, exact, fair, refuted))
+    return found
+
+
+def cheapest(some: Sequence[Candidate], target: float, by: Literal["time", "work"]) -> list[Plan]:
+    """How each candidate reaches an error of `target`, the cheapest first.
+
+    One estimate reaches it where the whole interval of its error lies below; else an average does, of an unbiased one.
+    """
+    plans = []
+    for one in some:
+        if one.exact or one.high <= target:
+            plans.append(Plan(one, 1, one.error, one.cost(by)))
+        elif one.unbiased:
+            number = math.ceil((one.error / target) ** 2)
+            if number <= MOST:
+                plans.append(Plan(one, number, one.error / math.sqrt(number), number * one.cost(by)))
+    return sorted((plan for plan in plans if math.isfinite(plan.cost)), key=lambda plan: plan.cost)
+
+
+def within(some: Sequence[Candidate], budget: float, by: Literal["time", "work"]) -> list[Plan]:
+    """What each candidate makes of a budget, the smallest error first."""
+    plans = []
+    for one in some:
+        cost = one.cost(by)
+        if not cost <= budget:
+            continue
+        number = 1 if one.exact or not one.unbiased or cost <= 0 else min(int(budget // cost), MOST)
+        plans.append(Plan(one, number, one.error / math.sqrt(number), number * cost))
+    return sorted(plans, key=lambda plan: (not plan.candidate.exact, plan.error, plan.cost))
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan

@@ -1,0 +1,26 @@
+"""How a task takes what a user has: a network, a function, a matrix, instead of a registered problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from estibench.contracts.problem import Problem
+
+
+@dataclass(frozen=True)
+class Own:
+    """What turns a user's objects into a problem of a task.
+
+    Attributes:
+        make: a function of keyword arguments, which its signature and docstring explain, that returns the problem in
+            the objects' own dtype and on their own device. It leaves the objects as they are, checks what can be
+            checked cheaply, and raises `UserError` with one clear line for what cannot be measured.
+        ladder: the estimators to try on such a problem, as a suite writes them, the exact method first if there is one.
+        exact: how the exact method is called in words: "the exact trace".
+    """
+
+    make: Callable[..., Problem]
+    ladder: Callable[[Any], Sequence[str | Mapping[str, Any]]]
+    exact: str = "the exact method"

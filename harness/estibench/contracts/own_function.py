@@ -1,0 +1,127 @@
+"""A user's function or module as a problem may use it: a frozen copy that is never the user's own object."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from estibench.errors import UserError
+
+RANDOM = (nn.modules.dropout._DropoutNd,)  # noisy in training mode
+MIXING = (nn.modules.batchnorm._BatchNorm,)  # in training mode each point's output depends on the whole batch
+
+
+@dataclass(frozen=True, eq=False)
+class OwnFunction:
+    """A function of tensors, or an `nn.Module`.
+
+    A module is copied: its parameters require no gradient in the copy, its hooks come along, and the user's object
+    stays as it is. A plain function is called as it is; tensors that it closes over keep their dtype, so that it may
+    not work in float64, and `in_float64` says so.
+
+    Attributes:
+        name: what the user calls it, for messages: `field`.
+    """
+
+    function: Callable[..., Any]
+    name: str
+
+    @classmethod
+    def of(cls, given: Any, name: str) -> OwnFunction:
+        """Raises `UserError` for what cannot be called, is random in training mode, or cannot be copied."""
+        if not callable(given):
+            raise UserError(f"{name}: expected a function or an nn.Module, got {type(given).__name__}")
+        if not isinstance(given, nn.Module):
+            return cls(given, name)
+        for path, module in given.named_modules():
+            where = f"{name}.{path}" if path else name
+            if module.training and isinstance(module, RANDOM) and module.p > 0:
+                raise UserError(f"{where}: {type(module).__name__} in training mode is random; call {name}.eval() first")
+            if module.training and isinstance(module, MIXING):
+                raise UserError(
+                    f"{where}: {type(module).__name__} in training mode mixes the points of a batch; "
+                    f"call {name}.eval() first"
+                )
+        try:
+            made = copy.deepcopy(given)
+        except Exception as error:  # a module may refuse in any way
+            first = (str(error).strip().splitlines() or [""])[0]
+            raise UserError(f"{name}: this module cannot be copied ({type(error).__name__}: {first})") from error
+        for parameter in made.parameters():
+            parameter.requires_grad_(False)
+            parameter.grad = None
+        return cls(made, name)
+
+    def at(self, device: str, dtype: torch.dtype) -> OwnFunction:
+        """A copy of the module there; a plain function itself."""
+        if not isinstance(self.function, nn.Module):
+            return self
+        return OwnFunction(copy.deepcopy(self.function).to(device=device, dtype=dtype), self.name)
+
+    @cached_property
+    def home(self) -> tuple[str, torch.dtype] | None:
+        """Device and dtype of a module's parameters and buffers; None where it has none."""
+        if isinstance(self.function, nn.Module):
+            for tensor in [*self.function.parameters(), *self.function.buffers()]:
+                if tensor.is_floating_point():
+                    return str(tensor.device), tensor.dtype
+        return None
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+    def checked(self, *arguments: Any) -> Tensor:
+        """One call outside of all transforms, whose failure is the user's to mend.
+
+        Raises:
+            UserError: it raises, or does not return a tensor; in one line.
+        """
+        try:
+            with torch.no_grad():
+                found = self.function(*arguments)
+        except Exception as error:  # a user's function may fail in any way
+            first = (str(error).strip().splitlines() or [""])[0]
+            raise UserError(f"{self.name}: raises {type(error).__name__}: {first}") from error
+        if not isinstance(found, Tensor):
+            raise UserError(f"{self.name}: expected a tensor, got {type(found).__name__}")
+        return found
+
+
+def repeats(function: OwnFunction, *arguments: Any) -> Tensor:
+    """One value, after making sure that a second call gives the same.
+
+    Raises:
+        UserError: the two differ, or they use a global random generator.
+    """
+    state = torch.get_rng_state()
+    first, drawn = function.checked(*arguments), not torch.equal(torch.get_rng_state(), state)
+    second = function.checked(*arguments)
+    torch.set_rng_state(state)
+    if drawn or not torch.equal(first.nan_to_num(), second.nan_to_num()):
+        raise UserError(f"{function.name}: two calls with the same input differ; it must be deterministic")
+    return first
+
+
+def finite(values: Tensor, name: str) -> Tensor:
+    """The values. Raises `UserError` unless all are finite."""
+    bad = int((~torch.isfinite(values)).sum())
+    if bad:
+        raise UserError(f"{name}: {bad} of {values.numel()} values are not finite")
+    return values
+
+
+def float_tensor(given: Any, name: str) -> Tensor:
+    """Data as a tensor without a graph: a tensor, an array or nested lists. Raises `UserError` for anything else."""
+    try:
+        found = torch.as_tensor(given).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{name}: expected a tensor, got {type(given).__name__}") from error
+    if not found.is_floating_point():
+        raise UserError(f"{name}: expected floating-point numbers, got {str(found.dtype).removeprefix('torch.')}")
+    return finite(found, name)
