@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from estibench.assess import Assessment as Assessment
-    from estibench.assess import assess as assess
+    from estibench.assessment import Assessment as Assessment
+    from estibench.assessment import assess as assess
     from estibench.contracts.claims import Bias as Bias
     from estibench.contracts.claims import Claim as Claim
     from estibench.contracts.claims import Cost as Cost
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from estibench.session import run as run
 
 _HOME = {
-    "estibench.assess": ("Assessment", "assess"),
+    "estibench.assessment": ("Assessment", "assess"),
     "estibench.contracts.claims": (
         *("Bias", "Claim", "Cost", "Deterministic", "ErrorBar", "Exact", "Reads", "ScalesAs", "Unbiased", "Variance"),
     ),

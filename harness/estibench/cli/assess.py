@@ -40,7 +40,7 @@ def assess_command(
     Example:
       bench assess divergence my_flow.py:make --target 0.05 --seconds 60
     """
-    from estibench.assess import assess
+    from estibench.assessment import assess
 
     objects = call(source)
     found = assess(

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from estibench.assess.words import advice
+from estibench.assessment.words import advice
 from estibench.errors import UserError
 from estibench.exports.contests import unit_of_work
 from estibench.results.run_directory import Results

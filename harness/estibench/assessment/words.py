@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from estibench.assess.reach import Candidate, Plan, candidates, cheapest, within
+from estibench.assessment.reach import Candidate, Plan, candidates, cheapest, within
 from estibench.exports.contests import seconds, short
 
 USUAL_TARGET = 0.05

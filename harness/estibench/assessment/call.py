@@ -12,8 +12,8 @@ from typing import Any
 
 from estibench import host as plugin_host
 from estibench import session as sessions
-from estibench.assess.answer import Assessment, Wish
-from estibench.assess.live import known
+from estibench.assessment.answer import Assessment, Wish
+from estibench.assessment.live import known
 from estibench.components import checked_objects
 from estibench.errors import UserError
 from estibench.host import Host

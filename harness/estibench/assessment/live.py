@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from estibench.assess.contents import contents
+from estibench.assessment.contents import contents
 from estibench.contracts.estimator import Estimator
 from estibench.entries import EstimatorEntry, ProblemEntry
 from estibench.errors import UserError
