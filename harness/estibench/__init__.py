@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from estibench.contracts.known import Known as Known
     from estibench.contracts.own import Own as Own
     from estibench.contracts.own_function import OwnFunction as OwnFunction
+    from estibench.contracts.own_function import OwnPoints as OwnPoints
     from estibench.contracts.own_function import finite as finite
+    from estibench.contracts.own_function import flat as flat
     from estibench.contracts.own_function import float_tensor as float_tensor
+    from estibench.contracts.own_function import keeps_shape as keeps_shape
     from estibench.contracts.own_function import repeats as repeats
     from estibench.contracts.parameters import NonNegativeFloat as NonNegativeFloat
     from estibench.contracts.parameters import NonNegativeInt as NonNegativeInt
@@ -69,7 +72,9 @@ _HOME = {
     "estibench.contracts.estimator": ("ErrorBarEstimator", "Estimator"),
     "estibench.contracts.known": ("Known",),
     "estibench.contracts.own": ("Own",),
-    "estibench.contracts.own_function": ("OwnFunction", "finite", "float_tensor", "repeats"),
+    "estibench.contracts.own_function": (
+        *("OwnFunction", "OwnPoints", "finite", "flat", "float_tensor", "keeps_shape", "repeats"),
+    ),
     "estibench.contracts.parameters": ("NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt"),
     "estibench.contracts.placed": ("Placed",),
     "estibench.contracts.problem": ("Problem",),

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import OwnFunction, UserError, finite, float_tensor, repeats
+from estibench import OwnFunction, OwnPoints, flat, keeps_shape
 from estibench_trace.contract import ROWS, DivergenceProblem, Sums, TraceProblem, unit_rows
 from estibench_trace.operators import Field, JacobianOperator, Operator
 
@@ -31,12 +31,7 @@ class OwnDivergence(DivergenceProblem):
 
     @cached_property
     def field(self) -> Field:
-        own, shape = self.own.at(self.device, self.torch_dtype), self.data.shape[1:]
-
-        def flat(x: Tensor) -> Tensor:
-            return own(x.reshape(-1, *shape)).reshape(x.shape)
-
-        return flat
+        return flat(self.own.at(self.device, self.torch_dtype), tuple(self.data.shape[1:]))
 
     @cached_property
     def points(self) -> Tensor:
@@ -100,30 +95,10 @@ def own_divergence(*, field: Callable[[Tensor], Tensor], points: Tensor) -> OwnD
         field: an `nn.Module` or a function, (batch, *shape) → (batch, *shape), each point by itself.
         points: (batch, *shape): images, sequences or vectors.
     """
-    data, own = float_tensor(points, "points"), OwnFunction.of(field, "field")
-    if data.ndim < 2 or not data.numel():
-        raise UserError(f"points: expected (batch, *shape), got the shape {tuple(data.shape)}")
-    device, dtype = own.home or (str(data.device), data.dtype)
-    data = data.to(device=device, dtype=dtype)
-    values = finite(repeats(own, data), "field")
-    if values.shape != data.shape:
-        raise UserError(f"field: maps points of shape {tuple(data.shape)} to {tuple(values.shape)}; both must agree")
-    _check_points_apart(own, data, values)
-    name = str(dtype).removeprefix("torch.")
-    stored = data.cpu().double()
-    return OwnDivergence(own=own, data=stored, batch=len(data), dim=data[0].numel(), device=device, dtype=name)
-
-
-def _check_points_apart(own: OwnFunction, data: Tensor, values: Tensor) -> None:
-    """Raises `UserError` if the field of one point depends on another."""
-    if len(data) < 2:
-        return
-    moved = data.clone()
-    moved[0] = data[0] + 1 + data[0].abs()
-    others = own.checked(moved)[1:]
-    scale = values[1:].abs().max().clamp(min=1e-30)
-    if float((others - values[1:]).abs().max() / scale) > 1e3 * torch.finfo(values.dtype).eps:
-        raise UserError("field: mixes the points of a batch: moving the first one changes the values at the others")
+    own = OwnFunction.of(field, "field")
+    batch = OwnPoints.of(points, "points", own)
+    keeps_shape(own, batch.placed)
+    return OwnDivergence(own=own, data=batch.data, **batch.parameters)
 
 
 def ladder(problem: TraceProblem) -> list[str | Mapping[str, Any]]:

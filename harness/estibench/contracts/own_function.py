@@ -125,3 +125,82 @@ def float_tensor(given: Any, name: str) -> Tensor:
     if not found.is_floating_point():
         raise UserError(f"{name}: expected floating-point numbers, got {str(found.dtype).removeprefix('torch.')}")
     return finite(found, name)
+
+
+@dataclass(frozen=True)
+class OwnPoints:
+    """A user's batch of points of any shape.
+
+    Attributes:
+        data: (batch, *shape), float64 on the CPU.
+        device, dtype: where and in what the user's model computes.
+    """
+
+    data: Tensor
+    device: str
+    dtype: str
+
+    @classmethod
+    def of(cls, given: Any, name: str, *models: OwnFunction) -> OwnPoints:
+        """Device and dtype are those of the first model that has parameters, else of the points themselves.
+
+        Raises:
+            UserError: not a batch of finite floating-point numbers.
+        """
+        data = float_tensor(given, name)
+        if data.ndim < 2 or not data.numel():
+            raise UserError(f"{name}: expected (batch, *shape), got the shape {tuple(data.shape)}")
+        homes = [model.home for model in models if model.home is not None]
+        device, dtype = homes[0] if homes else (str(data.device), data.dtype)
+        return cls(data.cpu().double(), device, str(dtype).removeprefix("torch."))
+
+    @property
+    def placed(self) -> Tensor:
+        """As the user's model takes them, (batch, *shape)."""
+        return self.data.to(device=self.device, dtype=getattr(torch, self.dtype))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one point."""
+        return tuple(self.data.shape[1:])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What problems over flat points take: batch, dim, device and dtype."""
+        return {
+            "batch": len(self.data),
+            "dim": self.data[0].numel(),
+            "device": self.device,
+            "dtype": self.dtype,
+        }
+
+
+def flat(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    """The function on flat points, (..., m) → (..., m), of one on points of a shape, (batch, *shape) → the same."""
+
+    def on_rows(x: Tensor) -> Tensor:
+        return function(x.reshape(-1, *shape)).reshape(x.shape)
+
+    return on_rows
+
+
+def keeps_shape(function: OwnFunction, x: Tensor, *before: Any) -> None:
+    """Check a field at points x, (batch, *shape); `before` are arguments in front of them, such as a time.
+
+    Raises:
+        UserError: it is not deterministic or not finite, changes the shape, or mixes the points of the batch.
+    """
+    values = finite(repeats(function, *before, x), function.name)
+    if values.shape != x.shape:
+        raise UserError(
+            f"{function.name}: maps points of shape {tuple(x.shape)} to {tuple(values.shape)}; both must agree"
+        )
+    if len(x) < 2:
+        return
+    moved = x.clone()
+    moved[0] = x[0] + 1 + x[0].abs()
+    off = (function.checked(*before, moved)[1:] - values[1:]).abs().max()
+    if float(off) > 1e3 * torch.finfo(values.dtype).eps * max(float(values[1:].abs().max()), 1e-30):
+        raise UserError(
+            f"{function.name}: mixes the points of a batch: moving the first one changes the values at the others"
+        )

@@ -1,0 +1,118 @@
+"""The gradient of a user's own loss through a user's own neural ODE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from estibench import OwnFunction, OwnPoints, UserError, finite, keeps_shape
+from estibench_flow.field import Dynamics
+from estibench_flow.ode_problem import OdeProblem, joined
+from estibench_flow.own_time import in_time
+from estibench_flow.solvers import Scheme, integrate
+
+TIGHT = Scheme("dopri8", 1, 1e-12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnOde(OdeProblem):
+    """∂L/∂z(0) and ∂L/∂θ of L(z(T)), z' = f_θ(t, z), (batch · dim + p,): θ are all parameters of the module, flat.
+
+    Truth: backpropagation through dopri8 at a tolerance of 1e-12, a float64 copy.
+
+    Attributes:
+        own: f, a module, (t, (batch, *shape)) → (batch, *shape).
+        data: z(0), (batch, *shape).
+        of_end: L, (batch, *shape) → a number.
+    """
+
+    own: OwnFunction
+    data: Tensor
+    of_end: Callable[[Tensor], Tensor]
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return tuple(self.data.shape[1:])
+
+    @cached_property
+    def _module(self) -> nn.Module:
+        module = self.own.at(self.device, self.torch_dtype).function
+        assert isinstance(module, nn.Module)
+        return module
+
+    @cached_property
+    def exact_parameters(self) -> Tensor:
+        assert isinstance(self.own.function, nn.Module)
+        return torch.cat([one.detach().cpu().double().flatten() for one in self.own.function.parameters()])
+
+    @cached_property
+    def exact_start(self) -> Tensor:
+        return self.data.reshape(self.batch, self.dim)
+
+    def dynamics(self, theta: Tensor) -> Dynamics:
+        module, shape = self._module, self._shape
+        named = dict(module.named_parameters())
+        parts = theta.split([one.numel() for one in named.values()])
+        weights = {name: part.reshape(one.shape) for (name, one), part in zip(named.items(), parts, strict=True)}
+
+        def field(t: Tensor, z: Tensor) -> Tensor:
+            found = torch.func.functional_call(module, weights, (t, z.reshape(-1, *shape)))
+            return found.reshape(z.shape)
+
+        return field
+
+    def loss(self, final: Tensor) -> Tensor:
+        return self.of_end(final.reshape(-1, *self._shape))
+
+    def prepare(self) -> None:
+        _ = self.start, self.parameters, self._module
+
+    @cached_property
+    def truth(self) -> Tensor:
+        exact = self.at("cpu", "float64")
+        start, theta = exact.start.clone().requires_grad_(), exact.parameters.clone().requires_grad_()
+        final = integrate(exact.dynamics(theta), start, 0.0, self.time, TIGHT)
+        found = joined(*torch.autograd.grad(exact.loss(final), (start, theta), materialize_grads=True))
+        return finite(found.detach(), "the gradient")
+
+    @property
+    def truth_source(self) -> str:
+        return "float64 reference: backpropagation through dopri8 at tolerance 1e-12"
+
+
+def own_ode(
+    *, field: nn.Module, start: Tensor, loss: Callable[[Tensor], Tensor], time: float = 1.0
+) -> OwnOde:
+    """The gradient of your loss of z(T) in the start and in all parameters of your field, where z' = f(t, z).
+
+    Args:
+        field: f, an `nn.Module` of (t, z) or of z alone, z (batch, *shape).
+        start: z(0), (batch, *shape).
+        loss: of z(T), (batch, *shape) → a number.
+        time: T.
+    """
+    if not isinstance(field, nn.Module) or not any(True for _ in field.parameters()):
+        raise UserError("field: expected an nn.Module with parameters, whose gradient is wanted")
+    own = in_time(OwnFunction.of(field, "field"))
+    batch = OwnPoints.of(start, "start", own)
+    x = batch.placed
+    keeps_shape(own, x, x.new_zeros(()))
+    value = finite(OwnFunction(loss, "loss").checked(x), "loss")
+    if value.numel() != 1:
+        raise UserError(f"loss: expected one number, got the shape {tuple(value.shape)}")
+    if not time > 0:
+        raise UserError(f"time: expected a positive number, got {time!r}")
+    return OwnOde(own=own, data=batch.data, of_end=loss, time=float(time), **batch.parameters)
+
+
+def ladder(problem: OdeProblem) -> list[str | Mapping[str, Any]]:
+    """Backpropagation and the adjoint, by fixed and by adaptive steps."""
+    return [
+        {"name": "solver_gradient", "solver": "rk4", "steps": [4, 16], "gradient": ["backprop", "adjoint"]},
+        {"name": "solver_gradient", "solver": "dopri5", "tolerance": [1e-3, 1e-5], "gradient": ["backprop", "adjoint"]},
+    ]
