@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from estibench import OwnFunction, OwnPoints, UserError, finite, flat, keeps_shape
@@ -94,7 +93,9 @@ def own_flow(
     keeps_shape(own, x, x.new_zeros(()))
     law = None if prior is None else OwnFunction.of(getattr(prior, "log_prob", prior), "prior")
     if law is not None and finite(law.checked(x), "prior").shape != x.shape[:1]:
-        raise UserError(f"prior: expected a log-density for each point, {tuple(x.shape[:1])}, got {tuple(law.checked(x).shape)}")
+        raise UserError(
+            f"prior: expected a log-density for each point, {tuple(x.shape[:1])}, got {tuple(law.checked(x).shape)}"
+        )
     if not time > 0:
         raise UserError(f"time: expected a positive number, got {time!r}")
     return OwnFlow(own=own, data=batch.data, prior=law, time=float(time), **batch.parameters)

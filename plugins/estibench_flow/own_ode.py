@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from estibench import OwnFunction, OwnPoints, UserError, finite, keeps_shape
+from estibench import OwnFunction, OwnPoints, UserError, finite, keeps_shape, repeats
 from estibench_flow.field import Dynamics
 from estibench_flow.ode_problem import OdeProblem, joined
 from estibench_flow.own_time import in_time
@@ -33,7 +33,7 @@ class OwnOde(OdeProblem):
 
     own: OwnFunction
     data: Tensor
-    of_end: Callable[[Tensor], Tensor]
+    of_end: OwnFunction
 
     @property
     def _shape(self) -> tuple[int, ...]:
@@ -66,8 +66,12 @@ class OwnOde(OdeProblem):
 
         return field
 
+    @cached_property
+    def _loss(self) -> OwnFunction:
+        return self.of_end.at(self.device, self.torch_dtype)
+
     def loss(self, final: Tensor) -> Tensor:
-        return self.of_end(final.reshape(-1, *self._shape))
+        return self._loss(final.reshape(-1, *self._shape))
 
     def prepare(self) -> None:
         _ = self.start, self.parameters, self._module
@@ -85,9 +89,7 @@ class OwnOde(OdeProblem):
         return "float64 reference: backpropagation through dopri8 at tolerance 1e-12"
 
 
-def own_ode(
-    *, field: nn.Module, start: Tensor, loss: Callable[[Tensor], Tensor], time: float = 1.0
-) -> OwnOde:
+def own_ode(*, field: nn.Module, start: Tensor, loss: Callable[[Tensor], Tensor], time: float = 1.0) -> OwnOde:
     """The gradient of your loss of z(T) in the start and in all parameters of your field, where z' = f(t, z).
 
     Args:
@@ -102,12 +104,13 @@ def own_ode(
     batch = OwnPoints.of(start, "start", own)
     x = batch.placed
     keeps_shape(own, x, x.new_zeros(()))
-    value = finite(OwnFunction(loss, "loss").checked(x), "loss")
+    of_end = OwnFunction.of(loss, "loss")
+    value = finite(repeats(of_end, x), "loss")
     if value.numel() != 1:
         raise UserError(f"loss: expected one number, got the shape {tuple(value.shape)}")
     if not time > 0:
         raise UserError(f"time: expected a positive number, got {time!r}")
-    return OwnOde(own=own, data=batch.data, of_end=loss, time=float(time), **batch.parameters)
+    return OwnOde(own=own, data=batch.data, of_end=of_end, time=float(time), **batch.parameters)
 
 
 def ladder(problem: OdeProblem) -> list[str | Mapping[str, Any]]:

@@ -15,9 +15,10 @@ def in_time(own: OwnFunction) -> OwnFunction:
     """f(t, z) of what takes (t, z) or z alone."""
     if _takes_time(own.function):
         return own
-    return replace(own, function=Autonomous(own.function)) if isinstance(own.function, nn.Module) else OwnFunction(
-        lambda t, z: own.function(z), own.name
-    )
+    if isinstance(own.function, nn.Module):
+        return replace(own, function=Autonomous(own.function))
+    function = own.function
+    return replace(own, function=lambda t, z: function(z))
 
 
 class Autonomous(nn.Module):

@@ -9,7 +9,9 @@ from estibench_flow.flow_problem import FlowProblem
 from estibench_flow.ode_problem import OdeProblem
 from estibench_flow.residual_problem import ResidualProblem
 
-ODE_GRADIENT = Task(contract=OdeProblem, baseline="solver_gradient", work="evaluation", own=Own(own_ode.own_ode, own_ode.ladder))
+ODE_GRADIENT = Task(
+    contract=OdeProblem, baseline="solver_gradient", work="evaluation", own=Own(own_ode.own_ode, own_ode.ladder, "a solve without error beyond rounding")
+)
 LOG_DENSITY = Task(
     contract=FlowProblem, baseline="cnf", work="vjp", own=Own(own_flow.own_flow, own_flow.ladder, "the exact trace")
 )

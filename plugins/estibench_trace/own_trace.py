@@ -140,7 +140,9 @@ def _checked(problem: OwnTrace, name: str, symmetric: bool) -> OwnTrace:
         forward, backward = own.forward(v), own.backward(u)
     except Exception as error:  # a user's function may fail in any way
         first = (str(error).strip().splitlines() or [""])[0]
-        raise UserError(f"{name}: raises {type(error).__name__} on columns of shape {tuple(v.shape)}: {first}") from error
+        raise UserError(
+            f"{name}: raises {type(error).__name__} on columns of shape {tuple(v.shape)}: {first}"
+        ) from error
     for found in (forward, backward):
         if found.shape != v.shape:
             raise UserError(f"{name}: maps columns of shape {tuple(v.shape)} to {tuple(found.shape)}")

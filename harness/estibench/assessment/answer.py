@@ -80,7 +80,10 @@ class Assessment:
         found = frame[[name for name in SHOWN if name in frame]].copy()
         if "peak_bytes" in found:
             found["peak_bytes"] = pd.to_numeric(found["peak_bytes"]) / 1e6
-        order = "relative_rmse" if "relative_rmse" in found else "estimator"
+        if "relative_rmse" not in found or found["relative_rmse"].isna().all():
+            found = found.drop(columns="relative_rmse", errors="ignore")
+            found.insert(1, "rmse", frame["rmse"] if "rmse" in frame else float("nan"))
+        order = "relative_rmse" if "relative_rmse" in found else "rmse"
         return found.sort_values(order).rename(columns=SHOWN).reset_index(drop=True)
 
     def plot(self) -> Figure:

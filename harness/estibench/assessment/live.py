@@ -75,7 +75,10 @@ def _written(host: Host, task: str, plugin: Plugin, one: Any) -> Any:
         if name not in host.estimators:
             host.estimators.add(LiveEstimator(name, "", (cls.__doc__ or name).splitlines()[0], (task,), cls), plugin)
     parameters = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
-    return {"name": name, **{key: list(value) if isinstance(value, tuple) else value for key, value in parameters.items()}}
+    return {
+        "name": name,
+        **{key: list(value) if isinstance(value, tuple) else value for key, value in parameters.items()},
+    }
 
 
 def called(text: str) -> Any:

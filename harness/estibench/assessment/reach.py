@@ -19,7 +19,9 @@ class Candidate:
     """An estimator that was measured.
 
     Attributes:
-        error, low, high: of one estimate: RMSE over the norm of the truth (RMSE where that is 0), with its interval.
+        error, low, high: of one estimate: RMSE over the norm of the truth, with its interval; the RMSE itself where
+            that norm is 0.
+        relative: which of the two.
         time: seconds of one estimate.
         work: of one estimate, in the task's unit; NaN where none is counted.
         exact: whether no more than rounding is left.
@@ -32,6 +34,7 @@ class Candidate:
     error: float
     low: float
     high: float
+    relative: bool
     time: float
     work: float
     exact: bool
@@ -83,7 +86,8 @@ def candidates(rows: Sequence[dict[str, Any]]) -> list[Candidate]:
         exact = _number(row["rmse"]) <= _number(row.get("rounding"))
         time, work = _number(row.get("time")), _number(row.get("work"))
         label, name = str(row["estimator"]), str(row["estimator_name"])
-        found.append(Candidate(label, name, value, low, high, time, work, exact, fair, refuted))
+        relative = quantity == "relative_rmse"
+        found.append(Candidate(label, name, value, low, high, relative, time, work, exact, fair, refuted))
     return found
 
 

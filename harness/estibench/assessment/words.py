@@ -20,7 +20,10 @@ def advice(
     some = [one for one in candidates(rows) if not one.refuted]
     if not some:
         return "Nothing could be measured: " + "; ".join(_failures(rows) or ["no estimator was tried"]) + "."
-    exact = min((one for one in some if one.exact), key=lambda one: one.cost(by), default=None)
+    by = by if any(math.isfinite(one.cost(by)) for one in some) else "work"
+    exact = min(
+        (one for one in some if one.exact and math.isfinite(one.cost(by))), key=lambda one: one.cost(by), default=None
+    )
     if target is not None:
         words = _for_target(some, exact, exact_words, unit, target, by)
     elif budget is not None:
@@ -40,13 +43,21 @@ def _for_target(
         return f"No estimator reaches {goal}: {best.label} comes closest with {error_of(best)}, and averaging is not known to help."
     first = plans[0]
     if first.candidate.exact:
-        words = f"{first.candidate.label}: {exact_words} in {spent(first, unit)} costs less than any noisy way to {goal}."
+        words = (
+            f"{first.candidate.label}: {exact_words} in {spent(first, unit)} costs less than any noisy way to {goal}."
+        )
         other = next((plan for plan in plans[1:] if not plan.candidate.exact), None)
         return words + (f" The next, {described(other, unit)}, takes {times(other, first)}." if other else "")
-    words = f"{described(first, unit)} reaches {goal}" + ("." if first.measured else ", by averaging independent estimates.")
+    words = f"{described(first, unit)} reaches {goal}" + (
+        "." if first.measured else ", by averaging independent estimates."
+    )
     if exact is not None:
-        words += f" That is {percent(first.cost / exact.cost(by))} of {exact_words}'s {amount(exact.cost(by), by, unit)}."
-    rival = next((plan for plan in plans[1:] if plan.candidate.name != first.candidate.name and not plan.candidate.exact), None)
+        words += (
+            f" That is {percent(first.cost / exact.cost(by))} of {exact_words}'s {amount(exact.cost(by), by, unit)}."
+        )
+    rival = next(
+        (plan for plan in plans[1:] if plan.candidate.name != first.candidate.name and not plan.candidate.exact), None
+    )
     return words + (f" Next: {described(rival, unit)}, {times(rival, first)}." if rival else "")
 
 
@@ -61,34 +72,45 @@ def _for_budget(
     first = plans[0]
     if first.candidate.exact:
         return f"{first.candidate.label}: {most} buy {exact_words}, which takes {spent(first, unit)}."
-    words = f"{described(first, unit)}: relative error {number(first.error)} within {most}."
+    words = f"{described(first, unit)}: an error of {number(first.error)} within {most}."
     if exact is not None:
         words += f" {exact_words[0].upper()}{exact_words[1:]} takes {amount(exact.cost(by), by, unit)}."
     return words
 
 
 def _in_general(some: Sequence[Candidate], exact: Candidate | None, exact_words: str, unit: str, by: By) -> str:
-    noisy = [one for one in some if not one.exact and math.isfinite(one.price(by))]
-    if not noisy:
-        assert exact is not None
-        return f"{exact.label}: {exact_words} in {seconds(exact.time)}; nothing else was measured."
-    best = min(noisy, key=lambda one: one.price(by))
+    best = _most_efficient(some, by)
+    if best is None:
+        first = exact or min(some, key=lambda one: one.error)
+        what = exact_words if first.exact else error_of(first)
+        return f"{first.label}: {what} ({spent(Plan(first, 1, first.error, 0.0), unit)}); nothing else was measured."
+    alone = described(Plan(best, 1, best.error, best.cost(by)), unit)
     if exact is not None and exact.cost(by) <= best.cost(by):
-        return f"{exact.label}: {exact_words} in {seconds(exact.time)} costs no more than {best.label}, which leaves a {error_of(best)}."
-    words = f"{best.label}: {error_of(best)} in {seconds(best.time)}"
+        least = amount(exact.cost(by), by, unit)
+        return f"{exact.label}: {exact_words} in {least} costs no more than {alone}, which leaves a {error_of(best)}."
+    words = f"{best.label}: {error_of(best)} in {amount(best.cost(by), by, unit)}"
     if exact is not None:
-        words += f", {percent(best.cost(by) / exact.cost(by))} of {exact_words}'s {seconds(exact.time)}"
+        words += f", {percent(best.cost(by) / exact.cost(by))} of {exact_words}'s {amount(exact.cost(by), by, unit)}"
     words += "."
-    plans = cheapest(some, USUAL_TARGET, by)
-    if not plans:
-        return words
+    plans = cheapest(some, USUAL_TARGET, by) if best.relative else []
     cheap = next((plan for plan in plans if not plan.candidate.exact), None)
-    if cheap is None:
-        return words + f" {percent(USUAL_TARGET)} need {exact_words}."
+    if cheap is None or (cheap.candidate is best and cheap.measured):
+        return words + (f" Only {exact_words} reaches {percent(USUAL_TARGET)}." if plans and cheap is None else "")
     words += f" For {percent(USUAL_TARGET)} you need {described(cheap, unit)}"
     if exact is not None:
-        words += f": {exact_words} costs less" if exact.cost(by) <= cheap.cost else f", {percent(cheap.cost / exact.cost(by))} of {exact_words}'s cost"
+        share = percent(cheap.cost / exact.cost(by))
+        words += f": {exact_words} costs less" if exact.cost(by) <= cheap.cost else f", {share} of {exact_words}'s cost"
     return words + "."
+
+
+def _most_efficient(some: Sequence[Candidate], by: By) -> Candidate | None:
+    """Of what can be averaged, the least error² × cost; else the cheapest within the usual target, or the best."""
+    noisy = [one for one in some if not one.exact and math.isfinite(one.cost(by))]
+    fair = [one for one in noisy if one.unbiased]
+    if fair:
+        return min(fair, key=lambda one: one.price(by))
+    near = [one for one in noisy if one.relative and one.high <= USUAL_TARGET]
+    return min(near, key=lambda one: one.cost(by)) if near else min(noisy, key=lambda one: one.error, default=None)
 
 
 def _warnings(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -132,7 +154,9 @@ def amount(cost: float, by: By, unit: str) -> str:
 def error_of(one: Candidate) -> str:
     """`relative error 0.61 ± 0.05`."""
     half = (one.high - one.low) / 2
-    return f"relative error {number(one.error)}" + (f" ± {half:.1g}" if math.isfinite(half) else "")
+    return f"{'relative error' if one.relative else 'error'} {number(one.error)}" + (
+        f" ± {half:.1g}" if math.isfinite(half) else ""
+    )
 
 
 def number(value: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from estibench.contracts.rebuilt_function import reached, rebuilt
 from estibench.errors import UserError
 
 RANDOM = (nn.modules.dropout._DropoutNd,)  # noisy in training mode
@@ -19,11 +19,9 @@ MIXING = (nn.modules.batchnorm._BatchNorm,)  # in training mode each point's out
 
 @dataclass(frozen=True, eq=False)
 class OwnFunction:
-    """A function of tensors, or an `nn.Module`.
+    """A function of tensors, or an `nn.Module`, copied with all networks and tensors that it reaches.
 
-    A module is copied: its parameters require no gradient in the copy, its hooks come along, and the user's object
-    stays as it is. A plain function is called as it is; tensors that it closes over keep their dtype, so that it may
-    not work in float64, and `in_float64` says so.
+    In the copy nothing requires a gradient, and the user's objects are never touched: see `rebuilt_function`.
 
     Attributes:
         name: what the user calls it, for messages: `field`.
@@ -37,40 +35,29 @@ class OwnFunction:
         """Raises `UserError` for what cannot be called, is random in training mode, or cannot be copied."""
         if not callable(given):
             raise UserError(f"{name}: expected a function or an nn.Module, got {type(given).__name__}")
-        if not isinstance(given, nn.Module):
-            return cls(given, name)
-        for path, module in given.named_modules():
-            where = f"{name}.{path}" if path else name
-            if module.training and isinstance(module, RANDOM) and module.p > 0:
-                raise UserError(f"{where}: {type(module).__name__} in training mode is random; call {name}.eval() first")
-            if module.training and isinstance(module, MIXING):
-                raise UserError(
-                    f"{where}: {type(module).__name__} in training mode mixes the points of a batch; "
-                    f"call {name}.eval() first"
-                )
+        for thing in reached(given):
+            if isinstance(thing, nn.Module):
+                _refuse_training(thing, name, direct=thing is given)
         try:
-            made = copy.deepcopy(given)
+            made = rebuilt(given, None, None)
         except Exception as error:  # a module may refuse in any way
             first = (str(error).strip().splitlines() or [""])[0]
-            raise UserError(f"{name}: this module cannot be copied ({type(error).__name__}: {first})") from error
-        for parameter in made.parameters():
-            parameter.requires_grad_(False)
-            parameter.grad = None
+            raise UserError(f"{name}: cannot be copied ({type(error).__name__}: {first})") from error
         return cls(made, name)
 
     def at(self, device: str, dtype: torch.dtype) -> OwnFunction:
-        """A copy of the module there; a plain function itself."""
-        if not isinstance(self.function, nn.Module):
-            return self
-        return OwnFunction(copy.deepcopy(self.function).to(device=device, dtype=dtype), self.name)
+        """A copy there."""
+        return OwnFunction(rebuilt(self.function, device, dtype), self.name)
 
     @cached_property
     def home(self) -> tuple[str, torch.dtype] | None:
-        """Device and dtype of a module's parameters and buffers; None where it has none."""
-        if isinstance(self.function, nn.Module):
-            for tensor in [*self.function.parameters(), *self.function.buffers()]:
-                if tensor.is_floating_point():
-                    return str(tensor.device), tensor.dtype
+        """Device and dtype of the first parameters that it reaches, else of the first tensor; None without any."""
+        things = reached(self.function)
+        modules = [thing for thing in things if isinstance(thing, nn.Module)]
+        tensors = [one for module in modules for one in [*module.parameters(), *module.buffers()]]
+        for tensor in [*tensors, *(thing for thing in things if isinstance(thing, Tensor))]:
+            if tensor.is_floating_point():
+                return str(tensor.device), tensor.dtype
         return None
 
     def __call__(self, *arguments: Any) -> Any:
@@ -91,6 +78,19 @@ class OwnFunction:
         if not isinstance(found, Tensor):
             raise UserError(f"{self.name}: expected a tensor, got {type(found).__name__}")
         return found
+
+
+def _refuse_training(given: nn.Module, name: str, direct: bool) -> None:
+    """Raises `UserError` for a module that is random, or mixes the batch, in training mode."""
+    called = name if direct else f"the {type(given).__name__} in {name}"
+    for path, module in given.named_modules():
+        where = f"{called}: {path}" if path else called
+        if module.training and isinstance(module, RANDOM) and module.p > 0:
+            raise UserError(f"{where}: {type(module).__name__} in training mode is random; call eval() on it first")
+        if module.training and isinstance(module, MIXING):
+            raise UserError(
+                f"{where}: {type(module).__name__} in training mode mixes the points of a batch; call eval() on it first"
+            )
 
 
 def repeats(function: OwnFunction, *arguments: Any) -> Tensor:
