@@ -1,0 +1,100 @@
+"""The gradient of score matching for a user's own network, on a user's own data or a density that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from estibench import Density, OwnFunction, OwnPoints, UserError, finite, repeats
+from estibench_score.contract import ScoreProblem
+from estibench_score.model import ScoreModel
+from estibench_score.own_model import OwnData, OwnModel, is_energy
+from estibench_score.score_gradient import ScoreGradient
+
+REFERENCE = 2**16
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnScore(ScoreGradient):
+    """∇_θ ½E‖s_θ(x) − ∇log p(x)‖² at the network's own parameters, (p,).
+
+    Attributes:
+        own: the network.
+    """
+
+    own: OwnModel
+
+    @cached_property
+    def score_model(self) -> ScoreModel:
+        return self.own
+
+
+def own_score(
+    *,
+    network: nn.Module,
+    data: Tensor | None = None,
+    density: Density | None = None,
+    sigma: float = 0.1,
+    batch: int = 64,
+) -> OwnScore:
+    """The gradient of the Fisher divergence in all parameters of your network, where they stand now.
+
+    Args:
+        network: a score, (batch, *shape) → (batch, *shape), or an energy, (batch, *shape) → (batch,).
+        data: your data, (N, *shape). The estimand is about their law with noise of `sigma`, a mixture of Gaussians at
+            the data, whose score is exact.
+        density: instead, one of ours: an instance of a density, whose own score is the target.
+        sigma: in units of the data; not used with a density.
+        batch: points in one minibatch.
+    """
+    if not isinstance(network, nn.Module) or not any(True for _ in network.parameters()):
+        raise UserError("network: expected an nn.Module with parameters, whose gradient is wanted")
+    if (data is None) == (density is None):
+        raise UserError("data: give either data or a density")
+    own = OwnFunction.of(network, "network")
+    if density is None:
+        points = OwnPoints.of(data, "data", own)
+        law: Density = OwnData(data=points.data.flatten(1), dim=points.data[0].numel())
+        x, shape, smoothing = points.placed[:4], points.shape, (float(sigma),)
+        device, dtype = points.device, points.dtype
+    else:
+        if not isinstance(density, Density):
+            raise UserError(f"density: expected an instance of a density, got {type(density).__name__}")
+        sample = density.sample(4, torch.Generator().manual_seed(0))
+        points = OwnPoints.of(sample, "density", own)
+        law, x, shape, smoothing = density, points.placed, (density.dim,), ()
+        device, dtype = points.device, points.dtype
+    values = finite(repeats(own, x), "network")
+    energy = is_energy(values, x)
+    if energy is None:
+        raise UserError(
+            f"network: maps {tuple(x.shape)} to {tuple(values.shape)}, which is neither a score of that shape nor "
+            f"energies ({len(x)},)"
+        )
+    dim = x[0].numel()
+    model = OwnModel(dim=dim, own=own, shape=shape, is_energy=energy)
+    return OwnScore(
+        own=model,
+        density=law,
+        dim=dim,
+        batch=batch,
+        smoothing=smoothing,
+        reference=REFERENCE,
+        device=device,
+        dtype=dtype,
+    )
+
+
+def ladder(problem: ScoreProblem) -> list[str | Mapping[str, Any]]:
+    """With noise: denoising at its level. And what sees samples of the law itself: exact and sliced traces."""
+    found: list[str | Mapping[str, Any]] = ["explicit"]
+    if problem.level:
+        noise = {"name": "denoising", "sigma": problem.level}
+        found.append(noise)
+        found += [{**noise, "reduction": reduction} for reduction in ("control_variate", "antithetic")]
+    return [*found, "implicit", {"name": "sliced", "slices": [1, 4]}]
