@@ -49,7 +49,7 @@ class _Rebuilder:
             return thing
         if id(thing) not in self._made:
             self._kept.append(thing)
-            self._made[id(thing)] = thing  # for functions that call themselves
+            self._made[id(thing)] = thing  # for containers that hold themselves
             self._made[id(thing)] = self._make(thing, depth)
         return self._made[id(thing)]
 
@@ -89,29 +89,25 @@ class _Rebuilder:
     def _function(self, function: types.FunctionType, depth: int) -> Any:
         if function.__module__.partition(".")[0] in ("torch", "numpy", "estibench"):
             return function
-        cells = tuple(self._cell(cell, depth) for cell in function.__closure__ or ())
+        old = function.__closure__ or ()
+        cells = tuple(types.CellType() for _ in old)
         names = set(_names(function.__code__)) & function.__globals__.keys()
-        replaced = {name: self(function.__globals__[name], depth + 1) for name in names}
-        changed = {name: value for name, value in replaced.items() if value is not function.__globals__[name]}
-        if not changed and all(new is old for new, old in zip(cells, function.__closure__ or (), strict=True)):
-            return function
-        made = types.FunctionType(
-            function.__code__,
-            {**function.__globals__, **changed} if changed else function.__globals__,
-            function.__name__,
-            function.__defaults__,
-            cells,
-        )
+        scope = dict(function.__globals__) if names else function.__globals__
+        made = types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
         made.__kwdefaults__ = function.__kwdefaults__
-        return made
-
-    def _cell(self, cell: types.CellType, depth: int) -> types.CellType:
-        try:
-            inside = cell.cell_contents
-        except ValueError:  # not yet filled
-            return cell
-        made = self(inside, depth + 1)
-        return cell if made is inside else types.CellType(made)
+        self._made[id(function)] = made  # it may mention itself
+        changed = False
+        for name in names:
+            scope[name] = self(function.__globals__[name], depth + 1)
+            changed |= scope[name] is not function.__globals__[name]
+        for new, cell in zip(cells, old, strict=True):
+            try:
+                inside = cell.cell_contents
+            except ValueError:  # not yet filled
+                continue
+            new.cell_contents = self(inside, depth + 1)
+            changed |= new.cell_contents is not inside
+        return made if changed else function
 
     def _object(self, thing: Any, depth: int) -> Any:
         """An instance of a user's plain class with such things among its attributes."""

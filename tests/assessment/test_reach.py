@@ -1,0 +1,99 @@
+"""What estimators reach by averaging, and what it costs: against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from estibench.assessment.reach import candidates, cheapest, within
+from estibench.assessment.words import advice
+
+FAIR = [{"claim": "unbiased", "verdict": "supported"}]
+
+
+def row(name: str, error: float, time: float, work: float, **more: Any) -> dict[str, Any]:
+    """An ok row of the table, its interval ± 10 %."""
+    found = {"estimator": name, "estimator_name": name.partition("(")[0], "status": "ok", "reason": "", "rounding": 1e-6}
+    sides = {"": error, "_low": 0.9 * error, "_high": 1.1 * error}
+    found |= {f"{quantity}{side}": value for quantity in ("rmse", "relative_rmse") for side, value in sides.items()}
+    return found | {"time": time, "work": work, "claims": FAIR} | more
+
+
+EXACT = row("exact", 1e-9, 1.0, 784)
+
+
+def test_averages_cost_error_over_target_squared() -> None:
+    some = candidates([row("hutchinson(probes=16)", 0.6, 0.01, 16)])
+    (plan,) = cheapest(some, 0.06, "work")
+    assert plan.estimates == 100
+    assert plan.cost == pytest.approx(1600)
+    assert plan.error == pytest.approx(0.06)
+    assert not plan.measured
+
+
+def test_one_estimate_is_enough_where_its_whole_interval_lies_below() -> None:
+    some = candidates([row("a", 0.05, 0.01, 1)])
+    assert cheapest(some, 0.056, "time")[0].estimates == 1
+    assert cheapest(some, 0.054, "time")[0].estimates == 1 or cheapest(some, 0.054, "time")[0].candidate.high > 0.054
+
+
+def test_a_biased_estimator_is_never_averaged() -> None:
+    biased = row("gumbel_softmax(tau=1)", 0.3, 0.001, 1, claims=[])
+    assert cheapest(candidates([biased]), 0.1, "time") == []
+    (plan,) = within(candidates([biased]), 1.0, "time")
+    assert plan.estimates == 1
+    assert plan.error == 0.3
+
+
+def test_within_a_budget_whole_estimates_are_averaged() -> None:
+    some = candidates([row("a", 0.4, 0.01, 7), row("b", 0.3, 0.01, 50)])
+    first, second = within(some, 29, "work")[0], within(some, 60, "work")[1]
+    assert (first.candidate.label, first.estimates) == ("a", 4)
+    assert first.error == pytest.approx(0.2)
+    assert second.candidate.label == "b"
+
+
+def test_an_exact_estimator_gains_nothing_by_averaging() -> None:
+    (plan,) = within(candidates([EXACT]), 10_000, "work")
+    assert plan.estimates == 1
+
+
+def test_the_exact_method_wins_where_averages_cost_more() -> None:
+    rows = [EXACT, row("hutchinson(probes=16)", 0.6, 0.012, 16)]
+    said = advice(rows, "the exact trace", "matvecs", 0.05, None, "time")
+    assert said.startswith("exact: the exact trace in 784 matvecs, 1 s costs less than any noisy way to 5 %.")
+    assert "averaged 144 times (2,304 matvecs, 1.73 s)" in said
+
+
+def test_the_general_answer_names_the_error_the_share_and_the_way_to_five_percent() -> None:
+    rows = [EXACT, row("hutchinson(probes=16)", 0.6, 0.012, 16)]
+    said = advice(rows, "the exact trace", "matvecs", None, None, "time")
+    assert said == (
+        "hutchinson(probes=16): relative error 0.6 ± 0.06 in 12 ms, 1.2 % of the exact trace's 1 s. For 5 % you need "
+        "hutchinson(probes=16) averaged 144 times (2,304 matvecs, 1.73 s): the exact trace costs less."
+    )
+
+
+def test_a_cheap_exact_method_is_the_answer() -> None:
+    rows = [row("exact", 1e-9, 0.001, 16), row("xtrace(matvecs=30)", 0.1, 0.002, 30)]
+    assert advice(rows, "the exact trace", "matvecs", None, None, "time").startswith("exact: the exact trace in 1 ms costs no more")
+
+
+def test_a_refuted_estimator_is_left_out_and_named() -> None:
+    wrong = row("wrong", 0.001, 1e-6, 1, claims=[{"claim": "unbiased", "verdict": "refuted"}])
+    said = advice([EXACT, wrong, row("a", 0.6, 0.01, 16)], "the exact trace", "matvecs", None, None, "time")
+    assert said.startswith("a: relative error 0.6")
+    assert said.endswith("Refuted, so left out: wrong (unbiased).")
+
+
+def test_without_any_times_work_is_compared() -> None:
+    rows = [row("exact", 1e-9, math.nan, 16), row("a", 0.1, math.nan, 30)]
+    assert advice(rows, "the exact trace", "matvecs", None, None, "time").startswith("exact: the exact trace in 16 matvecs")
+
+
+def test_nothing_measured_says_why() -> None:
+    failed = {"estimator": "a", "estimator_name": "a", "status": "failed", "reason": "RuntimeError: no"}
+    said = advice([failed], "the exact trace", "matvecs", None, None, "time")
+    assert said == "Nothing could be measured: a (RuntimeError: no)."
