@@ -72,7 +72,7 @@ def network() -> nn.Sequential:
 
 
 def test_the_answer_comes_with_table_plot_and_directory(tmp_path: Path) -> None:
-    found = estibench.assess("divergence", field=network(), points=X, seconds=2, directory=tmp_path / "run")
+    found = estibench.assess("divergence", field=network(), points=X, seconds=300, directory=tmp_path / "run")
     assert "exact" in found.advice
     assert set(found.frame["status"]) == {"ok"}
     assert (found.frame["claims_refuted"] == 0).all()
@@ -90,7 +90,7 @@ def test_the_answer_comes_with_table_plot_and_directory(tmp_path: Path) -> None:
 def test_the_same_call_goes_on_and_other_weights_begin_anew(tmp_path: Path) -> None:
     def keys(net: nn.Module, points: Tensor = X) -> list[str]:
         frame = estibench.assess(
-            "divergence", field=net, points=points, seconds=1, estimators=["exact"], directory=tmp_path / "run"
+            "divergence", field=net, points=points, seconds=300, estimators=["exact"], directory=tmp_path / "run"
         ).frame
         return list(frame["key"])
 
@@ -110,7 +110,7 @@ def test_estimators_by_name_mapping_and_object(tmp_path: Path) -> None:
         "divergence",
         field=network(),
         points=X,
-        seconds=1,
+        seconds=300,
         estimators=["hutchinson(probes=[1, 2], noise=gaussian)", {"name": "xtrace", "matvecs": 4}, Noisy(0.25)],
         directory=tmp_path / "run",
     )
@@ -158,7 +158,7 @@ def test_an_interrupt_keeps_what_is_there(tmp_path: Path, monkeypatch: pytest.Mo
         raise KeyboardInterrupt
 
     monkeypatch.setattr(call.sessions.Session, "execute", interrupted)
-    found = estibench.assess("divergence", field=network(), points=X, seconds=1, directory=tmp_path / "run")
+    found = estibench.assess("divergence", field=network(), points=X, seconds=300, directory=tmp_path / "run")
     assert len(found.frame) == 1
     assert found.advice.endswith("(interrupted; the same call goes on from here)")
 
@@ -167,7 +167,7 @@ def test_a_field_that_vmap_refuses_is_measured_one_by_one(tmp_path: Path) -> Non
     def field(x: Tensor) -> Tensor:
         return x * float(x.detach().sum() * 0 + 2)  # .item() under vmap is refused
 
-    found = estibench.assess("divergence", field=field, points=X, seconds=1, directory=tmp_path / "run")
+    found = estibench.assess("divergence", field=field, points=X, seconds=300, directory=tmp_path / "run")
     assert set(found.frame["status"]) == {"ok"}
     assert "exact" in found.advice
 
@@ -177,7 +177,7 @@ def test_half_precision_weights(tmp_path: Path) -> None:
         "divergence",
         field=network().to(torch.bfloat16),
         points=X,
-        seconds=1,
+        seconds=300,
         estimators=["exact", "hutchinson"],
         directory=tmp_path / "run",
     )
@@ -188,7 +188,7 @@ def test_half_precision_weights(tmp_path: Path) -> None:
 def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_model_for_bench.py").write_text(MODEL, encoding="utf-8")
-    words = ["assess", "divergence", "my_model_for_bench.py:make", "--seconds", "1", "--target", "0.05"]
+    words = ["assess", "divergence", "my_model_for_bench.py:make", "--seconds", "300", "--target", "0.05"]
     done = CliRunner().invoke(bench, words)
     assert done.exit_code == 0, done.output
     assert "5 %" in done.output
