@@ -2,6 +2,7 @@
 PYTHON ?= python3
 DEVICE ?= cuda
 OUT ?= build/cuda
+LIMIT ?= 480
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -32,7 +33,7 @@ cuda-pack:  ## the wheels that a machine with PyTorch but no network lacks: buil
 	$(PYTHON) tests/cuda/pack.py
 
 cuda:  ## all that needs an accelerator, in eight minutes and without a network; `make cuda-pack` first, where one is
-	$(PYTHON) tests/cuda/run.py --device $(DEVICE) --out $(OUT)
+	$(PYTHON) tests/cuda/run.py --device $(DEVICE) --out $(OUT) --limit $(LIMIT)
 
 docs: $(VENV)/.test  ## build the documentation: build/docs/index.html
 	$(BIN)/sphinx-build -W -q -b html docs build/docs

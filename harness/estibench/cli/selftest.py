@@ -23,7 +23,7 @@ SUITE = "selftest"
 @click.option("--quick", is_flag=True, help="Within a minute, with fewer repetitions.")
 @click.option("--repetitions", type=click.IntRange(min=2), metavar="N", help="Repeat the suite N times; default 500.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes; default one per core.")
-@click.option("--device", metavar="cpu|cuda|…", help="Test the clock on an accelerator, and nothing else.")
+@click.option("--device", metavar="cpu|cuda|…", help="Test the clock on this device, and nothing else.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory of the run; default results/runs/….")
 @click.pass_context
 def selftest_command(
@@ -51,7 +51,7 @@ def selftest_command(
     directory = session.claim_directory(output or session.RUNS / NAME, NAME)
     plugins = context.parent.params.get("plugin", ()) if context.parent else ()
     with _progress(size.repetitions) as advance:
-        results = run(host, plan, directory, size, jobs or os.cpu_count() or 1, plugins, device or HOST, _print, advance)
+        results = run(host, plan, directory, size, jobs or os.cpu_count() or 1, plugins, device, _print, advance)
     failed = sum(row["status"] == "failed" for row in results.rows)
     click.echo(f"\n{len(results.rows)} lines, {failed} failed; the table is in {directory}")
     raise SystemExit(results.exit_code)

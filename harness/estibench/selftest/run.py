@@ -41,7 +41,7 @@ def run(
     size: Size,
     jobs: int,
     plugins: Iterable[str] = (),
-    device: str = HOST,
+    device: str | None = None,
     report: Callable[[Line], None] = lambda line: None,
     advance: Callable[[], None] = lambda: None,
 ) -> Results:
@@ -52,7 +52,7 @@ def run(
         directory: claimed for this run; an earlier one's lines are set aside.
         jobs: worker processes that repeat the suite. The clock is tested afterwards, alone on the machine.
         plugins: what the host was started with, for the workers.
-        device: an accelerator, of which the clock is tested and nothing else: the statistics are the same everywhere.
+        device: whose clock is tested, and nothing else: the statistics are the same everywhere. None tests all.
         report: called with each line.
         advance: called after each repetition.
     """
@@ -60,7 +60,7 @@ def run(
     write_whole(directory / RUN_FILE, json.dumps(about, indent=2) + "\n")
     set_aside(directory)
     store = Store(directory)
-    lines = _lines(plan, size, jobs, plugins, advance) if device == HOST else _clock_lines(size, device)
+    lines = _lines(plan, size, jobs, plugins, advance) if device is None else _clock_lines(size, device)
     for line in lines:
         row = line.row
         store.append(Record(row["key"], "accuracy", row))
