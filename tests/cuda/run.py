@@ -1,4 +1,4 @@
-"""`make cuda`: everything of ours that needs an accelerator, within eight minutes, on a borrowed machine without network.
+"""`make cuda`: all of ours that needs an accelerator, within eight minutes, on a borrowed machine without a network.
 
 It installs what `make cuda-pack` has collected, runs the tests marked `cuda`, the clock against a bare loop of events,
 short forms of five suites, and the conformance kit of all that is built in, on the device. Each step has a limit of its
@@ -8,8 +8,8 @@ was stopped. Standard library only, so that a bare Python can start it.
     python3 tests/cuda/run.py --device cuda --out build/cuda
     python  tests/cuda/run.py --device cpu  --out /tmp/rehearsal      # everything but the device
 
-In OUT: `summary.md`, `summary.json`, `logs/`, `runs/<suite>/` (run.json, table.parquet, cells, tracebacks), and all of it
-in one file, `out.tar.gz`. `bench publish OUT/runs/*` makes pages of the runs, on any machine.
+In OUT: `summary.md`, `summary.json`, `logs/`, `runs/<suite>/` (run.json, table.parquet, cells, tracebacks), and all of
+it in one file, `out.tar.gz`. `bench publish OUT/runs/*` makes pages of the runs, on any machine.
 """
 
 from __future__ import annotations
@@ -192,10 +192,11 @@ def steps(device: str, out: Path) -> list[Step]:
     workers = min(WORKERS, os.cpu_count() or 1)
     parallel = ["-n", str(workers)] if workers > 1 and _has_xdist(python) else []
     pytest = [python, "-m", "pytest", "-v", "--tb=short", "-p", "no:cacheprovider", "-m", "cuda"]
+    bench = [python, "-m", "estibench"]
     found = [
         Step("machine", [python, str(HERE / "machine.py"), str(out / "machine.json")], 40),
         Step("tests", [*pytest, *(path for path in marked if path != conformance)], 70),
-        Step("clock", [python, "-m", "estibench", "selftest", "--quick", "--device", device, "-o", str(out / "runs/clock")], 40),
+        Step("clock", [*bench, "selftest", "--quick", "--device", device, "-o", str(out / "runs/clock")], 40),
     ]
     limits = {"divergence": 100, "trace": 60, "score_gradient": 50, "discrete": 45, "ode_gradient": 35}
     for name in SUITES:

@@ -27,7 +27,12 @@ SUITE = "selftest"
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory of the run; default results/runs/….")
 @click.pass_context
 def selftest_command(
-    context: click.Context, quick: bool, repetitions: int | None, jobs: int | None, device: str | None, output: Path | None
+    context: click.Context,
+    quick: bool,
+    repetitions: int | None,
+    jobs: int | None,
+    device: str | None,
+    output: Path | None,
 ) -> None:
     """Measure the harness: repeat a suite of synthetic estimators about which everything is known.
 

@@ -177,7 +177,8 @@ class _Pretence(TorchDispatchMode):
     def _check_generator(self, func: Any, kwargs: Mapping[str, Any], there: bool) -> None:
         generator = kwargs.get("generator")
         if generator is not None and (generator._cdata in _Generator.there) is not there:
-            raise DeviceMistakeError(f"{func}: the tensor is on the {'device' if there else 'CPU'}, its generator is not")
+            where = "device" if there else "CPU"
+            raise DeviceMistakeError(f"{func}: the tensor is on the {where}, its generator is not")
 
     def _note_copy(self, func: Any, args: Any, target: bool) -> None:
         source = args[1] if func is not aten._to_copy.default else args[0]
