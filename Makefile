@@ -1,11 +1,14 @@
 # `make run` and `make test` do everything on a fresh machine; each makes the environment that it needs.
 PYTHON ?= python3
+DEVICE ?= cuda
+OUT ?= build/cuda
+LIMIT ?= 480
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INPUTS := pyproject.toml constraints.txt hatch_build.py
 
-.PHONY: run test lint types format bench docs wheel clean
+.PHONY: run test lint types format bench cuda-pack cuda docs wheel clean
 
 run: $(VENV)/.run  ## measure the default suite: tables, plots and a report in results/runs/
 	$(BIN)/bench run suites/trace.yaml
@@ -25,6 +28,12 @@ format: $(VENV)/.test  ## rewrite the sources in the one style
 
 bench: $(VENV)/.bench  ## speed of the harness and of the trace plugin, with the peers that it is compared with
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
+
+cuda-pack:  ## the wheels that a machine with PyTorch but no network lacks: build/cuda-wheels/
+	$(PYTHON) tests/cuda/pack.py
+
+cuda:  ## all that needs an accelerator, in eight minutes and without a network; `make cuda-pack` first, where one is
+	$(PYTHON) tests/cuda/run.py --device $(DEVICE) --out $(OUT) --limit $(LIMIT)
 
 docs: $(VENV)/.test  ## build the documentation: build/docs/index.html
 	$(BIN)/sphinx-build -W -q -b html docs build/docs

@@ -43,6 +43,7 @@ MEASURED = {
     "largest_share": "share of the largest squared error in the sum of all: near 1, the MSE rests on a single draw",
     "flops": "floating-point operations of matrix products in one estimate",
     "peak_bytes": "peak memory of one estimate beyond the problem's data, bytes",
+    "reserved_bytes": "memory that the accelerator's allocator held for it, bytes",
     "time_first": "seconds of the very first call",
     "time_cpu": "CPU seconds per estimate, median",
     "time_spread": "interquartile range of the rounds' wall times over their median: the machine's noise",

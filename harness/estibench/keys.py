@@ -47,7 +47,9 @@ class Keys:
     def of(self, cell: Cell) -> str:
         """The key of a cell: 16 hexadecimal digits."""
         sources = sorted({self._source(place) for place in self._places(cell)})
-        return digest([cell.identity, sources, self._common, _accelerator(cell.device)])
+        from estibench.measure.device import name_of
+
+        return digest([cell.identity, sources, self._common, name_of(cell.device)])
 
     def check_unchanged(self) -> None:
         """Raises `UserError` when a source is not what it was: new numbers must not go under old keys."""
@@ -109,15 +111,6 @@ def distributions() -> list[str]:
     here = {"", os.getcwd()}
     places = [place for place in sys.path if place not in here]
     return sorted({f"{one.name}=={one.version}" for one in importlib.metadata.distributions(path=places)})
-
-
-def _accelerator(device: str) -> str:
-    """The kind of GPU, whose rounding is its own."""
-    if not device.startswith("cuda"):
-        return ""
-    import torch
-
-    return torch.cuda.get_device_name(device) if torch.cuda.is_available() else "none"
 
 
 def _densities(parameters: Mapping[str, Any]) -> Iterator[str]:

@@ -50,7 +50,8 @@ def describe_machine() -> dict[str, Any]:
     import psutil
     import torch
 
-    cuda = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    from estibench.measure.device import accelerators
+
     return {
         "processor": _processor(),
         "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
@@ -58,7 +59,7 @@ def describe_machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "cuda": cuda,
+        "accelerators": accelerators(),
     }
 
 

@@ -23,10 +23,11 @@ def draw_noise(kind: Noise, shape: tuple[int, ...], generator: torch.Generator, 
         return -1 - _log_uniform(shape, generator, dtype)
     if kind == "laplace":
         return (_log_uniform(shape, generator, dtype) - _log_uniform(shape, generator, dtype)) / math.sqrt(2)
-    normal = torch.randn(shape, generator=generator, dtype=dtype)
+    there = {"generator": generator, "dtype": dtype, "device": generator.device}
+    normal = torch.randn(shape, **there)
     if kind in ("student", "student3"):
         freedom = 5 if kind == "student" else 3
-        squares = torch.randn((freedom, *shape), generator=generator, dtype=dtype).square().sum(0)
+        squares = torch.randn((freedom, *shape), **there).square().sum(0)
         return normal / (squares / (freedom - 2)).sqrt()
     if kind == "lognormal":
         return (normal.exp() - math.exp(0.5)) / math.sqrt(math.e**2 - math.e)
@@ -35,4 +36,4 @@ def draw_noise(kind: Noise, shape: tuple[int, ...], generator: torch.Generator, 
 
 def _log_uniform(shape: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
     """Logarithm of a uniform number in (0, 1]."""
-    return (1 - torch.rand(shape, generator=generator, dtype=dtype)).log()
+    return (1 - torch.rand(shape, generator=generator, dtype=dtype, device=generator.device)).log()

@@ -49,7 +49,7 @@ class Dropout(Known, Estimator):
 
     def estimate(self, problem: Constant, generator: torch.Generator) -> Tensor:
         """The estimate, (components,)."""
-        u = torch.rand(problem.components, generator=generator, dtype=problem.torch_dtype)
+        u = torch.rand(problem.components, generator=generator, dtype=problem.torch_dtype, device=generator.device)
         return torch.where(u < self.keep, problem.target / self.keep, 0.0)
 
 
@@ -89,7 +89,7 @@ class Rotation(Known, Estimator):
         """The estimate, (2,)."""
         if problem.components != 2:
             raise Unsupported("turns vectors of two components")
-        angle = self.angle * torch.randn((), generator=generator, dtype=problem.torch_dtype)
+        angle = self.angle * torch.randn((), generator=generator, dtype=problem.torch_dtype, device=generator.device)
         x, y = problem.target[0], problem.target[1]
         return torch.stack([x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos()])
 
@@ -116,5 +116,5 @@ class SometimesNan(Known, Estimator):
 
     def estimate(self, problem: Constant, generator: torch.Generator) -> Tensor:
         """The estimate, (components,)."""
-        u = torch.rand((), generator=generator, dtype=problem.torch_dtype)
+        u = torch.rand((), generator=generator, dtype=problem.torch_dtype, device=generator.device)
         return torch.where(u < self.probability, torch.nan, problem.target)

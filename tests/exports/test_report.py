@@ -38,7 +38,7 @@ ABOUT: dict[str, Any] = {
         "memory_bytes": 2**34,
         "system": "Linux",
         "python": "3.11",
-        "cuda": [],
+        "accelerators": [],
     },
     "distributions": {"torch": "2.13.0", "numpy": "2.4.6", "estibench": "0.1.0", "unrelated": "9"},
     "scaling": [{"y": "time", "x": "problem_dim"}],

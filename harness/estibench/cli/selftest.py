@@ -23,10 +23,16 @@ SUITE = "selftest"
 @click.option("--quick", is_flag=True, help="Within a minute, with fewer repetitions.")
 @click.option("--repetitions", type=click.IntRange(min=2), metavar="N", help="Repeat the suite N times; default 500.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes; default one per core.")
+@click.option("--device", metavar="cpu|cuda|…", help="Test the clock on this device, and nothing else.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory of the run; default results/runs/….")
 @click.pass_context
 def selftest_command(
-    context: click.Context, quick: bool, repetitions: int | None, jobs: int | None, output: Path | None
+    context: click.Context,
+    quick: bool,
+    repetitions: int | None,
+    jobs: int | None,
+    device: str | None,
+    output: Path | None,
 ) -> None:
     """Measure the harness: repeat a suite of synthetic estimators about which everything is known.
 
@@ -35,10 +41,14 @@ def selftest_command(
     writes a table. Exit code 1 when a line fails.
     """
     from estibench import session
+    from estibench.errors import UserError
+    from estibench.measure.device import HOST, why_missing
     from estibench.selftest.run import FULL, NAME, QUICK, Size, run
     from estibench.suite import read_suite
     from estibench.suite.lookup import find_suite
 
+    if missing := why_missing(device or HOST):
+        raise UserError(f"--device {missing}")
     host = plugin_host.current()
     plan = read_suite(find_suite(SUITE), host)
     size = QUICK if quick else FULL
@@ -46,7 +56,7 @@ def selftest_command(
     directory = session.claim_directory(output or session.RUNS / NAME, NAME)
     plugins = context.parent.params.get("plugin", ()) if context.parent else ()
     with _progress(size.repetitions) as advance:
-        results = run(host, plan, directory, size, jobs or os.cpu_count() or 1, plugins, _print, advance)
+        results = run(host, plan, directory, size, jobs or os.cpu_count() or 1, plugins, device, _print, advance)
     failed = sum(row["status"] == "failed" for row in results.rows)
     click.echo(f"\n{len(results.rows)} lines, {failed} failed; the table is in {directory}")
     raise SystemExit(results.exit_code)

@@ -139,7 +139,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
         **{f"{name}s": _listed(frame.get(name, ())) for name in ("device", "dtype")},
         "processor": _with(machine, "processor", "cores", "{processor}, {cores} cores"),
         "memory": f"{machine['memory_bytes'] / 2**30:.0f} GiB" if machine.get("memory_bytes") else None,
-        "accelerators": _listed(machine.get("cuda") or []),
+        "accelerators": _listed(machine.get("accelerators") or []),
         "system": machine.get("system"),
         "Python": machine.get("python"),
         "versions": ", ".join(f"{name} {versions[name]}" for name in NAMED_VERSIONS if name in versions),

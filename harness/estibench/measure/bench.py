@@ -23,10 +23,11 @@ from estibench.contracts.samples import SampleSet
 from estibench.errors import Unsupported, UserError
 from estibench.measure.claims import confirmed, is_doubtful, rounding_tolerance
 from estibench.measure.contract import ContractError, check_estimate
-from estibench.measure.device import generator, pinned, synchronise, why_unavailable
+from estibench.measure.device import generator, pinned, synchronise, warm_up, why_missing, why_unavailable
 from estibench.measure.draws import Drawer
 from estibench.measure.globals import untouched
 from estibench.measure.kept import KeptDraws, pack, unpack
+from estibench.measure.memory import release
 from estibench.measure.metrics import Row, accuracy, claims, finiteness, squared_errors
 from estibench.measure.readings import read, reads
 from estibench.measure.sampling import take_again, take_sample
@@ -82,7 +83,10 @@ class Bench:
                     raise ContractError("; ".join(faults))
             except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
                 row = self._facts | _failure(error) | {"host": platform.node()}
-                return Measurement(block, cell, "accuracy", row, traceback=_traceback(error))
+                found = Measurement(block, cell, "accuracy", row, traceback=_traceback(error))
+                error.__traceback__ = None  # its frames hold the tensors of the call
+                release(block.device)
+                return found
             return Measurement(block, cell, "accuracy", row, pack(draws, self.settings.keep_draws))
 
     def times(self, cells: Sequence[int]) -> list[Measurement]:
@@ -124,9 +128,11 @@ class Bench:
         row, trace = {}, ""
         unavailable = why_unavailable(self.block.device, self.block.dtype)
         if unavailable:
-            row = {"status": "unsupported", "reason": unavailable, "device_missing": True}
+            missing = why_missing(self.block.device) is not None
+            row = {"status": "unsupported", "reason": unavailable, "device_missing": missing}
         else:
             self._watch(cell, PROBLEM)
+            warm_up(self.block.device)
             try:
                 problem = self.block.problem.build(plugin_host.current()).at(self.block.device, self.block.dtype)
                 self._facts = _facts(problem)
@@ -243,7 +249,7 @@ def _facts(problem: Any) -> Row:
 
 def _work_columns(work: Work) -> Row:
     costs = {f"cost_{unit}": amount for unit, amount in sorted(work.counts.items())}
-    return {**costs, "flops": work.flops, "peak_bytes": work.peak_bytes}
+    return {**costs, "flops": work.flops, "peak_bytes": work.peak_bytes, "reserved_bytes": work.reserved_bytes}
 
 
 def _failure(error: BaseException, when: str = "") -> Row:

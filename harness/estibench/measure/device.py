@@ -1,31 +1,91 @@
-"""What differs between devices: whether they are there, waiting for them, their clocks and their memory."""
+"""What differs between devices: whether they are there, waiting for them, and their clocks.
+
+`torch.accelerator` says what there is; its names are those of `torch.device`: cuda, xpu, mps, … Beside this file only
+`measure.memory` asks a device for more than torch's operators.
+"""
 
 from __future__ import annotations
 
 import gc
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 
+HOST = "cpu"
+
+
+def why_missing(device: str) -> str | None:
+    """Why this machine does not have `device`, or None where it has."""
+    kind, index = parts(device)
+    if kind == HOST:
+        return None
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if found is None or found.type != kind:
+        return f"{device}: no {kind.upper()} device on this machine" + (f"; it has {found.type}" if found else "")
+    count = torch.accelerator.device_count()
+    if (index or 0) >= count:
+        return f"{device}: this machine has {count} {kind.upper()} device(s)"
+    return None
+
 
 def why_unavailable(device: str, dtype: str) -> str | None:
-    """Why cells cannot run on `device`, or None when they can."""
-    if device.startswith("cuda"):
-        if not torch.cuda.is_available():
-            return f"{device}: no CUDA device on this machine"
-        index = int(device.partition(":")[2] or 0)
-        if index >= torch.cuda.device_count():
-            return f"{device}: this machine has {torch.cuda.device_count()} CUDA device(s)"
+    """Why cells cannot run on `device` in `dtype`, or None when they can."""
+    missing = why_missing(device)
+    if missing or parts(device)[0] == HOST:
+        return missing
+    try:
+        torch.zeros(1, dtype=getattr(torch, dtype), device=device)
+    except (TypeError, RuntimeError) as error:  # such as float64 on some
+        return f"{device}: no {dtype} there: {str(error).strip().splitlines()[0]}"
     return None
+
+
+def parts(device: str) -> tuple[str, int | None]:
+    """Kind and number of a device: `"cuda:1"` is ("cuda", 1), `"mps"` is ("mps", None)."""
+    kind, _, index = device.partition(":")
+    return kind, int(index) if index else None
+
+
+def name_of(device: str) -> str:
+    """What the maker calls the accelerator, where torch knows; its kind elsewhere; nothing for the CPU."""
+    kind, index = parts(device)
+    if kind == HOST:
+        return ""
+    if why_missing(device):
+        return "none"
+    module = torch.get_device_module(kind)
+    return str(module.get_device_name(index or 0)) if hasattr(module, "get_device_name") else kind
+
+
+def accelerators() -> list[str]:
+    """The names of all accelerators of this machine."""
+    if not torch.accelerator.is_available():
+        return []
+    kind = torch.accelerator.current_accelerator()
+    assert kind is not None
+    return [name_of(f"{kind.type}:{index}") for index in range(torch.accelerator.device_count())]
+
+
+def global_streams() -> dict[str, list[bytes]]:
+    """The state of each global generator of an accelerator that is in use already: asking must not start it."""
+    if not torch.accelerator.is_available():
+        return {}
+    kind = torch.accelerator.current_accelerator()
+    assert kind is not None
+    module = torch.get_device_module(kind)
+    if not getattr(module, "is_initialized", lambda: True)():
+        return {}
+    states = module.get_rng_state_all() if hasattr(module, "get_rng_state_all") else [module.get_rng_state()]
+    return {f"torch on {kind.type.upper()}": [state.cpu().numpy().tobytes() for state in states]}
 
 
 def synchronise(device: str) -> None:
     """Wait until everything queued on `device` has run."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
+    if parts(device)[0] != HOST:
+        torch.accelerator.synchronize(torch.device(device))
 
 
 def generator(device: str, seed: int) -> torch.Generator:
@@ -33,24 +93,54 @@ def generator(device: str, seed: int) -> torch.Generator:
     return torch.Generator(device=device).manual_seed(seed)
 
 
+def on_host(values: torch.Tensor) -> torch.Tensor:
+    """The values in float64 on the CPU. They travel as they are: not every device knows float64."""
+    return values.detach().to("cpu").to(torch.float64)
+
+
+def warm_up(device: str) -> None:
+    """Make an accelerator ready: its context, its libraries and its clocks, which the first cell would pay for.
+
+    Whatever of it the device does not have, nobody will miss here.
+    """
+    if parts(device)[0] == HOST:
+        return
+    for dtype in (torch.float32, torch.float64):
+        try:
+            stream = torch.Generator(device=device).manual_seed(0)
+            a = torch.randn(64, 64, generator=stream, dtype=dtype, device=device).requires_grad_()
+            torch.autograd.grad((a @ a).tanh().sum(), a)
+            torch.linalg.qr(a.detach())
+            torch.linalg.solve(a.detach(), a.detach())
+            synchronise(device)
+        except (TypeError, RuntimeError, NotImplementedError):
+            continue
+
+
 def elapsed(device: str, call: Callable[[], Any], loops: int) -> tuple[float, float]:
-    """Wall and CPU seconds of `loops` calls: CUDA events on a GPU, the performance counter elsewhere."""
-    if device.startswith("cuda"):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        torch.cuda.synchronize(device)
+    """Wall and CPU seconds of `loops` calls: events on an accelerator, the performance counter elsewhere."""
+    if parts(device)[0] == HOST:
         cpu = time.process_time_ns()
-        with torch.cuda.device(device):
-            begin.record()
-            for _ in range(loops):
-                call()
-            end.record()
-            end.synchronize()
+        wall = time.perf_counter_ns()
+        for _ in range(loops):
+            call()
+        return (time.perf_counter_ns() - wall) * 1e-9, (time.process_time_ns() - cpu) * 1e-9
+    with selected(device):
+        begin, end = (torch.Event(device=device, enable_timing=True) for _ in range(2))
+        synchronise(device)
+        cpu = time.process_time_ns()
+        begin.record()
+        for _ in range(loops):
+            call()
+        end.record()
+        end.synchronize()
         return begin.elapsed_time(end) * 1e-3, (time.process_time_ns() - cpu) * 1e-9
-    cpu = time.process_time_ns()
-    wall = time.perf_counter_ns()
-    for _ in range(loops):
-        call()
-    return (time.perf_counter_ns() - wall) * 1e-9, (time.process_time_ns() - cpu) * 1e-9
+
+
+def selected(device: str) -> AbstractContextManager[Any]:
+    """The device as torch's current one: events are recorded there."""
+    kind, index = parts(device)
+    return nullcontext() if index is None else torch.get_device_module(kind).device(index)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from estibench.measure.device import global_streams
+
 
 @contextmanager
 def untouched() -> Iterator[list[str]]:
@@ -40,6 +42,4 @@ def _generators() -> dict[str, object]:
         "numpy": (kind, np.asarray(keys).tobytes(), *rest),
         "Python's random": random.getstate(),
     }
-    if torch.cuda.is_initialized():
-        states["torch on CUDA"] = [state.numpy().tobytes() for state in torch.cuda.get_rng_state_all()]
-    return states
+    return states | global_streams()

@@ -10,6 +10,7 @@ from pathlib import Path
 from estibench.exports.table_files import export
 from estibench.exports.tables import markdown_table, md
 from estibench.host import Host
+from estibench.measure.device import HOST
 from estibench.provenance import describe_run
 from estibench.results import Results
 from estibench.results.files import write_whole
@@ -40,6 +41,7 @@ def run(
     size: Size,
     jobs: int,
     plugins: Iterable[str] = (),
+    device: str | None = None,
     report: Callable[[Line], None] = lambda line: None,
     advance: Callable[[], None] = lambda: None,
 ) -> Results:
@@ -50,6 +52,7 @@ def run(
         directory: claimed for this run; an earlier one's lines are set aside.
         jobs: worker processes that repeat the suite. The clock is tested afterwards, alone on the machine.
         plugins: what the host was started with, for the workers.
+        device: whose clock is tested, and nothing else: the statistics are the same everywhere. None tests all.
         report: called with each line.
         advance: called after each repetition.
     """
@@ -57,7 +60,8 @@ def run(
     write_whole(directory / RUN_FILE, json.dumps(about, indent=2) + "\n")
     set_aside(directory)
     store = Store(directory)
-    for line in _lines(plan, size, jobs, plugins, advance):
+    lines = _lines(plan, size, jobs, plugins, advance) if device is None else _clock_lines(size, device)
+    for line in lines:
         row = line.row
         store.append(Record(row["key"], "accuracy", row))
         report(line)
@@ -75,9 +79,13 @@ def _lines(plan: Plan, size: Size, jobs: int, plugins: Iterable[str], advance: C
 
     yield from repeat.lines(counted())
     yield repeat.deterministic(plan)
-    yield from clock.equal_calls(size.comparisons)
-    yield from clock.bare_loop()
+    yield from _clock_lines(size, HOST)
     yield clock.overhead(plan)
+
+
+def _clock_lines(size: Size, device: str) -> Iterator[Line]:
+    yield from clock.equal_calls(size.comparisons, device)
+    yield from clock.bare_loop(device)
 
 
 def _write_markdown(results: Results) -> None:

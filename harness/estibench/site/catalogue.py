@@ -58,7 +58,7 @@ class Run:
     @property
     def machine(self) -> Machine:
         about: Mapping[str, Any] = self.results.about.get("machine") or {}
-        accelerators = ", ".join(map(str, about.get("cuda") or []))
+        accelerators = ", ".join(map(str, about.get("accelerators") or []))
         return Machine(str(about.get("processor") or "unknown"), str(about.get("cores") or "?"), accelerators)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 from estibench import host as plugin_host
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
+from estibench.measure.device import HOST
 from estibench.testing import contract, declaration, densities, distribution, evidence, problems, randomness
 from estibench.testing.case import Case, Effort
 from estibench.testing.subjects import BASES, Example, Subject, resolve
@@ -77,12 +78,14 @@ def trials(
     effort: Effort | None = None,
     kinds: Sequence[str] = tuple(BASES),
     host: Host | None = None,
+    device: str = HOST,
 ) -> Iterator[Trial]:
     """Every check of every subject, ready to run.
 
     Args:
         things: registered names, classes or instances of estimators, problems and densities.
         on: problems for the estimators among them; default: those of their tasks.
+        device: where the estimators are tried.
     """
     host = host or plugin_host.current()
     posed: dict[str, list[tuple[Example, str, str]]] = {}  # problems, made once for all estimators
@@ -93,7 +96,9 @@ def trials(
             yield from _of_declaration(subject, expected)
             match subject.kind:
                 case "estimator":
-                    yield from _of_estimator(subject, _problems_for(subject, on, posed), expected, effort or Effort())
+                    yield from _of_estimator(
+                        subject, _problems_for(subject, on, posed, device), expected, effort or Effort()
+                    )
                 case "problem":
                     yield from _of_problem(subject, expected)
                 case "density":
@@ -144,7 +149,7 @@ def _of_estimator(
 
 
 def _problems_for(
-    subject: Subject, on: Any, known: dict[str, list[tuple[Example, str, str]]]
+    subject: Subject, on: Any, known: dict[str, list[tuple[Example, str, str]]], device: str = HOST
 ) -> list[tuple[Example, str, str]]:
     """Instances of problems, each with its registered name and its task's unit of cost.
 
@@ -168,7 +173,8 @@ def _problems_for(
                 found += [(example, problem.name, unit) for example in problem.examples]
                 continue
             if problem.name not in known:
-                known[problem.name] = [(example, problem.name, unit) for example in problem.examples]
+                examples = [Example(one.label, one.instance.at(device, one.instance.dtype)) for one in problem.examples]
+                known[problem.name] = [(example, problem.name, unit) for example in examples]
             found += known[problem.name]
     return found
 

@@ -1,0 +1,107 @@
+"""The memory of one call, and what becomes of it afterwards: by the device's own meter, or by following storages."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from estibench.measure.device import HOST, parts, selected, synchronise
+
+
+class Peak(NamedTuple):
+    """Attributes:
+    allocated: most bytes alive at once beyond what existed before the call.
+    reserved: most bytes that torch's allocator held for it beyond what it held before, from an empty cache; None
+        where the device does not say.
+    """
+
+    allocated: int
+    reserved: int | None = None
+
+
+def peak_of(call: Callable[[], Any], device: str) -> Peak:
+    """Memory of one call: of the device's allocator, where it has a meter, else of the storages that operators make."""
+    module = meter(device)
+    if module is None:
+        storages = LiveStorages()
+        with storages:
+            call()
+        return Peak(storages.peak)
+    with selected(device):
+        synchronise(device)
+        module.empty_cache()
+        module.reset_peak_memory_stats()
+        allocated, reserved = module.memory_allocated(), module.memory_reserved()
+        call()
+        synchronise(device)
+        return Peak(
+            int(module.max_memory_allocated() - allocated),
+            int(module.max_memory_reserved() - reserved),
+        )
+
+
+def meter(device: str) -> Any:
+    """The module of torch that knows an accelerator's memory (`torch.cuda`, …), or None where none does."""
+    kind, _ = parts(device)
+    if kind == HOST or torch.device(kind).type == "meta":
+        return None
+    module = torch.get_device_module(kind)
+    return module if hasattr(module, "max_memory_reserved") else None
+
+
+def release(device: str) -> None:
+    """Give back what a failed call has left in the allocator's cache, so that the next one finds the memory."""
+    if parts(device)[0] == HOST:
+        return
+    gc.collect()
+    module = meter(device) or torch.get_device_module(parts(device)[0])
+    if hasattr(module, "empty_cache"):
+        module.empty_cache()
+
+
+class LiveStorages(TorchDispatchMode):
+    """Follows the storages that operators create, by weak finalizers, and keeps the peak of their bytes.
+
+    Exact and repeatable, because it sees allocations and not the allocator's pools; it misses scratch memory
+    inside an operator (a workspace of BLAS or LAPACK).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live = 0
+        self.peak = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        for leaf in tree_leaves((args, kwargs)):
+            if isinstance(leaf, Tensor):
+                self._follow(leaf, counted=False)
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._follow(leaf, counted=True)
+        return result
+
+    def _follow(self, tensor: Tensor, counted: bool) -> None:
+        storage = tensor.untyped_storage()
+        identity = storage._cdata
+        if identity in self._known:
+            return
+        size = storage.nbytes() if counted else 0
+        self._known.add(identity)
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self._release, identity, size)
+
+    def _release(self, identity: int, size: int) -> None:
+        self._known.discard(identity)
+        self.live -= size
