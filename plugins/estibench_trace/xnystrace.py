@@ -30,7 +30,7 @@ class XNysTrace(ErrorBarEstimator):
 
     For k ≪ m this is twice the ε ‖Y‖_F/√m of the authors' code, which stops being enough as k approaches m: there Ω
     is ill-conditioned. ν limits the accuracy on matrices of low numerical rank: with the spectrum 0.9^i, m = 1000 and
-    k = 300 to a relative error of SIXTYFOUR in float64 and THIRTYTWO in float32.
+    k = 300 to a relative error of about 2e-13 in float64 and 4e-7 in float32.
 
     Parameters:
         matvecs: k, the number of test vectors.
