@@ -23,8 +23,9 @@ class XNysTrace(ErrorBarEstimator):
     with A on Ω, the residual is ω_iᵀ(A − A_i)ω_i = (ω_iᵀz_i)² = 1/(H⁻¹)_ii. All k products go into the approximation.
 
     ν I is added to A, so that H stays positive definite in spite of rounding, and ν m is subtracted from the trace: no
-    bias. Rounding moves H by up to about ε √m ‖Y‖_F, since ‖ω_i‖ = √m on average, and ν λ_min(ΩᵀΩ) has to outweigh
-    it. No 1/λ_min is below ((ΩᵀΩ)⁻¹)_ii, of mean 1/(m − k − 1) for Gaussian noise, so with a factor of 2 for safety
+    bias. Rounding moves H by up to about ε √m ‖Y‖_F, since ‖ω_i‖ is about √m, and ν λ_min(ΩᵀΩ) has to outweigh it.
+    1/λ_min lies between max_i ((ΩᵀΩ)⁻¹)_ii and k times that; rounding stays so far below its bound that twice the first
+    is enough:
 
         ν = 2 ε √m ‖Y‖_F max_i ((ΩᵀΩ)⁻¹)_ii.
 
