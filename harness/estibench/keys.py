@@ -37,7 +37,6 @@ class Keys:
             {
                 "seed": settings.seed,
                 "threads": settings.threads,
-                "draw_memory": settings.draw_memory,
                 "python": platform.python_version(),
                 "distributions": distributions(),
                 "harness": self._digest([harness / part for part in MEASURING]),

@@ -164,6 +164,35 @@ def test_low_rank_matrices_are_exact_once_the_sketch_covers_the_rank(build, name
         assert error < tolerance * rank
 
 
+@pytest.mark.parametrize(("dtype", "floor"), [("float64", 4e-13), ("float32", 1.5e-6)])
+def test_the_shift_of_xnystrace_costs_few_digits(build, dtype, floor):
+    """Where 0.9^i has decayed to 2e-14, rounding is all that is left: RMSE over the trace, 6 draws of a fixed seed.
+
+    Measured: 1.7e-13 and 3.6e-7. The bounds leave a factor of two to four to other BLAS libraries; the shift
+    ε √k ‖Y‖_F, 190 times as large as it should be, has 1.7e-12 and 3.7e-5.
+    """
+    problem = build("problem", "matrix", spectrum="exp", rate=0.9, dim=1000).at("cpu", dtype)
+    estimator = build("estimator", "xnystrace", matvecs=300)
+    generator = torch.Generator().manual_seed(0)
+    estimates = torch.stack([estimator.estimate(problem, generator).double() for _ in range(6)])
+    assert (estimates / problem.truth - 1).square().mean().sqrt() < floor
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("matvecs", [2, 5, 8, 10])
+@pytest.mark.parametrize("resphere", [True, False])
+def test_xnystrace_is_positive_definite_up_to_the_whole_space(build, matvecs, resphere, dtype):
+    """On rank 1 H is all shift but for one direction, and Ω the worse conditioned the more columns it has.
+
+    100 Cholesky decompositions each. The shift ε ‖Y‖_F/√m fails for half of them with 8 test vectors in 10 dimensions.
+    """
+    problem = build("problem", "matrix", spectrum="low_rank", rate=1.0, dim=10).at("cpu", dtype)
+    estimator = build("estimator", "xnystrace", matvecs=matvecs, resphere=resphere)
+    generator = torch.Generator().manual_seed(0)
+    estimates = torch.stack([estimator.estimate(problem, generator) for _ in range(100)])
+    assert torch.isfinite(estimates).all()
+
+
 @pytest.mark.parametrize("name", ["hutchinson", "hutchpp", "na_hutchpp"])
 def test_error_bars_have_their_nominal_size(build, name):
     """E[error²] is the variance of the part that is estimated; for Hutchinson exactly the whole variance.

@@ -24,7 +24,7 @@ from estibench.errors import Unsupported, UserError
 from estibench.measure.claims import confirmed, is_doubtful, rounding_tolerance
 from estibench.measure.contract import ContractError, check_estimate
 from estibench.measure.device import generator, pinned, synchronise, warm_up, why_missing, why_unavailable
-from estibench.measure.draws import Drawer
+from estibench.measure.draws import Drawer, chunk_of
 from estibench.measure.globals import untouched
 from estibench.measure.kept import KeptDraws, pack, unpack
 from estibench.measure.memory import release
@@ -163,8 +163,7 @@ class Bench:
         columns = tuple(read(problem, estimator, first)) if reads(problem) else ()
         self._watch(cell, "counting work")
         work = measure_work(call, block.device)
-        at_once = max(1, settings.draw_memory // max(work.peak_bytes, 1))
-        drawer = Drawer(estimator, problem, at_once, columns)
+        drawer = Drawer(estimator, problem, kept.chunk or chunk_of(work.peak_bytes, block.device), columns)
         if kept.path:
             drawer.path, drawer.fallback = kept.path, kept.fallback
         self._watch(cell, "drawing")
@@ -180,6 +179,7 @@ class Bench:
             "draws": len(sample.draws),
             "pilot_draws": sample.pilot,
             "draw_path": drawer.path,
+            "draw_chunk": drawer.chunk,
             "draw_fallback": drawer.fallback,
             "draw_time": sample.seconds,
             "stopped": sample.stopped,
@@ -190,7 +190,7 @@ class Bench:
             row |= claims(sample, problem, work.counts, settings, estimator)
             if is_doubtful(row["claims"]):
                 row |= self._second_look(cell, row["claims"], drawer, work, kept)
-        kept.path, kept.fallback = drawer.path, drawer.fallback
+        kept.path, kept.chunk, kept.fallback = drawer.path, drawer.at_once, drawer.fallback
         kept.squared_errors = squared_errors(sample.draws, problem)
         return row, kept
 

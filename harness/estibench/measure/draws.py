@@ -1,4 +1,8 @@
-"""Independent draws of an estimator, as fast as it allows: its own `draws`, one `vmap`, or a loop."""
+"""Independent draws of an estimator, as fast as it allows: its own `draws`, one `vmap`, or a loop.
+
+How many estimates one vectorised call makes is decided by what was counted, never by a clock: path and chunk fix the
+random stream and the rounding, and the same suite must give the same bits on a busy day.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,24 @@ from estibench.errors import Unsupported
 from estibench.measure.contract import ContractError, check_estimate, check_tensor
 from estibench.measure.device import generator
 from estibench.measure.readings import discrepancy, read, reads
+
+# Bytes that one vectorised call may have alive, by type of device. On a CPU glibc hands out blocks of up to 32 MiB
+# from memory that it keeps and maps larger ones afresh each time; to touch fresh pages cost more than all arithmetic of
+# a chunk of 256 MiB. Below 16 MiB the overhead of the calls shows. An accelerator's allocator keeps what it has.
+CHUNK_BYTES = {"cpu": 32 * 2**20}
+ACCELERATOR_BYTES = 256 * 2**20
+
+
+def chunk_of(peak_bytes: int, device: str) -> int:
+    """How many estimates one vectorised call makes: the largest power of two that fits; below 2, draw in a loop.
+
+    A power of two, since draws come by powers of two and no odd rest is left over.
+
+    Args:
+        peak_bytes: of one plain estimate.
+    """
+    fitting = CHUNK_BYTES.get(device.partition(":")[0], ACCELERATOR_BYTES) // max(peak_bytes, 1)
+    return 1 << max(fitting.bit_length() - 1, 0)
 
 
 class Drawn(NamedTuple):
@@ -36,10 +58,10 @@ class Drawer:
     """Draws from one cell.
 
     Attributes:
-        at_once: replicates per vectorised call, bounded by memory; part of what fixes the random stream.
+        at_once: estimates per vectorised call, see `chunk_of`; part of what fixes the random stream.
         columns: of what the problem reads off a draw; those of the first draw, which every other must have.
         path: `"draws"` (the estimator's own), `"vmap"` or `"loop"`; known after the first call.
-        fallback: why `vmap` was given up.
+        fallback: why a loop, where the estimator could be drawn in another way.
     """
 
     estimator: Estimator
@@ -56,23 +78,30 @@ class Drawer:
         self.path = "draws" if own else "vmap"
         if isinstance(self.problem, SampleProblem):  # a draw is a whole batch of chains already
             self.path = "loop"
+        elif self.at_once < 2:  # the work of one estimate outweighs its overhead, and vectorised code only adds to it
+            self.path, self.fallback = "loop", "two estimates at once would take too much memory to be faster"
+
+    @property
+    def chunk(self) -> int:
+        """Estimates per call."""
+        return 1 if self.path == "loop" else self.at_once
 
     def draw(self, n: int, seed: int) -> Drawn:
         """n draws."""
         stream = generator(self.problem.device, seed)
         if self.path == "vmap":
             try:
-                return self._gather(n, stream, self.at_once)
+                return self._gather(n, stream)
             except (Unsupported, ContractError):
                 raise
             except Exception as error:  # vmap refuses in many ways; the loop will tell a real failure apart
                 self.path = "loop"
                 self.fallback = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                 stream = generator(self.problem.device, seed)
-        return self._gather(n, stream, 1 if self.path == "loop" else self.at_once)
+        return self._gather(n, stream)
 
-    def _gather(self, n: int, stream: torch.Generator, at_once: int) -> Drawn:
-        parts = [self._some(min(at_once, n - start), stream) for start in range(0, n, at_once)]
+    def _gather(self, n: int, stream: torch.Generator) -> Drawn:
+        parts = [self._some(min(self.chunk, n - start), stream) for start in range(0, n, self.chunk)]
         columns = [[part for part in column if part is not None] for column in zip(*parts, strict=True)]
         return Drawn(torch.cat(columns[0]), *(torch.cat(column) if column else None for column in columns[1:]))
 

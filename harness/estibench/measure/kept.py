@@ -24,7 +24,7 @@ class KeptDraws:
         errors: by stream, the standard errors of the same shape, where the estimator reports them.
         readings: by stream, what the problem reads off each draw, (n, columns), where it reads anything.
         squared_errors: ‖g_i − t‖² of the draws that count, (n,): all that a comparison with a baseline needs.
-        path, fallback: how they were drawn; see `Drawer`.
+        path, chunk, fallback: how they were drawn; see `Drawer`. No path and 0 before any draw.
     """
 
     values: dict[str, Tensor] = field(default_factory=dict)
@@ -32,6 +32,7 @@ class KeptDraws:
     readings: dict[str, Tensor] = field(default_factory=dict)
     squared_errors: Tensor | None = None
     path: str = ""
+    chunk: int = 0
     fallback: str = ""
 
 
@@ -51,7 +52,7 @@ def pack(kept: KeptDraws, most: int) -> bytes:
     if kept.squared_errors is not None:
         tensors[_SQUARED] = kept.squared_errors
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    return save(tensors, metadata={"path": kept.path, "fallback": kept.fallback})
+    return save(tensors, metadata={"path": kept.path, "chunk": str(kept.chunk), "fallback": kept.fallback})
 
 
 def _narrowed(values: Tensor) -> Tensor:
@@ -70,6 +71,7 @@ def unpack(data: bytes) -> KeptDraws:
     try:
         tensors = load(data)
         metadata = _metadata(data)
+        chunk = int(metadata.get("chunk", "0"))
     except (SafetensorError, ValueError, KeyError) as error:
         raise UserError(f"not a file of draws: {error}") from error
     squared = tensors.pop(_SQUARED, None)
@@ -80,6 +82,7 @@ def unpack(data: bytes) -> KeptDraws:
         {name.removesuffix(_READINGS): tensor for name, tensor in wide.items() if name.endswith(_READINGS)},
         squared,
         metadata.get("path", ""),
+        chunk,
         metadata.get("fallback", ""),
     )
 

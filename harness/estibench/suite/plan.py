@@ -105,7 +105,6 @@ class Settings:
         problem_limit: seconds that a problem may take to make its truth and its data.
         memory_limit: bytes that the process of a cell may take; None leaves the choice to the engine.
         threads: torch's intra-op threads, pinned for the whole run.
-        draw_memory: bytes that one vectorised chunk of draws may take.
         keep_draws: bytes of draws that are kept of one cell, so that more draws can be added to them.
     """
 
@@ -119,7 +118,6 @@ class Settings:
     memory_limit: int | None = None
     rounds: int = 11
     threads: int = 1
-    draw_memory: int = 256 * 2**20
     keep_draws: int = 16 * 2**20
 
 

@@ -16,12 +16,12 @@ from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.errors import Unsupported
 from estibench.measure.claims import rounding_tolerance
 from estibench.measure.device import generator
+from estibench.measure.draws import chunk_of
 from estibench.measure.work import Work, measure_work
 from estibench.testing.trial import CheckFailedError, NotApplicable
 
 FEWEST = 32  # draws that a comparison of distributions rests on
 GROUPS = 16  # calls that they are drawn by
-CHUNK = 64 * 2**20  # bytes that one vectorised call may take
 
 Draw = Callable[[int, torch.Generator], Tensor]
 
@@ -117,6 +117,11 @@ class Case:
         _ = self.first
         return measure_work(lambda: self.call(self.stream()), self.problem.device)
 
+    @property
+    def chunk(self) -> int:
+        """Estimates that the harness makes by one vectorised call; 1 where it draws in a loop instead."""
+        return chunk_of(self.work.peak_bytes, self.problem.device)
+
     @cached_property
     def affordable(self) -> int:
         """Draws that there is time for in a loop. Raises `NotApplicable` where they are too few."""
@@ -174,7 +179,7 @@ class Case:
     @property
     def fast(self) -> str:
         """The path by which the harness draws: the estimator's own, else vmap, else a loop."""
-        paths = self.paths()
+        paths = self.paths() if self.chunk > 1 else {}
         if "draws" in paths:
             return "draws"
         if "vmap" in paths:
@@ -201,7 +206,7 @@ class Case:
         if key not in self.samples:
             _ = self.first
             stream, draw = self.stream(number), self.paths()[path]
-            at_once = n if path == "loop" else max(1, CHUNK // max(self.work.peak_bytes, 1))
+            at_once = n if path == "loop" else self.chunk
             try:
                 parts = [draw(min(at_once, n - start), stream) for start in range(0, n, at_once)]
             except Unsupported as reason:

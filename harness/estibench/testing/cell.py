@@ -16,7 +16,7 @@ from estibench.measure.metrics import Row, accuracy, finiteness
 from estibench.measure.metrics import claims as evidence_of
 from estibench.measure.sampling import Sample, take_again, take_sample
 from estibench.suite.plan import Settings
-from estibench.testing.case import CHUNK, Case
+from estibench.testing.case import Case
 
 BLOCK = "conformance"  # names the randomness of the draws
 
@@ -55,7 +55,7 @@ def draw(case: Case) -> Drawing:
         seed=effort.seed, min_draws=effort.draws, max_draws=effort.draws, time_limit=effort.seconds, rounds=0
     )
     kept = KeptDraws()
-    drawer = Drawer(case.estimator, case.problem, max(1, CHUNK // max(case.work.peak_bytes, 1)))
+    drawer = Drawer(case.estimator, case.problem, case.chunk)
     sample = take_sample(drawer, BLOCK, settings, kept)
     return Drawing(case, settings, drawer, sample, lambda: take_again(drawer, BLOCK, settings, kept))
 
@@ -71,6 +71,7 @@ def measure_case(case: Case) -> Row:
         "peak_bytes": work.peak_bytes,
         "draws": len(sample.draws),
         "draw_path": drawing.drawer.path,
+        "draw_chunk": drawing.drawer.chunk,
         "stopped": sample.stopped,
         **finiteness(sample.draws, drawing.settings.confidence),
     }
