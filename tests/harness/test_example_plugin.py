@@ -83,7 +83,7 @@ def test_the_plugin_is_listed_and_measured(environment, tmp_path):
     assert done.returncode == 0, done.stderr
     import estibench
 
-    frame = estibench.load(tmp_path / "run")
+    frame = estibench.load(tmp_path / "run").frame
     mine = frame[frame["estimator_name"] == "unit_vector"]
     assert len(mine) == 8
     assert set(mine["status"]) == {"ok"}
