@@ -17,7 +17,7 @@ from estibench_sampling.target import Target
 
 
 @dataclass(frozen=True)
-class ChainSampler(Estimator):
+class Sampler(Estimator):
     """A sampler whose chains all step at once, in one batch. Each lives in its own file as two pure functions:
     `init` makes a state, a named tuple whose `x` is (chains, dim), and `step` the next one. The class composes them
     with a schedule; so may anyone else.
@@ -91,7 +91,7 @@ def mahalanobis(problem: Sampling, sampler: LinearSampler) -> float | None:
 
 
 @dataclass(frozen=True)
-class LinearSampler(ChainSampler):
+class LinearSampler(Sampler):
     """A sampler whose step is affine where the score is, so that its law on a normal target is known at every step."""
 
     claims: ClassVar[tuple[Claim, ...]] = (
@@ -118,7 +118,7 @@ def stationary(problem: Sampling, sampler: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class MetropolisSampler(ChainSampler):
+class MetropolisSampler(Sampler):
     """A sampler that accepts or rejects its moves and therefore leaves the target invariant: exact, once stationary.
 
     Its state has `accepted`, how often each chain has moved: (chains,).
