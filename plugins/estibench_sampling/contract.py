@@ -18,9 +18,9 @@ from estibench_sampling.target import Target
 
 @dataclass(frozen=True)
 class Sampler(Estimator):
-    """A sampler whose chains all step at once, in one batch. Each lives in its own file as two pure functions:
+    """A sampler whose chains all step at once, in one batch. Each of ours lives in its own file as two pure functions:
     `init` makes a state, a named tuple whose `x` is (chains, dim), and `step` the next one. The class composes them
-    with a schedule; so may anyone else.
+    with a schedule; so may anyone else. `KernelSampler` takes such a pair as it is.
 
     Parameters:
         steps: number of steps.
@@ -34,10 +34,6 @@ class Sampler(Estimator):
     anneals: ClassVar[bool] = False
 
     @abstractmethod
-    def schedule(self) -> Sequence[Any]:
-        """What each of the steps is told, in order: its step size, or its noise level too."""
-
-    @abstractmethod
     def start(self, target: Target, x: Tensor, generator: torch.Generator) -> Any:
         """The state of chains that start at x, (chains, dim); a sampler may have a start of its own."""
 
@@ -45,9 +41,13 @@ class Sampler(Estimator):
     def step(self, target: Target, state: Any, control: Any, generator: torch.Generator) -> Any:
         """The state one step later, as the schedule's entry `control` says."""
 
-    @abstractmethod
+    def schedule(self) -> Sequence[Any]:
+        """What each of the steps is told, in order: its step size, or its noise level too. Default: nothing."""
+        return [None] * self.steps
+
     def report(self, state: Any) -> dict[str, Tensor]:
-        """Scalars that the sampler knows about its run, from its last state."""
+        """Scalars that the sampler knows about its run, from its last state: columns `reading_…`. Default: none."""
+        return {}
 
     @final
     def estimate(self, problem: Sampling, generator: torch.Generator) -> SampleSet:
@@ -61,7 +61,7 @@ class Sampler(Estimator):
         for k, control in enumerate(self.schedule(), 1):
             state = self.step(target, state, control, generator)
             if k in kept:
-                records.append(state.x)
+                records.append(state.x.clone())  # a step may work in place
         return SampleSet(torch.stack(records), self.report(state))
 
 
@@ -106,10 +106,6 @@ class LinearSampler(Sampler):
     @abstractmethod
     def normal_step(self, modes: Modes, control: Any) -> Affine:
         """What `step` does to each mode of a normal target."""
-
-    @final
-    def report(self, state: Any) -> dict[str, Tensor]:
-        return {}
 
 
 def stationary(problem: Sampling, sampler: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from estibench import Density, Estimator, PositiveInt, Problem
+from estibench import Density, Estimator, PositiveInt, Problem, Unsupported
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,13 @@ class SampleScoreEstimator(Estimator):
 
     @final
     def draws(self, problem: SampleScoreProblem, n: int, generator: torch.Generator) -> Tensor:
-        """n of them, (n, q, m)."""
-        return torch.func.vmap(lambda x: self.scores(x, problem.points))(problem.fresh_samples(n, generator))
+        """n of them, (n, q, m), where `vmap` takes `scores`."""
+        try:
+            return torch.func.vmap(lambda x: self.scores(x, problem.points))(problem.fresh_samples(n, generator))
+        except Unsupported:
+            raise
+        except Exception as error:  # vmap refuses in many ways; a loop will tell a real failure apart
+            raise NotImplementedError(str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)

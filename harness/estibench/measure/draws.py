@@ -39,7 +39,7 @@ class Drawer:
         at_once: replicates per vectorised call, bounded by memory; part of what fixes the random stream.
         columns: of what the problem reads off a draw; those of the first draw, which every other must have.
         path: `"draws"` (the estimator's own), `"vmap"` or `"loop"`; known after the first call.
-        fallback: why `vmap` was given up.
+        fallback: why `vmap`, or the estimator's own draws, were given up.
     """
 
     estimator: Estimator
@@ -60,12 +60,14 @@ class Drawer:
     def draw(self, n: int, seed: int) -> Drawn:
         """n draws."""
         stream = generator(self.problem.device, seed)
-        if self.path == "vmap":
+        if self.path != "loop":
             try:
                 return self._gather(n, stream, self.at_once)
             except (Unsupported, ContractError):
                 raise
             except Exception as error:  # vmap refuses in many ways; the loop will tell a real failure apart
+                if self.path == "draws" and not isinstance(error, NotImplementedError):
+                    raise  # the estimator's own draws are broken, and do not say that there are none
                 self.path = "loop"
                 self.fallback = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                 stream = generator(self.problem.device, seed)
