@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ class Objective:
     """f, defined for one-hot z and between them. Counts what is spent: one `evaluation` for each z.
 
     Attributes:
-        function: (..., batch, L, K) → (..., batch), in the problem's dtype, one value for each datum. Or a module:
-            its parameters are constants then, cast to `dtype`, and the module itself is not changed.
+        function: (..., batch, L, K) → (..., batch), in the problem's dtype, one value for each datum. Of a module, a
+            copy is taken, in evaluation mode and in `dtype`, its parameters constants.
         dtype: what the function computes in; arguments are cast to it, and results back.
     """
 
@@ -34,7 +35,8 @@ class Objective:
 
     def __post_init__(self) -> None:
         if isinstance(self.function, torch.nn.Module):
-            object.__setattr__(self, "function", _frozen(self.function, self.dtype))
+            frozen = copy.deepcopy(self.function).eval().requires_grad_(False).to(self.dtype)
+            object.__setattr__(self, "function", frozen)
 
     def value(self, z: Tensor) -> Tensor:
         """f(z): (n, batch, L, K) → (n, batch). Costs n evaluations. A batch of 1 stands for the same z everywhere."""
@@ -56,13 +58,6 @@ class Objective:
 
         gradient, values = torch.func.grad(total, has_aux=True)(z.to(self.dtype))
         return gradient.to(z.dtype), values.to(z.dtype)
-
-
-def _frozen(module: torch.nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """A module as a function of its input alone."""
-    tensors = [*module.named_parameters(), *module.named_buffers()]
-    values = {name: tensor.detach().to(dtype) for name, tensor in tensors}
-    return lambda z: torch.func.functional_call(module, values, (z,))
 
 
 @dataclass(frozen=True, kw_only=True)
