@@ -58,17 +58,18 @@ class SampleScoreProblem(Problem):
     examples = ({"density": "gaussian_mixture"},)
 
     @cached_property
-    def _points64(self) -> Tensor:
+    def exact_points(self) -> Tensor:
+        """Where the score is wanted, (points, m), float64 on the CPU. Default: samples of the density."""
         return self.density.sample(self.at_points, torch.Generator().manual_seed(self.seed + 1))
 
     @cached_property
     def points(self) -> Tensor:
         """Where the score is wanted, (points, m)."""
-        return self.place(self._points64)
+        return self.place(self.exact_points)
 
     @cached_property
     def truth(self) -> Tensor:
-        return self.density.at("cpu", "float64").score(self._points64)
+        return self.density.at("cpu", "float64").score(self.exact_points)
 
     @property
     def truth_source(self) -> str:

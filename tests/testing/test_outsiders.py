@@ -33,7 +33,7 @@ RIGHT = {  # with the path by which the harness draws
 WRONG = [
     ("NumpyGlobal", "uses_no_global_generator", "changes with the global seeds"),
     ("PythonDefault", "every_dtype", "estimate has dtype torch.float32"),
-    ("InProblem", "leaves_the_problem_alone", "changes the problem's _logits64"),
+    ("InProblem", "leaves_the_problem_alone", "changes the problem's exact_logits"),
     ("Backward", "leaves_the_problem_alone", "leaves a gradient in the problem's"),
     ("Remembers", "same_seed_same_estimate", "from the same seed"),
     ("GlobalWeights", "uses_no_global_generator", "changes with the global seeds"),
