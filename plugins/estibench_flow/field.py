@@ -32,6 +32,8 @@ class CountedField:
     def __call__(self, t: Tensor, z: Tensor) -> Tensor:
         count("evaluation")
         count(self.phase)
+        if z.requires_grad and z.is_leaf:  # torch's hooks on modules, as of FLOP counters, refuse a leaf
+            z = z.view_as(z)
         slope = self._dynamics(t, z)
         if self._count_vjps and slope.requires_grad:
             # On CUDA a backward pass runs in a thread of its own, which does not see who is listening here.

@@ -58,7 +58,7 @@ class ResidualProblem(Problem):
         count("evaluation")
         x = self.points.detach().requires_grad_()
         with torch.enable_grad():
-            g = self._placed_residual(x)
+            g = self._placed_residual(x.view_as(x))  # torch's hooks on modules refuse a leaf
         return g.detach(), pullback(g, x)
 
     def prepare(self) -> None:

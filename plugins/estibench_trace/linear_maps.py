@@ -76,7 +76,8 @@ def as_operator(matrix: LinearMap | Operator) -> Operator:
 
 
 def _by_scipy(matrix: Any, V: Tensor) -> Tensor:
-    return torch.as_tensor(matrix @ V.numpy(force=True), dtype=V.dtype, device=V.device)
+    wide = V if V.dtype in (torch.float32, torch.float64) else V.float()  # SciPy knows no half precision
+    return torch.as_tensor(matrix @ wide.numpy(force=True), dtype=V.dtype, device=V.device)
 
 
 def _by_torch(matrix: Any, V: Tensor) -> Tensor:

@@ -27,10 +27,10 @@ class Oracle(Estimator):
         if isinstance(problem, SampleProblem):
             records, chains, _ = problem.estimate_shape
             points = problem.exact_samples(records * chains, generator).reshape(problem.estimate_shape)
-            noise = torch.randn(points.shape, generator=generator, dtype=points.dtype)
+            noise = torch.randn(points.shape, generator=generator, device=points.device, dtype=points.dtype)
             return SampleSet(points + 0.01 * noise)
         truth = problem.place(problem.truth)
-        return truth + 0.01 * torch.randn(truth.shape, generator=generator, dtype=truth.dtype)
+        return truth + 0.01 * torch.randn(truth.shape, generator=generator, device=truth.device, dtype=truth.dtype)
 
 
 @hookimpl
