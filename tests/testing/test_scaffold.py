@@ -7,13 +7,14 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+import estibench
 from estibench import host as plugin_host
 from estibench.cli import bench
 from estibench.errors import UserError
-from estibench.scaffold.write import known_tasks, names_of, start_of, write_plugin
+from estibench.scaffold.write import _example, known_tasks, names_of, start_of, write_plugin
 
 TASKS = known_tasks(plugin_host.current())
-# One test each by a whole pytest run; the kit's checks of the other bodies run through the same templates.
+# Each by a pytest of its own; the others' take longer, and run through the same templates.
 QUICK = ("own", "synthetic", "score_estimate", "categorical_sampling")
 
 
@@ -66,22 +67,28 @@ def test_its_tests_pass_at_once(host, tmp_path, task):
 
 
 @pytest.mark.parametrize("task", [task for task in TASKS if task != "own"])
-def test_its_suite_runs(host, tmp_path, task):
-    """With few draws and no times; the estimator is ok in its row."""
-    import estibench
-
-    names = names_of("fresh", task, host)
+def test_its_suite_runs(host, tmp_path, task, monkeypatch):
+    """With few draws and no times, in this process; the estimator is ok in its rows."""
+    names = names_of(f"fresh-{task.replace('_', '-')}", task, host)
     write_plugin(names, start_of(names, task, host), tmp_path)
     suite = tmp_path / "suite.yaml"
     text = suite.read_text(encoding="utf-8").replace("min: 128, max: 512", "min: 4, max: 4")
     suite.write_text(text + "timing: {rounds: 0}\n", encoding="utf-8")
-    code = "import sys; from estibench.__main__ import main; sys.argv[0] = 'bench'; main()"
-    command = [sys.executable, "-c", code, "run", "--engine", "serial", "-q", "-o", str(tmp_path / "run"), str(suite)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(tmp_path, names))
-    assert done.returncode == 0, done.stdout + done.stderr
-    frame = estibench.load(tmp_path / "run").frame
-    assert frame["estimator_name"].iloc[0] == "fresh"
+    monkeypatch.syspath_prepend(str(tmp_path / "src"))
+    try:
+        plugin_host.start([str(tmp_path / "src" / names.package / "hooks.py")])
+        frame = estibench.run(suite, directory=tmp_path / "run", engine="serial").frame
+    finally:
+        plugin_host.start()
+    assert names.name in set(frame["estimator_name"])
     assert set(frame["status"]) == {"ok"}
+
+
+def test_an_example_that_is_not_there_is_said():
+    with pytest.raises(UserError, match="the task 'mine' names the example 'nowhere', of which there is no Example"):
+        _example("nowhere", "mine")
+    with pytest.raises(UserError, match="no Example"):
+        _example("estibench_score.noise", "mine")
 
 
 def environment(folder, names):

@@ -7,7 +7,7 @@ plugin that registers the task: whoever adds a task adds the example, and the ho
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib
 import json
 import keyword
 import re
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import estibench
+from estibench.components import parameters_of
 from estibench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Start:
         tasks: that the estimator serves, the one that was asked for first.
         problems: registered names, one of each task.
         problem: the first of them with parameters that make it small, as a suite writes it.
+        estimator: likewise.
         baseline, unit: of the task.
     """
 
@@ -70,6 +72,7 @@ class Start:
     tasks: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     problem: str = ""
+    estimator: str = ""
     baseline: str = ""
     unit: str = ""
 
@@ -116,7 +119,7 @@ def start_of(names: Names, task: str, host: Host) -> Start:
     if task not in problems:
         raise UserError(f"no problem of the task {task!r} is registered: there is nothing to try an estimator on")
     parameters = next(iter(host.problems.get(problems[task]).load().examples))
-    text = _text_of(chosen.example, task)
+    text, cls = _example(chosen.example, task)
     _, _, summary = (ast.get_docstring(ast.parse(text)) or "").partition(": ")
     return Start(
         source=text,
@@ -124,6 +127,7 @@ def start_of(names: Names, task: str, host: Host) -> Start:
         tasks=tasks,
         problems=tuple(problems[name] for name in tasks if name in problems),
         problem=json.dumps({"name": problems[task], **parameters}, ensure_ascii=False),
+        estimator=json.dumps(_with_ladder(names.name, cls)),
         baseline=chosen.baseline,
         unit=chosen.work,
     )
@@ -164,18 +168,21 @@ def _sources(names: Names, template: str) -> Iterator[tuple[Path, Path]]:
             yield source, Path(path.replace("PACKAGE", names.package).replace("MODULE", names.name))
 
 
-def _text_of(module: str, task: str) -> str:
-    """The source of an example. Raises `UserError` where there is none, or no class of the agreed name."""
+def _example(module: str, task: str) -> tuple[str, type]:
+    """The source of an example, and its class. Raises `UserError` where there is none of the agreed name."""
     try:
-        found = importlib.util.find_spec(module)
-    except ImportError:
-        found = None
-    if found is None or not found.origin:
-        raise UserError(f"the task {task!r} names the example {module!r}, which cannot be found")
-    text = Path(found.origin).read_text(encoding="utf-8")
-    if not re.search(rf"^class {CLASS}\(", text, flags=re.MULTILINE):
-        raise UserError(f"the task {task!r} names the example {module!r}, which has no class {CLASS!r}")
-    return text
+        found = importlib.import_module(module)
+        return Path(found.__file__ or "").read_text(encoding="utf-8"), getattr(found, CLASS)
+    except (ImportError, OSError, AttributeError) as error:
+        raise UserError(
+            f"the task {task!r} names the example {module!r}, of which there is no {CLASS}: {error}"
+        ) from error
+
+
+def _with_ladder(name: str, cls: type) -> dict[str, object]:
+    """The estimator as a suite writes it, with two values of its first whole number, if it has any."""
+    numbers = [one for one in parameters_of(cls).values() if type(one.default) is int]
+    return {"name": name} | {one.name: [one.default, 4 * one.default] for one in numbers[:1]}
 
 
 def _renamed(start: Start, names: Names) -> str:
