@@ -34,7 +34,7 @@ MEASURED = {
     "draws": "independent estimates that the statistics rest on",
     "pilot_draws": "estimates drawn before those, to plan their number",
     "draw_path": "draws (the estimator's own), vmap or loop",
-    "draw_fallback": "why vmap was given up",
+    "draw_fallback": "why vmap, or the estimator's own draws, were given up",
     "draw_time": "seconds spent drawing",
     "stopped": (
         "why there are no more draws: precision (reached), planned (the pilot's number, but precision missed), "

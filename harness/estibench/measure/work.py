@@ -5,13 +5,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.module_tracker import ModuleTracker
 
 from estibench.contracts.counting import counting
 
@@ -40,12 +41,11 @@ def measure_work(call: Callable[[], Any], device: str) -> Work:
     return Work(dict(counts), int(flop_counter.get_total_flops()), peak)
 
 
-class _NoModules:
-    """In the place of torch's tracker, whose hooks on modules fail under `torch.autograd.grad` in a module's input."""
+class _NoModules(ModuleTracker):
+    """torch's tracker without its hooks on modules, which fail under `torch.autograd.grad` in a module's input."""
 
-    parents = ("Global",)
-
-    def __enter__(self) -> None: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *error: object) -> None: ...
 
