@@ -7,6 +7,15 @@ from estibench_discrete.categorical_law import CategoricalLaw
 from estibench_discrete.contract import GradientProblem
 from estibench_discrete.fit import FitProblem
 
-GRADIENT = Task(contract=GradientProblem, baseline="reinforce", work="evaluation")
-FIT = Task(contract=FitProblem, baseline="enumeration", work="evaluation")
-SAMPLING = Task(contract=CategoricalLaw, baseline="inverse_cdf", work="uniform")
+DOCS = "docs/tasks/discrete.md"
+GRADIENTS = "estibench_discrete.examples.gradient"
+
+GRADIENT = Task(contract=GradientProblem, baseline="reinforce", work="evaluation", docs=DOCS, example=GRADIENTS)
+FIT = Task(contract=FitProblem, baseline="enumeration", work="evaluation", docs=DOCS, example=GRADIENTS)
+SAMPLING = Task(
+    contract=CategoricalLaw,
+    baseline="inverse_cdf",
+    work="uniform",
+    docs=DOCS,
+    example="estibench_discrete.examples.frequencies",
+)

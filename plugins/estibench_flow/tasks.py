@@ -8,7 +8,10 @@ from estibench_flow.flow_problem import FlowProblem
 from estibench_flow.ode_problem import OdeProblem
 from estibench_flow.residual_problem import ResidualProblem
 
-ODE_GRADIENT = Task(contract=OdeProblem, baseline="solver_gradient", work="evaluation")
-LOG_DENSITY = Task(contract=FlowProblem, baseline="cnf", work="vjp")
-LOG_DET = Task(contract=ResidualProblem, baseline="slogdet", work="vjp")
-CNF_FIT = Task(contract=FitProblem, baseline="cnf", work="evaluation")
+DOCS = "docs/tasks/flow.md"
+EXAMPLES = "estibench_flow.examples"
+
+ODE_GRADIENT = Task(OdeProblem, "solver_gradient", "evaluation", DOCS, f"{EXAMPLES}.gradient")
+LOG_DENSITY = Task(FlowProblem, "cnf", "vjp", DOCS, f"{EXAMPLES}.log_density")
+LOG_DET = Task(ResidualProblem, "slogdet", "vjp", DOCS, f"{EXAMPLES}.log_det")
+CNF_FIT = Task(FitProblem, "cnf", "evaluation", DOCS, f"{EXAMPLES}.log_density")

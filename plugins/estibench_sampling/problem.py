@@ -139,7 +139,7 @@ class Sampling(SampleProblem):
     @cached_property
     def reference(self) -> Reference:
         """What metrics compare with: made once, in float64 from the seed, and cast."""
-        return make_reference(self)
+        return make_reference(self.density, self.records * self.chains, self.data_generator(), self.place)
 
     def prepare(self) -> None:
         self.target.density.score(self.place(torch.zeros(1, self.dim, dtype=torch.float64)))

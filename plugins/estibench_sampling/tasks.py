@@ -6,5 +6,19 @@ from estibench import Task
 from estibench_sampling.evolution import EvolutionProblem
 from estibench_sampling.problem import Sampling
 
-SAMPLING = Task(contract=Sampling, baseline="exact_sampler", work="score_evaluation")
-DENSITY_EVOLUTION = Task(contract=EvolutionProblem, baseline="conditional_monte_carlo", work="update")
+DOCS = "docs/tasks/sampling.md"
+
+SAMPLING = Task(
+    contract=Sampling,
+    baseline="exact_sampler",
+    work="score_evaluation",
+    docs=DOCS,
+    example="estibench_sampling.examples.chains",
+)
+DENSITY_EVOLUTION = Task(
+    contract=EvolutionProblem,
+    baseline="conditional_monte_carlo",
+    work="update",
+    docs=DOCS,
+    example="estibench_sampling.examples.particles",
+)

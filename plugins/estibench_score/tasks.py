@@ -7,6 +7,15 @@ from estibench_score.sample_problem import SampleScoreProblem
 from estibench_score.score_fit import ScoreFit
 from estibench_score.score_gradient import ScoreGradient
 
-SCORE_GRADIENT = Task(contract=ScoreGradient, baseline="implicit", work="sweep")
-SCORE_FIT = Task(contract=ScoreFit, baseline="implicit", work="sweep")
-SCORE_ESTIMATE = Task(contract=SampleScoreProblem, baseline="kernel_density_score", work="kernel")
+DOCS = "docs/tasks/score.md"
+LOSS = "estibench_score.examples.loss"
+
+SCORE_GRADIENT = Task(contract=ScoreGradient, baseline="implicit", work="sweep", docs=DOCS, example=LOSS)
+SCORE_FIT = Task(contract=ScoreFit, baseline="implicit", work="sweep", docs=DOCS, example=LOSS)
+SCORE_ESTIMATE = Task(
+    contract=SampleScoreProblem,
+    baseline="kernel_density_score",
+    work="kernel",
+    docs=DOCS,
+    example="estibench_score.examples.from_samples",
+)

@@ -5,5 +5,8 @@ from __future__ import annotations
 from estibench import Task
 from estibench_trace.contract import DivergenceProblem, TraceProblem
 
-TRACE = Task(contract=TraceProblem, baseline="hutchinson", work="matvec")
-DIVERGENCE = Task(contract=DivergenceProblem, baseline="exact", work="matvec")
+DOCS = "docs/tasks/trace.md"
+PROBES = "estibench_trace.examples.probes"
+
+TRACE = Task(contract=TraceProblem, baseline="hutchinson", work="matvec", docs=DOCS, example=PROBES)
+DIVERGENCE = Task(contract=DivergenceProblem, baseline="exact", work="matvec", docs=DOCS, example=PROBES)

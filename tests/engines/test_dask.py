@@ -27,7 +27,7 @@ ALLOWED_LOSSES = 1
 
 
 def accuracy(directory):
-    frame = estibench.load(directory).set_index("key")
+    frame = estibench.load(directory).frame.set_index("key")
     return frame.drop(columns=[name for name in frame if "time" in name])
 
 
@@ -86,7 +86,7 @@ def test_a_killed_worker_changes_no_number(cluster, command, bench, write_suite,
     _, errors = run.communicate(timeout=180)
     assert run.returncode == 0, errors
     pd.testing.assert_frame_equal(accuracy(tmp_path / "run"), accuracy(tmp_path / "serial"), check_exact=True)
-    frame = estibench.load(tmp_path / "run")
+    frame = estibench.load(tmp_path / "run").frame
     assert set(frame["host"]) == set(frame["time_host"]) == {os.uname().nodename}
     assert (frame["time_rounds"] == 7).all()
 
@@ -97,7 +97,7 @@ def test_a_block_that_loses_every_worker_is_recorded_as_crashed(cluster, bench, 
     workers_of(cluster)
     done = bench("run", suite, "-q", "-o", tmp_path / "run", "--engine", "dask", "-E", f"scheduler={cluster}")
     assert done.returncode == 1, done.stderr
-    frame = estibench.load(tmp_path / "run").set_index(["problem_name", "estimator"])
+    frame = estibench.load(tmp_path / "run").frame.set_index(["problem_name", "estimator"])
     assert set(frame.loc["matrix"]["status"]) == {"crashed"}
     assert set(frame.loc["matrix"]["reason"]) == {
         "the cluster has lost too many workers that were measuring this block"
@@ -109,7 +109,7 @@ def test_faults_cost_their_cell_here_too(cluster, bench, write_suite, tmp_path):
     suite = write_suite(["segfaults", "good"], timing="{rounds: 7}")
     workers_of(cluster)
     bench("run", suite, "-q", "-o", tmp_path / "run", "--engine", "dask", "-E", f"scheduler={cluster}")
-    frame = estibench.load(tmp_path / "run").set_index("estimator")
+    frame = estibench.load(tmp_path / "run").frame.set_index("estimator")
     assert frame["status"].to_dict() == {"segfaults": "crashed", "good": "ok"}
     assert frame.loc["segfaults", "reason"] == "killed by SIGSEGV"
     text = (tmp_path / "run" / frame.loc["segfaults", "traceback"]).read_text()

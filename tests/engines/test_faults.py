@@ -54,7 +54,7 @@ def runs(bench, tmp_path_factory):
         head = "name: faults\ntime_limit: 2\nmemory_limit: 1\ndraws: {min: 32, max: 64}\ntiming: {rounds: 7}\n"
         suite.write_text(head + "baseline: good\n" + items, encoding="utf-8")
         done = bench("run", suite, "-o", place / name)
-        found[name] = done, estibench.load(place / name).set_index(["problem_name", "estimator"]), place / name
+        found[name] = done, estibench.load(place / name).frame.set_index(["problem_name", "estimator"]), place / name
     return found
 
 
@@ -114,7 +114,7 @@ def test_text_of_plugins_is_escaped(runs):
 def test_a_problem_that_hangs_has_a_limit_of_its_own(bench, write_suite, tmp_path):
     suite = write_suite(["good", "talks"], problem_limit=0.5, problems=["{name: matrix, dim: 8}", "hangingproblem"])
     bench("run", suite, "-q", "-o", tmp_path / "run")
-    frame = estibench.load(tmp_path / "run").set_index(["problem_name", "estimator"])
+    frame = estibench.load(tmp_path / "run").frame.set_index(["problem_name", "estimator"])
     assert frame.loc["hangingproblem"]["reason"].tolist() == ["the problem took more than 0.5 s"] * 2
     assert set(frame.loc["hangingproblem"]["status"]) == {"timeout"}
     assert set(frame.loc["matrix"]["status"]) == {"ok"}

@@ -67,7 +67,7 @@ def wait_until_gone(processes):
 
 
 def accuracy(directory):
-    frame = estibench.load(directory).set_index("key")
+    frame = estibench.load(directory).frame.set_index("key")
     return frame.drop(columns=[name for name in frame if "time" in name])
 
 
@@ -113,7 +113,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(start, write_suite, tmp_path)
         f"stopped; what was measured is kept in {tmp_path / 'run'}: the same command goes on from there"
     )
     wait_until_gone(workers)
-    assert estibench.load(tmp_path / "run")["estimator"].tolist() == ["good"]
+    assert estibench.load(tmp_path / "run").frame["estimator"].tolist() == ["good"]
 
 
 def test_a_second_run_into_the_directory_is_refused(start, bench, write_suite, tmp_path):
@@ -153,7 +153,7 @@ def test_a_full_disk_is_a_clear_error_and_the_store_stays_readable(command, writ
     records, damaged = Store(tmp_path / "run").read()
     assert records
     assert not damaged
-    assert len(estibench.load(tmp_path / "run")) >= 1
+    assert len(estibench.load(tmp_path / "run").frame) >= 1
 
 
 @pytest.mark.parametrize("options", [["--jobs", "2"], ["--engine", "serial"]])

@@ -60,7 +60,7 @@ def test_from_nothing_to_a_table(environment, tmp_path):
     assert "failed" not in said["python-m"]
     assert " passed" in said["benchplugin"]
     assert "0 refuted" in said["benchrun"]
-    assert "zig_zag(probes=16)" in said["pytest-benchmarkcompare"]
+    assert "zig_zag(probes=40)" in said["pytest-benchmarkcompare"]
 
 
 def test_a_task_of_ones_own(environment, tmp_path):

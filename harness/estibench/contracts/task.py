@@ -17,8 +17,13 @@ class Task:
         contract: the subclass of `Problem` whose oracles the task's estimators may call.
         baseline: name of the estimator that times are compared with when the suite names none.
         work: the cost unit by which estimators are ranked at equal work, for example `"matvec"`.
+        docs: the page that explains the task, for `bench show`.
+        example: the module of an estimator called `Example` that serves the task, in public names alone:
+            `"estibench_trace.examples.probe"`. `bench plugin new --task` begins with it.
     """
 
     contract: type[Problem]
     baseline: str
     work: str
+    docs: str = ""
+    example: str = ""

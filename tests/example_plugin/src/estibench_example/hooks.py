@@ -13,5 +13,23 @@ def bench_estimators() -> list[EstimatorEntry]:
             target="estibench_example.unit_vector:UnitVector",
             summary="m times the mean of random diagonal entries",
             tasks=("trace", "divergence"),
-        )
+        ),
+        EstimatorEntry(
+            name="two_slices",
+            target="estibench_example.two_slices:TwoSlices",
+            summary="sliced score matching with two orthogonal directions",
+            tasks=("score_gradient", "score_fit"),
+        ),
+        EstimatorEntry(
+            name="swapped_pair",
+            target="estibench_example.swapped_pair:SwappedPair",
+            summary="the covariance of f and z, from two samples",
+            tasks=("discrete_gradient", "discrete_fit"),
+        ),
+        EstimatorEntry(
+            name="random_walk",
+            target="estibench_example.random_walk:RandomWalk",
+            summary="random-walk Metropolis, as a pair (init, step)",
+            tasks=("sampling",),
+        ),
     ]

@@ -1,4 +1,4 @@
-"""The estimator `{{ names.name }}` of a trace."""
+"""An estimator of a trace to begin with: normal probes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 from estibench import Cost, Estimator, PositiveInt, ScalesAs, Unbiased, Variance
 
 
-def variance(problem: Any, estimator: {{ names.title }}) -> Tensor:
+def variance(problem: Any, estimator: Example) -> Tensor:
     """2‖S‖²_F/k for each matrix A of the batch, (batch,), with S = (A + Aᵀ)/2."""
     return 2 * problem.sums.frobenius / estimator.probes
 
 
 @dataclass(frozen=True)
-class {{ names.title }}(Estimator):
+class Example(Estimator):
     """tr A ≈ (1/k) Σ_j v_jᵀ A v_j with independent v_j ~ N(0, I).
 
     Unbiased, since E[vᵀAv] = tr(A E[v vᵀ]) = tr A.
