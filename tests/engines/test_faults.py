@@ -83,7 +83,7 @@ def test_a_problem_that_crashes_costs_its_block(runs):
     _, frame, _ = runs["among"]
     rows = frame.loc["crashingproblem"]
     assert set(rows["status"]) == {"crashed"}
-    assert set(rows["reason"]) == {"the problem: the process ended by itself, with exit code 5"}
+    assert set(rows["reason"]) == {"the problem's truth: the process ended by itself, with exit code 5"}
 
 
 def test_tracebacks_are_kept(runs):
@@ -115,7 +115,7 @@ def test_a_problem_that_hangs_has_a_limit_of_its_own(bench, write_suite, tmp_pat
     suite = write_suite(["good", "talks"], problem_limit=0.5, problems=["{name: matrix, dim: 8}", "hangingproblem"])
     bench("run", suite, "-q", "-o", tmp_path / "run")
     frame = estibench.load(tmp_path / "run").set_index(["problem_name", "estimator"])
-    assert frame.loc["hangingproblem"]["reason"].tolist() == ["the problem took more than 0.5 s"] * 2
+    assert frame.loc["hangingproblem"]["reason"].tolist() == ["the problem's truth took more than 0.5 s"] * 2
     assert set(frame.loc["hangingproblem"]["status"]) == {"timeout"}
     assert set(frame.loc["matrix"]["status"]) == {"ok"}
 

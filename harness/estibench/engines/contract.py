@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from estibench.suite.plan import Measurement, Settings, Work
+from estibench.suite.plan import Block, Measurement, Settings, Work
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,12 @@ class Context:
     Attributes:
         logs: folder for what estimators print; made by whoever first writes to it.
         plugins: the host's `-p` options, for processes that start a host of their own.
+        watch: may be told what is being done now: a block, one of its cells and the step, such as `"drawing"`.
     """
 
     logs: Path = field(default_factory=Path)
     plugins: tuple[str, ...] = ()
+    watch: Callable[[Block, int, str], None] = lambda block, cell, step: None
 
 
 @dataclass(frozen=True)

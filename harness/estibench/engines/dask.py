@@ -19,6 +19,7 @@ from estibench.engines import messages
 from estibench.engines.contract import Context, Engine
 from estibench.errors import UserError
 from estibench.keys import Keys
+from estibench.measure.kept import read_kept
 from estibench.suite.plan import Measurement, Settings, Work
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class _Cluster:
             "known": list(work.known),
             "keys": {cell: keys.of(work.block.cells[cell]) for cell in (*work.missing, *work.known)},
         }
-        kept = {cell: path.read_bytes() for cell, path in work.kept.items()}
+        kept = {cell: read_kept(path) for cell, path in work.kept.items()}
         return self.client.submit(
             measure_there, self.plugin, order, kept, timing, pure=False, resources=TIMING if timing else None
         )

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import tempfile
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,11 @@ class Supervisors(WorkerPlugin):
         else:
             context = Context(Path(tempfile.mkdtemp(prefix="estibench-")), self._plugins)
             supervisor = Supervisor(platform.node(), settings, context, memory_limit(settings, self._neighbours))
-        supervisor.log.write_bytes(b"")
+        with suppress(OSError):  # a plugin may have deleted it; then it is made anew
+            os.truncate(supervisor.log, 0)
         try:
             found = [messages.measurement_to_message(one) for one in supervise([work], [supervisor])]
-            return [*found, messages.pack({"log": supervisor.log.name}, supervisor.log.read_bytes()[-LOG_MOST:])]
+            return [*found, messages.pack({"log": supervisor.log.name}, _end_of(supervisor.log))]
         finally:
             if self._closed:
                 _end(supervisor)
@@ -100,6 +101,11 @@ def measure_there(plugin: str, order: dict[str, Any], kept: dict[int, bytes], ti
             path.write_bytes(kept[cell])
         work = Work(block, tuple(order["missing"]), tuple(order["known"]), timed, paths)
         return supervisors.measure(work, settings)
+
+
+def _end_of(log: Path) -> bytes:
+    """What goes home of a log; a plugin may have deleted it."""
+    return log.read_bytes()[-LOG_MOST:] if log.is_file() else b""
 
 
 def _end(supervisor: Supervisor) -> None:
