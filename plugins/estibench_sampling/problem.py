@@ -82,6 +82,11 @@ class Sampling(SampleProblem):
         return Target(self.density.at(self.device, self.dtype))
 
     @cached_property
+    def wide_target(self) -> Target:
+        """The same oracles in float64, for metrics."""
+        return Target(self.density.at(self.device, "float64"))
+
+    @cached_property
     def normal_modes(self) -> Modes | None:
         """The target in the eigenbasis of its covariance, if it is normal."""
         return modes_of(self.density)
@@ -196,8 +201,7 @@ class Sampling(SampleProblem):
 
     def _stein(self, x: Tensor) -> Tensor:
         few = thinned(x).double()
-        score = self.density.at(self.device, "float64").score(few)
-        return metrics.kernel_stein_discrepancy(few, score, math.sqrt(self.dim))
+        return metrics.kernel_stein_discrepancy(few, self.wide_target.score(few), math.sqrt(self.dim))
 
 
 def thinned(x: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ def settle_truth(problem: Any) -> Tensor:
 
 def _keep(problem: Any, truth: Tensor) -> None:
     """Let the instance answer `truth`. Where the class computes it anew each time, in a class that does not."""
-    cls = type(problem)
+    cls: Any = type(problem)
     if isinstance(getattr_static(cls, "truth", None), cached_property):
         problem.__dict__["truth"] = truth
         return

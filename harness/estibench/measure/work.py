@@ -34,9 +34,23 @@ def measure_work(call: Callable[[], Any], device: str) -> Work:
     with counting() as counts:
         peak = _peak_cuda(call, device) if device.startswith("cuda") else _peak_cpu(call)
     flop_counter = FlopCounterMode(display=False)
+    flop_counter.mod_tracker = _NoModules()
     with flop_counter:
         call()
     return Work(dict(counts), int(flop_counter.get_total_flops()), peak)
+
+
+class _NoModules:
+    """In place of the counter's tracker of modules, whose hooks fail in a module that `autograd.grad` goes through.
+
+    Only the total is asked for.
+    """
+
+    parents = frozenset({"Global"})
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None: ...
 
 
 def _peak_cuda(call: Callable[[], Any], device: str) -> int:
