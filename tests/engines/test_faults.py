@@ -104,6 +104,18 @@ def test_what_estimators_print_goes_to_the_log(runs):
     assert "a word on file descriptor 2" in log
 
 
+def test_logs_that_a_plugin_deletes_are_made_anew_and_cost_no_cell(bench, write_suite, tmp_path):
+    """Its own log is gone; a crash after it is still explained, and the next worker has a log again."""
+    suite = write_suite(["deleteslogs", "exits", "talks", "good"])
+    logs = tmp_path / "run" / "logs"
+    done = bench("run", suite, "-q", "-o", tmp_path / "run", FAULTS_LOGS=str(logs))
+    assert done.returncode == 1, done.stderr
+    frame = estibench.load(tmp_path / "run").set_index("estimator")
+    assert frame["status"].to_dict() == {"deleteslogs": "ok", "exits": "crashed", "talks": "ok", "good": "ok"}
+    assert "a word on stdout" in (logs / "worker-1.log").read_text()
+    assert "accuracy of" in (tmp_path / "run" / frame.loc["exits", "traceback"]).read_text()
+
+
 def test_text_of_plugins_is_escaped(runs):
     _, _, place = runs["among"]
     page = (place / "report.html").read_text()

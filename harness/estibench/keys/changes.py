@@ -31,9 +31,8 @@ def _changes(before: Ingredients, now: Ingredients) -> Iterator[str]:
         kind, _, what = name.partition(" ")
         match kind:
             case "source":
-                yield f"{what.removeprefix(FILE_PLUGIN)} " + (
-                    "is new" if old is None else "no longer counts" if new is None else "has changed"
-                )
+                how = "is new" if old is None else "no longer counts" if new is None else "has changed"
+                yield f"{what.removeprefix(FILE_PLUGIN)} {how}"
             case "machine":
                 yield f"processor of {what}: {old} → {new}"
             case "import":
