@@ -148,6 +148,7 @@ class Sampling(SampleProblem):
 
     def prepare(self) -> None:
         self.target.density.score(self.place(torch.zeros(1, self.dim, dtype=torch.float64)))
+        _ = self.wide_target
         if self.density.exact_sampler:
             _ = self.reference
         _ = self.normal_modes

@@ -58,3 +58,15 @@ def test_counts_are_collected_only_inside():
     assert dict(outer) == {"matvec": 3}
     assert dict(inner) == {"vjp": 3}
     assert measure_work(lambda: count("matvec", 7), "cpu").counts == {"matvec": 7}
+
+
+def test_modules_are_counted_through_which_autograd_goes():
+    """A product of (2, 3) with (3, 5) takes 2·2·3·5 operations forwards, and as many for the gradient of its input."""
+    layer = torch.nn.Linear(3, 5, bias=False)
+
+    def gradient():
+        x = torch.ones(2, 3, requires_grad=True)
+        return torch.autograd.grad(layer(x).sum(), x)[0]
+
+    gradient()
+    assert measure_work(gradient, "cpu").flops == 120
