@@ -157,9 +157,9 @@ def test_a_worker_with_other_sources_refuses(write_suite):
     (block,) = read_suite(write_suite(["exact"]), host).blocks
     right = Keys(host, Settings()).of(block.cells[0])
     worker = Supervisors("name", (), 1)
-    worker.check_keys(block, Settings(), {0: right})
+    worker.check_keys(block, Settings(), {0: right}, {})
     with pytest.raises(UserError, match="this worker has other distributions, another Python or other plugin sources"):
-        worker.check_keys(block, Settings(), {0: right[:-1] + "x"})
+        worker.check_keys(block, Settings(), {0: right[:-1] + "x"}, {})
 
 
 def test_options_are_checked_by_their_types(host):

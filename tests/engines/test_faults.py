@@ -83,7 +83,7 @@ def test_a_problem_that_crashes_costs_its_block(runs):
     _, frame, _ = runs["among"]
     rows = frame.loc["crashingproblem"]
     assert set(rows["status"]) == {"crashed"}
-    assert set(rows["reason"]) == {"the problem: the process ended by itself, with exit code 5"}
+    assert set(rows["reason"]) == {"the problem's truth: the process ended by itself, with exit code 5"}
 
 
 def test_tracebacks_are_kept(runs):
@@ -104,6 +104,18 @@ def test_what_estimators_print_goes_to_the_log(runs):
     assert "a word on file descriptor 2" in log
 
 
+def test_logs_that_a_plugin_deletes_are_made_anew_and_cost_no_cell(bench, write_suite, tmp_path):
+    """Its own log is gone; a crash after it is still explained, and the next worker has a log again."""
+    suite = write_suite(["deleteslogs", "exits", "talks", "good"])
+    logs = tmp_path / "run" / "logs"
+    done = bench("run", suite, "-q", "-o", tmp_path / "run", FAULTS_LOGS=str(logs))
+    assert done.returncode == 1, done.stderr
+    frame = estibench.load(tmp_path / "run").frame.set_index("estimator")
+    assert frame["status"].to_dict() == {"deleteslogs": "ok", "exits": "crashed", "talks": "ok", "good": "ok"}
+    assert "a word on stdout" in (logs / "worker-1.log").read_text()
+    assert "accuracy of" in (tmp_path / "run" / frame.loc["exits", "traceback"]).read_text()
+
+
 def test_text_of_plugins_is_escaped(runs):
     _, _, place = runs["among"]
     page = (place / "report.html").read_text()
@@ -115,7 +127,7 @@ def test_a_problem_that_hangs_has_a_limit_of_its_own(bench, write_suite, tmp_pat
     suite = write_suite(["good", "talks"], problem_limit=0.5, problems=["{name: matrix, dim: 8}", "hangingproblem"])
     bench("run", suite, "-q", "-o", tmp_path / "run")
     frame = estibench.load(tmp_path / "run").frame.set_index(["problem_name", "estimator"])
-    assert frame.loc["hangingproblem"]["reason"].tolist() == ["the problem took more than 0.5 s"] * 2
+    assert frame.loc["hangingproblem"]["reason"].tolist() == ["the problem's truth took more than 0.5 s"] * 2
     assert set(frame.loc["hangingproblem"]["status"]) == {"timeout"}
     assert set(frame.loc["matrix"]["status"]) == {"ok"}
 

@@ -5,6 +5,7 @@ import random
 import resource
 import signal
 import subprocess
+import sys
 import time
 
 import pandas as pd
@@ -114,6 +115,42 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(start, write_suite, tmp_path)
     )
     wait_until_gone(workers)
     assert estibench.load(tmp_path / "run").frame["estimator"].tolist() == ["good"]
+
+
+INTERRUPTS = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+LATER = """
+from estibench import EstimatorEntry, hookimpl
+
+@hookimpl
+def bench_estimators():
+    return [EstimatorEntry("late", "interrupts:Late", "late", ("trace",))]
+"""
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["run", "SUITE"], ["run", "SUITE", "-o", "RUN"]])
+@pytest.mark.parametrize("plugin", [INTERRUPTS, LATER])
+def test_ctrl_c_while_modules_load_is_the_same_clear_line(write_suite, tmp_path, arguments, plugin):
+    """A module that interrupts its own process stands for a user who does: while plugins load, or for the suite."""
+    (tmp_path / "interrupts.py").write_text(INTERRUPTS)
+    (tmp_path / "plugin.py").write_text(plugin)
+    places = {"SUITE": write_suite(["late"]), "RUN": tmp_path / "run"}
+    words = [str(places.get(word, word)) for word in arguments]
+    done = subprocess.run(
+        [sys.executable, "-m", "estibench", "-p", str(tmp_path / "plugin.py"), *words],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        preexec_fn=hear_ctrl_c,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    if plugin == LATER and arguments == ["list"]:
+        assert done.returncode == 0, "it has loaded nothing"
+        return
+    where = f" in {tmp_path / 'run'}" if "RUN" in arguments and plugin == LATER else ""
+    kept = f"stopped; what was measured is kept{where}: the same command goes on from there"
+    assert done.stderr.strip() == (kept if "run" in arguments else "stopped")
+    assert done.returncode == 130
 
 
 def test_a_second_run_into_the_directory_is_refused(start, bench, write_suite, tmp_path):

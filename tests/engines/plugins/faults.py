@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import sys
 import time
@@ -47,6 +48,15 @@ class Talks(Good):
     def estimate(self, problem, generator):
         print("a word on stdout")
         os.write(2, b"a word on file descriptor 2\n")
+        return super().estimate(problem, generator)
+
+
+@dataclass(frozen=True)
+class DeletesLogs(Talks):
+    """Talks, but deletes the folder of logs, named by the environment, in which that is written down."""
+
+    def estimate(self, problem, generator):
+        shutil.rmtree(os.environ["FAULTS_LOGS"], ignore_errors=True)
         return super().estimate(problem, generator)
 
 
@@ -299,6 +309,7 @@ calls, hanging = [0], [0]
 ALL = [
     Good,
     Talks,
+    DeletesLogs,
     Hangs,
     HangsWithLock,
     Exits,
