@@ -7,27 +7,39 @@ from pathlib import Path
 
 import pytest
 
-FAULTS = Path(__file__).parent / "plugins" / "faults.py"
+PLUGINS = Path(__file__).parent / "plugins"
+FAULTS = PLUGINS / "faults.py"
 
 
 @pytest.fixture(scope="session")
 def command():
-    """The words of a command that runs `bench` with the plugin of faults."""
-    return lambda *arguments: [sys.executable, "-m", "estibench", "-p", str(FAULTS), *map(str, arguments)]
+    """`command(*arguments, before=, plugins=)`: the words of a command that runs `bench` with the plugin of faults.
+
+    Args:
+        before: Python that the process executes before it becomes `bench`: a `preexec_fn` may deadlock among threads.
+        plugins: names of further plugins from that folder.
+    """
+
+    def command(*arguments, before="", plugins=()):
+        first = f"import os, resource, signal, sys\n{before}\nos.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+        options = [word for name in ("faults", *plugins) for word in ("-p", str(PLUGINS / f"{name}.py"))]
+        return [sys.executable, *(["-c", first] if before else []), "-m", "estibench", *options, *map(str, arguments)]
+
+    return command
 
 
 @pytest.fixture(scope="session")
-def bench(command):
+def bench(command, patience):
     """Runs `bench` to its end."""
 
-    def bench(*arguments, **environment):
+    def bench(*arguments, before="", plugins=(), **environment):
         return subprocess.run(
-            command(*arguments),
+            command(*arguments, before=before, plugins=plugins),
             capture_output=True,
             text=True,
             env={**os.environ, "COLUMNS": "120", **environment},
             check=False,
-            timeout=240,
+            timeout=patience,
         )
 
     return bench
@@ -39,7 +51,7 @@ def write_suite(tmp_path):
 
     def write(estimators, problems=("{name: matrix, dim: 8}",), **keys):
         path = tmp_path / "suite.yaml"
-        settings = {"name": "faults", "time_limit": 2, "timing": "{rounds: 0}", "draws": "{min: 32, max: 64}"} | keys
+        settings = {"name": "faults", "time_limit": 3600, "timing": "{rounds: 0}", "draws": "{min: 32, max: 64}"} | keys
         lines = [f"{key}: {value}" for key, value in settings.items()]
         for key, items in (("problems", problems), ("estimators", estimators)):
             lines += [f"{key}:", *(f"  - {item}" for item in items)]
