@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -57,13 +58,15 @@ UNSET = (
 
 
 @pytest.fixture(scope="session", autouse=True)
-def plain_surroundings() -> Iterator[None]:
+def plain_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The same environment everywhere, for this process and for those that tests start."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in PLAIN.items():
             patch.setenv(name, value)
         for name in UNSET:
             patch.delenv(name, raising=False)
+        if not os.access(os.path.expanduser("~"), os.W_OK):  # matplotlib would complain, and keep nothing
+            patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         time.tzset()
         yield
     time.tzset()

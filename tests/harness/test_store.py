@@ -100,7 +100,7 @@ def again(tmp_path_factory):
     return again
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(found=st.lists(ROWS, max_size=4))
 def test_any_row_comes_back(again, found):
     store = again()
