@@ -2,53 +2,57 @@
 
     python tests/fuzz.py [SECONDS] [SEED]
 
-Each round has a seed of its own, from SEED upwards, which is the clock's unless told. The first round in which a test
-fails is the last; what it found is printed, with the command that finds it again. Exit code 1 then, else 0.
+Seeds count upwards from SEED, which is the clock's unless told. The first test that fails ends it; what was found is
+printed, with the command that finds it again. Exit code 1 then, else 0.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=fuzz"]
 
 
 def pytest(*arguments: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
     """A pytest of its own. Raises `subprocess.TimeoutExpired` when the time is over."""
     command = [sys.executable, *PYTEST, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout, cwd=ROOT)
 
 
-def property_tests() -> list[str]:
-    """The names of all tests that hypothesis draws examples for."""
+def property_tests() -> dict[str, list[str]]:
+    """The names of all tests that hypothesis draws examples for, by file."""
     found = pytest("--collect-only", "-m", "hypothesis")
-    names = re.findall(r"^tests/\S+::\S+$", found.stdout, flags=re.MULTILINE)
-    if found.returncode or not names:
+    files: dict[str, list[str]] = {}
+    for name in re.findall(r"^tests/\S+::\S+$", found.stdout, flags=re.MULTILINE):
+        files.setdefault(name.partition("::")[0], []).append(name)
+    if found.returncode or not files:
         raise SystemExit(found.stdout + found.stderr)
-    return names
+    return files
 
 
-def explore(tests: Sequence[str], seconds: float, seed: int) -> int:
-    """Rounds until the time is over, or something is found. Returns the exit code."""
-    end, start = time.monotonic() + seconds, seed
-    print(f"{len(tests)} property tests, {seconds:g} s, seeds from {seed}", flush=True)
-    while (left := end - time.monotonic()) > 0:
+def explore(files: dict[str, list[str]], seconds: float, seed: int) -> int:
+    """File by file, seed by seed, until the time is over or something is found. Returns the exit code."""
+    end, runs = time.monotonic() + seconds, 0
+    print(f"{sum(map(len, files.values()))} property tests, {seconds:g} s, seeds from {seed}", flush=True)
+    for number, (file, tests) in ((number, each) for number in itertools.count(seed) for each in files.items()):
         try:
-            done = pytest(f"--hypothesis-seed={seed}", *tests, timeout=left)
-        except subprocess.TimeoutExpired:  # in the midst of a round, as a rule
+            done = pytest(f"--hypothesis-seed={number}", *tests, timeout=max(end - time.monotonic(), 0.01))
+        except subprocess.TimeoutExpired:
             break
-        print(f"seed {seed}: {(done.stdout.strip().splitlines() or ['nothing'])[-1]}", flush=True)
+        print(f"seed {number}, {file}: {(done.stdout.strip().splitlines() or ['nothing'])[-1]}", flush=True)
         if done.returncode:
             failed = re.findall(r"^FAILED (tests/\S+::\S+)", done.stdout, flags=re.MULTILINE) or tests
-            again = f"python {' '.join(PYTEST)} --hypothesis-seed={seed} {' '.join(failed)}"
+            again = f"python {' '.join(PYTEST)} --hypothesis-seed={number} {' '.join(failed)}"
             print(f"{done.stdout}{done.stderr}\nTo find it again: {again}")
             return 1
-        seed += 1
-    print(f"{seed - start} rounds found nothing")
+        runs += 1
+    print(f"nothing found: {runs} runs of {len(files)} files were finished")
     return 0
 
 
