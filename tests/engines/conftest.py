@@ -8,22 +8,30 @@ from pathlib import Path
 import pytest
 
 PLUGINS = Path(__file__).parent / "plugins"
-FAULTS = PLUGINS / "faults.py"
 
 
 @pytest.fixture(scope="session")
-def command():
-    """`command(*arguments, before=, plugins=)`: the words of a command that runs `bench` with the plugin of faults.
+def python():
+    """`python(*words, before=)`: the words of a Python that executes `before` and then becomes `python *words`.
 
-    Args:
-        before: Python that the process executes before it becomes `bench`: a `preexec_fn` may deadlock among threads.
-        plugins: names of further plugins from that folder.
+    For limits and signals that the process is to start with: a `preexec_fn` may deadlock among threads.
     """
 
-    def command(*arguments, before="", plugins=()):
+    def python(*words, before=""):
         first = f"import os, resource, signal, sys\n{before}\nos.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
-        options = [word for name in ("faults", *plugins) for word in ("-p", str(PLUGINS / f"{name}.py"))]
-        return [sys.executable, *(["-c", first] if before else []), "-m", "estibench", *options, *map(str, arguments)]
+        return [sys.executable, *(["-c", first] if before else []), *map(str, words)]
+
+    return python
+
+
+@pytest.fixture(scope="session")
+def command(python):
+    """`command(*arguments, before=, plugins=)`: the words that run `bench` with the plugin of faults, and with others
+    of its folder by name."""
+
+    def command(*arguments, before="", plugins=()):
+        options = [word for name in ("faults", *plugins) for word in ("-p", PLUGINS / f"{name}.py")]
+        return python("-m", "estibench", *options, *arguments, before=before)
 
     return command
 

@@ -1,13 +1,17 @@
 """Everything that a plugin can do wrong, in one suite: each fault costs its cell, and the good cells are unchanged."""
 
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 import estibench
+from estibench.engines import supervisor
+from estibench.engines.board import Notice
+from estibench.engines.contract import Context
 from estibench.engines.local import LOOK
-from estibench.engines.supervisor import grace
+from estibench.suite import Settings
 
 GOOD = ["good", "{name: good, scale: 3}", "talks", "exact"]
 FAULTS = {
@@ -120,8 +124,22 @@ def test_a_problem_that_hangs_has_a_limit_of_its_own(bench, write_suite, tmp_pat
     assert set(frame.loc["matrix"]["status"]) == {"ok"}
 
 
-def test_a_hanging_cell_is_killed_within_a_second_of_its_limit():
-    assert grace(2) + LOOK < 1
+@pytest.mark.parametrize(("limit", "slack"), [(2.0, 0.75), (60.0, 6.0)])
+def test_a_cell_is_killed_once_its_limit_and_its_grace_are_over(monkeypatch, tmp_path, limit, slack):
+    """By a clock that is turned by hand."""
+    now = [100.0]
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(supervisor.Supervisor, "_notice", lambda self: Notice(0, 100.0, "first call"))
+    worker = supervisor.Supervisor("worker", Settings(time_limit=limit), Context(tmp_path), 2**40)
+    worker.log.touch()
+    now[0] += limit + slack
+    assert worker._beyond_limit() is None
+    now[0] += 1e-3
+    assert worker._beyond_limit() == ("timeout", f"first call took more than {limit:g} s")
+
+
+def test_a_short_limit_ends_within_a_second():
+    assert supervisor.grace(2) + LOOK < 1
 
 
 def test_a_worker_that_cannot_start_is_one_clear_line(bench, write_suite, tmp_path):
