@@ -21,7 +21,7 @@ from estibench import host as plugin_host
 from estibench.components import make
 from estibench.host import Host
 
-PATIENCE = 900.0  # seconds: no machine is so busy; only what hangs for good takes longer
+PATIENCE = 3600.0  # seconds: no machine is so busy; only what hangs for good takes longer
 
 # Examples of property tests: the same at every run, or (`make fuzz`) others for every seed, told when one fails.
 settings.register_profile(
@@ -37,6 +37,7 @@ providers._get_local_constants = Constants
 # Of the user's environment nothing may decide a test: nor colours and widths, nor where pip and pytest look.
 PLAIN = {
     "COLUMNS": "80",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "600s",
     "LINES": "24",
     "LC_ALL": "C.UTF-8",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",

@@ -127,7 +127,8 @@ def test_what_cannot_work_is_one_clear_line(write_suite, bench, tmp_path):
     with socket.socket() as silent:  # a port of our own, on which nobody listens
         silent.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
-        done = bench("run", suite, "-o", tmp_path / "run", "--engine", "dask", "-E", f"scheduler={address}")
+        options = ["-o", tmp_path / "run", "--engine", "dask", "-E", f"scheduler={address}"]
+        done = bench("run", suite, *options, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="1s")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"no scheduler at {address}: ")
