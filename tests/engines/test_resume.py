@@ -23,11 +23,12 @@ def suite(write_suite):
 
 @pytest.fixture
 def start(command, tmp_path):
-    """Starts a run in a process group of its own, held where its store has so many records."""
+    """Starts a run in a process group of its own, held where its store has so many records; `hangs` says who hangs."""
     started = []
 
     def start(suite, directory, *arguments, hold=10**9, torn=False):
         environment = {**os.environ, "FAULTS_COUNT": str(tmp_path / "count"), "HOLD_AT": str(hold)}
+        environment["FAULTS_HANG"] = str(tmp_path / "hangs")
         # What a shell starts in the background ignores SIGINT, and so would its children.
         hear = "signal.signal(signal.SIGINT, signal.SIG_DFL)"
         process = subprocess.Popen(
@@ -59,6 +60,18 @@ def until_held(until):
         return psutil.Process(process.pid).children()
 
     return until_held
+
+
+@pytest.fixture
+def until_hanging(until, tmp_path):
+    """`until_hanging(process)`: waits until a cell of the run hangs. Returns its workers."""
+
+    def until_hanging(process):
+        until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None, "the cell that hangs")
+        assert process.poll() is None, process.communicate()[1]
+        return psutil.Process(process.pid).children()
+
+    return until_hanging
 
 
 def wait_until_gone(processes, patience):
@@ -100,9 +113,9 @@ def test_kills_lose_no_finished_cell(start, suite, tmp_path, until_held, patienc
     assert len(fresh) == len(set(fresh)) == 12, "no finished cell was measured twice"
 
 
-def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(start, write_suite, tmp_path, until_held, patience):
-    process = start(write_suite(["good", "hangs"]), tmp_path / "run", hold=1)
-    workers = until_held(process, tmp_path / "run")
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(start, write_suite, tmp_path, until_hanging, patience):
+    process = start(write_suite(["good", "hangs"]), tmp_path / "run")
+    workers = until_hanging(process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=patience)
     assert process.returncode == 130
@@ -113,9 +126,9 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(start, write_suite, tmp_path,
     assert estibench.load(tmp_path / "run")["estimator"].tolist() == ["good"]
 
 
-def test_a_second_run_into_the_directory_is_refused(start, bench, write_suite, tmp_path, until_held):
+def test_a_second_run_into_the_directory_is_refused(start, bench, write_suite, tmp_path, until_hanging):
     suite = write_suite(["good", "hangs"])
-    until_held(start(suite, tmp_path / "run", hold=1), tmp_path / "run")
+    until_hanging(start(suite, tmp_path / "run"))
     second = bench("run", suite, "-o", tmp_path / "run")
     assert second.returncode == 2
     assert second.stderr == (

@@ -240,6 +240,7 @@ class ForksAndExits(Good):
 
     def estimate(self, problem, generator):
         if os.fork() == 0:
+            signal.alarm(3600)  # whatever becomes of the test
             signal.pause()
         os._exit(6)
 
