@@ -361,7 +361,7 @@ def test_another_baseline_is_paired_anew_without_draws(run, tmp_path):
 def test_damaged_records_and_lost_draws_are_measured_again(run):
     first = run()
     path = run.directory / "cells.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = path.open("rb").readlines()
     path.write_bytes(lines[0][:200] + b"\n" + b"".join(lines[1:]))
     equal(first, run())
     assert run.drawn == 32 + 64, "one of the two cells"
@@ -411,7 +411,7 @@ def test_a_run_interrupted_between_accuracy_and_times_times_only(run):
     """The store cut after the accuracies of a block: as after a kill."""
     first = run(timing="{rounds: 7}")
     path = run.directory / "cells.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = path.open("rb").readlines()
     assert len(lines) == 6, "accuracy, ratio and times of two cells"
     for keep in (5, 4, 3, 2):
         path.write_bytes(b"".join(lines[:keep]))

@@ -17,6 +17,7 @@ from estibench import host as plugin_host
 from estibench.contracts.parameters import PositiveInt
 from estibench.engines import messages
 from estibench.engines.contract import Context, Engine
+from estibench.engines.supervisor import START_LIMIT
 from estibench.errors import UserError
 from estibench.keys import Keys
 from estibench.keys.machine import ANY_OF, kinds_of
@@ -202,14 +203,14 @@ def _client(scheduler: str, jobs: int) -> Iterator[Client]:
 
     if scheduler:
         try:
-            client = Client(scheduler, timeout=5, set_as_default=False)
+            client = Client(scheduler, set_as_default=False)  # dask's configuration says how long it may take
         except (OSError, ValueError) as error:
             raise UserError(f"no scheduler at {scheduler}: {error or type(error).__name__}") from error
         with client:
             yield client
         return
     with _cluster(jobs) as cluster, Client(cluster, set_as_default=False) as client:
-        client.wait_for_workers(jobs, timeout=120)
+        client.wait_for_workers(jobs, timeout=START_LIMIT)
         yield client
 
 

@@ -24,7 +24,7 @@ from estibench.errors import UserError
 from estibench.suite.plan import OF_THE_PROBLEM, Block, Measurement, Settings
 
 STARTING = "starting"  # the step before the first that a worker posts
-START_LIMIT = 120.0  # seconds in which it must have imported everything
+START_LIMIT = 600.0  # seconds in which it must have imported everything
 LOG_TAIL = 16_384  # bytes of its log that explain a worker's death
 LOG_LIMIT = 64 * 2**20  # bytes that a job may print
 HARMLESS = ("ok", "unsupported", "not_finite")  # after other cells a worker is not reused

@@ -48,7 +48,8 @@ def read_plan(directory: Path) -> list[PlannedCell] | None:
     """The cells, or None where there is no plan. Raises `UserError` for a file that cannot be read."""
     path = directory / FILE
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb") as file:  # which only "\n" ends, as they were written
+            lines = file.readlines()
     except FileNotFoundError:
         return None
     except OSError as error:
