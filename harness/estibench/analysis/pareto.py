@@ -81,7 +81,9 @@ def _quantity(cells: pd.DataFrame, name: str) -> pd.DataFrame:
     if is_counted(name):
         return pd.DataFrame({"value": value, "low": value, "high": value})
     bounds = {
-        side: pd.to_numeric(cells[f"{name}_{side}"]).astype(float).fillna(unknown) if f"{name}_{side}" in cells else unknown
+        side: pd.to_numeric(cells[f"{name}_{side}"]).astype(float).fillna(unknown)
+        if f"{name}_{side}" in cells
+        else unknown
         for side, unknown in (("low", -math.inf), ("high", math.inf))
     }
     return pd.DataFrame({"value": value, **bounds})

@@ -51,10 +51,13 @@ class Field:
         self.error, self.confidence = error, confidence
         reference = is_reference(cells)
         flat = at_rounding(cells) | reference
-        values = pd.to_numeric(cells[error], errors="coerce").astype(float).where(~flat, 0.0)
+        values = pd.to_numeric(cells[error], errors="coerce").astype(float)
+        values = values.where(~flat | values.isna(), 0.0)
         values = values.map(lambda value: float(f"{value:.6g}"))
         costs = pd.to_numeric(cells[cost], errors="coerce").astype(float)
-        entries = pd.DataFrame({"error": values, "cost": costs, "family": cells["family"], "flat": flat, "reference": reference})
+        entries = pd.DataFrame(
+            {"error": values, "cost": costs, "family": cells["family"], "flat": flat, "reference": reference}
+        )
         usable = entries[["error", "cost"]].map(math.isfinite).all(axis=1) & (entries["cost"] >= 0)
         self.entries = entries[usable].sort_values(["error", "cost"], kind="stable")
         rows = cells.loc[self.entries.index].to_dict("records")

@@ -74,7 +74,9 @@ class Flip:
     start: float
 
 
-def price_tables(cells: pd.DataFrame, task: str, stated: Mapping[str, Sequence[float]], level: float) -> list[SummaryTable]:
+def price_tables(
+    cells: pd.DataFrame, task: str, stated: Mapping[str, Sequence[float]], level: float
+) -> list[SummaryTable]:
     """The winners of every block of a task, and where the order turns.
 
     Args:
@@ -218,40 +220,3 @@ def kept_bias(row: Mapping[Any, Any], by: Cost) -> str:
     if price.bias == "open":
         return f"≤ {math.sqrt(price.floor.high) / scale:.2g}" if math.isfinite(price.floor.high) else "?"
     return f"{math.sqrt(price.floor.value) / scale:.2g}"
-
-
-def budget_table(cells: pd.DataFrame, stated: Mapping[str, Sequence[float]]) -> pd.DataFrame:
-    """Every cell's error at every budget with its bounds, its floor and its place: what `tables/budgets.csv` holds."""
-    import pandas as pd
-
-    rows = []
-    for task, some in cells.groupby("task", sort=False):
-        for by in COSTS:
-            for criterion in criteria(some, by, stated.get(by, ())):
-                if criterion.budget is not None:
-                    rows += [_line(row, str(task), criterion) for row in some.to_dict("records")]
-    return pd.DataFrame([row for row in rows if row], columns=list(COLUMNS))
-
-
-COLUMNS = (
-    *("task", "problem", "device", "dtype", "estimator", "by", "budget", "estimates"),
-    *("error", "error_low", "error_high", "floor", "floor_low", "floor_high", "bias"),
-)
-
-
-def _line(row: Mapping[Any, Any], task: str, criterion: Criterion) -> tuple[Any, ...] | None:
-    price, budget = price_of(row, criterion.by), criterion.budget or 0.0
-    if price is None:
-        return None
-    where = (task, *(row[name] for name in ("problem", "device", "dtype", "estimator")), criterion.by, budget)
-    floor = _roots(price.floor.value, price.floor.low, price.floor.high)
-    if not price.affords(budget):
-        return (*where, math.nan, math.nan, math.nan, math.nan, *floor, price.bias)
-    found = price.at(budget)
-    number = budget / price.cost if price.cost else math.inf
-    return (*where, number, *_roots(found.value, found.low, found.high), *floor, price.bias)
-
-
-def _roots(*numbers: float) -> tuple[float, ...]:
-    return tuple(map(math.sqrt, numbers))
-

@@ -22,7 +22,9 @@ RANKED = (
     "the best at {level:g} % (Friedman's test, then Nemenyi's critical difference). –: deterministic, not measured in "
     "every block, or beyond the budget."
 )
-UNRANKED = f"No ranks: they take two stochastic estimators, each measured on the same {FEWEST_PROBLEMS} problems or more."
+UNRANKED = (
+    f"No ranks: they take two stochastic estimators, each measured on the same {FEWEST_PROBLEMS} problems or more."
+)
 CLAIMS = " Verdicts on its claims: supported / refuted (✗) / undecided."
 
 

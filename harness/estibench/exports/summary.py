@@ -86,7 +86,10 @@ def summary_markdown(results: Results) -> str:
 
 def _needs(table: SummaryTable) -> int:
     """Columns of a terminal that the table takes without breaking a word."""
-    lines = [table.header, *([_folded(row[0], NAME_WIDTH), *(_folded(text, OTHER_WIDTH) for text in row[1:])] for row in table.rows)]
+    lines = [
+        table.header,
+        *([_folded(row[0], NAME_WIDTH), *(_folded(text, OTHER_WIDTH) for text in row[1:])] for row in table.rows),
+    ]
     widths = [max(len(part) for text in column for part in text.split("\n")) for column in zip(*lines, strict=True)]
     return sum(widths) + 3 * len(widths)
 
