@@ -49,7 +49,7 @@ def test_tiles_have_the_colour_and_the_marker_of_the_winner_and_are_hatched_wher
     assert [label.get_text() for label in axis.get_yticklabels()] == ["1", "8"]
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words == ["a", "b", "not told apart\nfrom another kind"]
-    assert "the smallest error" in picture.caption
+    assert "one estimate errs least" in picture.caption
     assert (figure.get_supxlabel(), figure.get_supylabel()) == ("dimension", "budget [matvecs]")
 
 
@@ -75,7 +75,9 @@ def test_other_errors_and_nothing_to_draw() -> None:
         one |= {"time": one["mse_time"] / one["mse"]}
     run = results(*rows, plot={**REGIME, "y": "mse_time"})
     (axis,) = next(pictures(run)).draw().axes
-    assert [line.get_marker() for line in axis.lines] == [looks_of(run.frame)["b"].marker]
+    assert [line.get_marker() for line in axis.lines] == [looks_of(run.frame)["b"].marker] * 2
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["50 ms", "1 s"]  # the budget is a time
+    assert axis.figure.get_supylabel() == "budget [time]"
     assert list(pictures(results())) == []
     assert list(pictures(results({**rows[0], "work": None, "cost_matvec": None}))) == []
 

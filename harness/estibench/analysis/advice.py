@@ -30,8 +30,8 @@ class Question:
     """What is asked.
 
     Attributes:
-        budget: what may be spent, in work or in seconds: estimates are averaged until it is. None asks for the estimator
-            that needs least to come down to any error: biased ones never do.
+        budget: what may be spent, in work or in seconds: estimates are averaged until it is. None asks for the
+            estimator that needs least to come down to any error: biased ones never do.
         by: what is spent.
         dim: dimension of the problem; None for any.
         device, dtype: None for any.
@@ -107,8 +107,8 @@ class Candidate:
         best, beyond_doubt: problems on which it is best, and on which that is significant.
         tied: further problems on which it is not told apart from the best: p ≥ 5 %, each by itself.
         typical: its error over the best one's, as a geometric mean over the problems; `WORST` at most each.
-        biased: problems on which it has a bias for certain: a claim says so and stands, or its interval excludes 0 and no
-            claim to be unbiased stands.
+        biased: problems on which it has a bias for certain: a claim says so and stands, or its interval excludes 0 and
+            no claim to be unbiased stands.
         bias_share: the largest of its biases over its RMSE there.
         refuted: problems on which a claim of it was refuted.
     """
@@ -161,9 +161,10 @@ class Advice:
 def advise(sources: Sequence[Source], question: Question) -> Advice:
     """What the runs say. Pure: the same tables give the same answer.
 
-    Every problem of the task is a contest at the budget, at the dimension that is asked about (see `analysis.winners` and
-    `analysis.price`). Of a problem that was measured in several dimensions, the nearest ones below and above count. Recommended is the family whose error, over the best one's, has the least geometric mean over all
-    problems: good on a typical problem, and nowhere far off.
+    Every problem of the task is a contest at the budget, at the dimension that is asked about (see `analysis.winners`
+    and `analysis.price`). Of a problem that was measured in several dimensions, the nearest ones below and above
+    count. Recommended is the family whose error, over the best one's, has the least geometric mean over all problems:
+    good on a typical problem, and nowhere far off.
     """
     kinds = [(source, kind, cells) for source in sources for kind, cells in _kinds(source.frame, question)]
     if all(cells[DIM].isna().all() for _, _, cells in kinds):

@@ -1,4 +1,4 @@
-"""By what the estimators of a task are ranked: MSE × cost where none is biased, else the error that stated budgets buy."""
+"""By what a task's estimators are ranked: MSE × cost where none is biased, else the error that stated budgets buy."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Criterion:
 def criteria(cells: pd.DataFrame, by: Cost, stated: Sequence[float] = ()) -> list[Criterion]:
     """How the estimators of one task are ranked by a cost; nothing where the cells lack it.
 
-    Where a bias shows in any cell that is left to chance, the order depends on the budget: then there is one criterion for
-    each of the budgets.
+    Where a bias shows in any cell that is left to chance, the order depends on the budget: then there is one criterion
+    for each of the budgets.
 
     Args:
         cells: ok rows of a task.

@@ -34,10 +34,10 @@ def break_even(first: Price, second: Price) -> BreakEven:
 
         D(u) = (b₁² − b₂²) + (P₁ − P₂) u,   P = V w,   zero at   B* = (P₁ − P₂) / (b₂² − b₁²).
 
-    Its half-widths are those of `Price.at`, independent for the two estimators: on either side h²(u) = f² + 2 g u + p² u²,
-    by MOVER. The interval holds every B at which D = 0 is not rejected, |D| ≤ h: Fieller's (1954) argument, so it covers
-    B* as often as h covers D at one budget, and may have no end. Its ends are roots of D² = h², a quadratic for the side
-    where D is positive and one where it is negative.
+    Its half-widths are those of `Price.at`, independent for the two estimators: on either side
+    h²(u) = f² + 2 g u + p² u², by MOVER. The interval holds every B at which D = 0 is not rejected, |D| ≤ h: Fieller's
+    (1954) argument, so it covers B* as often as h covers D at one budget, and may have no end. Its ends are roots of
+    D² = h², a quadratic for the side where D is positive and one where it is negative.
 
     With unbiased estimators D has no zero for u > 0.
     """

@@ -4,9 +4,9 @@ An estimate has squared bias b², variance V, and costs w. A budget B buys N = B
 
     e(B) = b² + V w / B,        B ≥ w;
 
-below w not even one is affordable. Averaging removes V and never b²: b² is the *floor* of the estimator's error, and V w
-its *price*, the squared error that a unit of budget leaves. Without a bias e(B) B = V w = MSE × w for every B: then one
-number ranks, and no budget need be named. N counts as a real number.
+below w not even one is affordable. Averaging removes V and never b²: b² is the *floor* of the estimator's error, and
+V w its *price*, the squared error that a unit of budget leaves. Without a bias e(B) B = V w = MSE × w for every B: then
+one number ranks, and no budget need be named. N counts as a real number.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Price:
     """What an estimator offers.
 
     Attributes:
-        floor: b². 0 for certain where a claim to be unbiased stands, the claimed one where a claim of the bias does; else
-            as measured, debiased and no less than 0.
+        floor: b². 0 for certain where a claim to be unbiased stands, the claimed one where a claim of the bias does;
+            else as measured, debiased and no less than 0.
         rate: V × cost of one estimate.
         cost: of one estimate, counted work or median seconds; a cell that spends nothing affords any number.
         shared: covariance of the errors of b² and of V, below and above, in squares of half-widths.
@@ -94,7 +94,7 @@ def price_of(row: Mapping[Any, Any], by: Cost) -> Price | None:
     nothing = Bounded(0.0, 0.0, 0.0)
     if isinstance(row.get("curve"), Mapping):
         return Price(mse, nothing, cost, (0.0, 0.0), "shown" if mse.low > 0 else "open")
-    said, rounding = claimed_bias(row), max(_number(row.get("rounding")), 0.0)
+    said, rounding = claimed_bias(row), max(0.0, _number(row.get("rounding")))  # 0 for NaN
     said = 0.0 if said is not None and said <= rounding else said
     variance, measured = bounded(row, "variance"), bounded(row, "bias_squared")
     if said == 0.0 or variance is None or measured is None:

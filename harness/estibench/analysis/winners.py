@@ -34,9 +34,9 @@ class Contest:
 class Field:
     """The cells of one block that can compete for an error of which less is better.
 
-    References compete: where certainty is within the budget, it wins. Where no budget is named, it wins where it costs no
-    more than the best that is left to chance. Errors of no more than rounding tie at 0, others where they agree in six
-    digits; the cheaper cell wins then, or else the first in the table.
+    References compete: where certainty is within the budget, it wins. Where no budget is named, it wins where it costs
+    no more than the best that is left to chance. Errors of no more than rounding tie at 0, others where they agree in
+    six digits; the cheaper cell wins then, or else the first in the table.
 
     Args:
         cells: ok rows of one block.

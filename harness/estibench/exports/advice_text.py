@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.advice import NEAR, WORST, Advice, Candidate, Evidence, Source
-from estibench.exports.comparison import Entry
 from estibench.exports.budgets import amount
+from estibench.exports.comparison import Entry
 from estibench.exports.contests import named, seconds, short, unit_of_work
 from estibench.exports.tables import plain
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 HEADER = ("problem", "best", "relative RMSE", "spends", "runner-up of another kind", "its error over the best's")
+WORTH_IT = 0.99  # of one estimate's RMSE: what averages must stay below to be told as averages
 KEPT = ("estimator", "family", "relative_rmse", "rmse", "mse", "bias", "work", "time", "claims_refuted")
 
 
@@ -134,7 +135,8 @@ def _how_to_read(advice: Advice) -> str:
     return (
         f"The last column compares {compared}, with its confidence interval; ∞: the best's is no more than rounding. "
         "*: the best is told apart from every estimator of every other kind at 5 %, with Holm's correction over the "
-        "problems. ✗: a claim of it was refuted. “Over all problems” is the geometric mean; no result, or an error where the best has none, counts "
+        "problems. ✗: a claim of it was refuted. "
+        "“Over all problems” is the geometric mean; no result, or an error where the best has none, counts "
         f"{WORST:g} ×."
     )
 
@@ -157,7 +159,8 @@ def _spends(one: Evidence, advice: Advice) -> str:
     """The cost of one estimate, and how many the budget buys: `5.6 × 9`; one where more would change nothing."""
     by, budget = advice.question.by, advice.question.budget
     spent = seconds(one.cost) if by == "time" else short(one.cost)
-    if budget is None or one.error is None or one.cost <= 0:
+    helps = one.error is not None and one.error.value < WORTH_IT * one.winner["rmse"]
+    if budget is None or not helps or one.cost <= 0:
         return spent
     number = budget / one.cost
     return f"{number:.0f} × {spent}" if number >= 100 else f"{number:.3g} × {spent}"
@@ -225,8 +228,8 @@ def _about_biased(advice: Advice, unit: str) -> Iterator[str]:
             f"{one.family} (below {' to '.join(dict.fromkeys(ends))}, {where})" if ends else f"{one.family} (never)"
         )
     yield (
-        "BIASED, so set aside where no budget is named, for averaging does not remove a bias; in brackets the budgets below "
-        f"which they err less than the best all the same: {'; '.join(told)}. Name yours with --budget."
+        "BIASED, so set aside where no budget is named, for averaging does not remove a bias; in brackets the budgets "
+        f"below which they err less than the best all the same: {'; '.join(told)}. Name yours with --budget."
     )
     if "gradient" in advice.question.task:
         yield "What a biased gradient does to a training run is another question, which fits answer."

@@ -1,4 +1,4 @@
-"""What stated budgets buy, and where the order turns, as tables of numbers: `tables/budgets.csv` and `tables/flips.csv`.
+"""What stated budgets buy, and where the order turns, in numbers: `tables/budgets.csv` and `tables/flips.csv`.
 
 Only tasks in which a bias shows have them: elsewhere `mse_work` and `mse_time` say the same of every budget.
 """
@@ -36,7 +36,7 @@ def budget_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     bought: list[tuple[Any, ...]] = []
     turns: list[tuple[Any, ...]] = []
     frame, stated = results.frame, results.about.get("budgets") or {}
-    if len(frame) and (frame["status"] == "ok").any():
+    if len(frame) and "task" in frame and (frame["status"] == "ok").any():
         for task, cells in measured(frame).groupby("task", sort=False):
             for by in COSTS:
                 ranked = [one for one in criteria(cells, by, stated.get(by, ())) if one.budget is not None]

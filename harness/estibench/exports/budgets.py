@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.cells import is_reference
@@ -171,7 +172,7 @@ def flips(cells: pd.DataFrame, ranked: Sequence[Criterion], level: float) -> Ite
     chance = cells[~is_reference(cells)]
     for block, some in chance.groupby("block", sort=False):
         best = [found.winner for one in ranked if (found := one.field(some, level).contest(one.budget)) is not None]
-        for below, above in zip(best, best[1:], strict=False):
+        for below, above in pairwise(best):
             rows = some.loc[below], some.loc[above]
             if rows[0]["family"] == rows[1]["family"]:
                 continue

@@ -58,11 +58,11 @@ FRONTIER = (
     "estimator whose bias is not distinguishable from 0; errors at the level of rounding take no part."
 )
 AVERAGED = (
-    "the average of as many estimates as the budget buys, bias² + variance × cost / budget, errs least. Where nobody is "
-    "biased this is the order of MSE × {cost}. Shown are the estimators"
+    "the average of as many estimates as the budget buys errs least, bias² + variance × cost / budget (where nobody is "
+    "biased this is the order of MSE × {cost}), among those"
 )
 WINNERS = {
-    "mse": "one estimate errs least, among the estimators",
+    "mse": "one estimate errs least, among those",
     "mse_work": AVERAGED.format(cost="work"),
     "mse_time": AVERAGED.format(cost="time"),
 }
@@ -94,9 +94,9 @@ CAPTIONS = {
         "these problems, not by how much, and depend on who else is ranked."
     ),
     "regime": (
-        "Of which kind of estimator {what} that cost at most the budget, one panel per kind of problem. The budgets are "
-        "costs that occur. Hatched: the winner is not told apart from every estimator of every other kind, tested at "
-        "5 % with Holm's correction over all contests of the figure. Empty: no estimator spends as little. References "
+        "Of which kind of estimator {what} that cost at most the budget, one panel per kind of problem. The budgets "
+        "are costs that occur. Hatched: the winner is not told apart from every estimator of every other kind, tested "
+        "at 5 % with Holm's correction over all contests of the figure. Empty: no estimator spends as little. References "
         "take part: where certainty is affordable, it wins."
     ),
     "verdicts": (

@@ -1,7 +1,7 @@
 """The suite's comparisons as Markdown and LaTeX: `tables/<name>.md`, `tables/<name>.tex`.
 
-Beside them the scaling exponents and the break-evens: `tables/scaling.{md,csv}`, `tables/break_even.{md,csv}`; and where a
-bias shows, what stated budgets buy and where the order turns: `tables/budgets.csv`, `tables/flips.csv`.
+Beside them the scaling exponents and the break-evens: `tables/scaling.{md,csv}`, `tables/break_even.{md,csv}`; and
+where a bias shows, what stated budgets buy and where the order turns: `tables/budgets.csv`, `tables/flips.csv`.
 """
 
 from __future__ import annotations
