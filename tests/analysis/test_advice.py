@@ -39,7 +39,9 @@ def test_one_problem() -> None:
     (evidence,) = advice.evidence
     assert evidence.winner["estimator"] == "a(k=9)"
     assert evidence.second["estimator"] == "b"
-    assert evidence.ratio.ratio == pytest.approx(math.sqrt(4.0 * 8 / (1.0 * 9)))  # of RMSEs of averages of 10/8 and 10/9
+    assert evidence.ratio.ratio == pytest.approx(
+        math.sqrt(4.0 * 8 / (1.0 * 9))
+    )  # of RMSEs of averages of 10/8 and 10/9
     assert evidence.error.value == pytest.approx(math.sqrt(9 / 10))
     assert evidence.beyond_doubt
     best = advice.candidates[0]
@@ -110,7 +112,11 @@ def test_without_a_budget_the_most_efficient_wins_and_time_may_be_the_measure() 
 
 def test_biased_estimators_are_marked_unless_a_claim_to_be_unbiased_stands() -> None:
     claim = {"claim": "unbiased if the density has no edge", "verdict": "supported"}
-    rows = [biased("a", 0.25, 0.75, 1), biased("fair", 0.1, 3.9, 1, bias_squared_low=-0.1), biased("lucky", 0.25, 8.75, 1)]
+    rows = [
+        biased("a", 0.25, 0.75, 1),
+        biased("fair", 0.1, 3.9, 1, bias_squared_low=-0.1),
+        biased("lucky", 0.25, 8.75, 1),
+    ]
     rows[2]["claims"] = [claim]
     shares = {one.family: (one.biased, one.bias_share) for one in ask(*rows, budget=1).candidates}
     assert shares == {"a": (1, 0.5), "fair": (0, 0.0), "lucky": (0, 0.0)}
@@ -134,7 +140,9 @@ def test_without_a_budget_the_biased_are_set_aside_with_the_budgets_below_which_
     rows += [row("fair", 10.0, 1, kind="q"), biased("biased", 0.001, 1.0, 1, kind="r", bias_squared_low=-0.1)]
     rows += [row("fair", 10.0, 1, kind="r")]
     advice = ask(*rows)
-    assert [one.winner["estimator"] for one in advice.evidence] == ["fair"] * 3  # on r its bias does not show: it is there
+    assert [one.winner["estimator"] for one in advice.evidence] == [
+        "fair"
+    ] * 3  # on r its bias does not show: it is there
     (aside,) = advice.biased
     assert (aside.family, aside.problems, aside.ahead) == ("biased", 3, pytest.approx((900, 9000)))
     assert ask(*rows, budget=1).biased == ()

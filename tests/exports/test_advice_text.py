@@ -97,7 +97,7 @@ def test_bias_is_said_loudly_and_the_best_without_one_is_named() -> None:
 
 
 def test_a_recommendation_whose_claims_were_refuted_says_so() -> None:
-    words, bounds = told(row("a", 1.0, 1, claims_refuted=1), row("b", 4.0, 1), budget=1)
+    _, bounds = told(row("a", 1.0, 1, claims_refuted=1), row("b", 4.0, 1), budget=1)
     assert "REFUTED: a claim of a was refuted on 1 of 1 problem" in bounds
     advice, _ = ask(row("a", 1.0, 1, claims_refuted=1), row("b", 4.0, 1), budget=1)
     assert evidence_rows(advice)[0][1] == "a ✗"
