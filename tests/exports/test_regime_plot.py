@@ -82,6 +82,17 @@ def test_other_errors_and_nothing_to_draw() -> None:
     assert list(pictures(results({**rows[0], "work": None, "cost_matvec": None}))) == []
 
 
+def test_winners_whose_claims_were_refuted_are_marked() -> None:
+    power = {"noncentrality": 1e9, "numerator": 1.0, "denominator": 60.0}
+    claim = {"claim": "unbiased", "p_value": 1e-30, "measured": 1.0, "low": 1.0, "high": 1.0, "claimed": 0.0, **power}
+    picture = next(pictures(results(row("a", 1.0, 1, claims=[claim]), row("b", 9.0, 1, claims=[]), row("b", 0.1, 4))))
+    figure = picture.draw()
+    marks = {text.xy: text.get_text() for text in figure.axes[0].texts}
+    assert marks == {(0, 0): "✗"}
+    assert figure.legends[0].get_texts()[-1].get_text() == "a claim of the winner\nwas refuted"
+    assert picture.caption.endswith("✗: a claim of it was refuted.")
+
+
 @pytest.mark.parametrize(
     ("budget", "text"), [(30, "30"), (0.5, "0.5"), (1024, "1.02k"), (4096, "4.1k"), (2_500_000, "2.5M")]
 )

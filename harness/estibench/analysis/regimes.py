@@ -8,11 +8,12 @@ MSE × cost does where nobody is biased.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.cells import is_refuted
-from estibench.analysis.criteria import Criterion
+from estibench.analysis.criteria import Criterion, criteria
 from estibench.analysis.curves import without_parameter
 from estibench.analysis.price import Cost
 from estibench.analysis.verdicts import ERROR_RATE, holm
@@ -64,7 +65,7 @@ class Regime:
     tiles: dict[tuple[int, int], Tile]
 
 
-def regimes(rows: pd.DataFrame, x: str, error: str, confidence: float) -> list[Regime]:
+def regimes(rows: pd.DataFrame, x: str, error: str, confidence: float, stated: Sequence[float] = ()) -> list[Regime]:
     """A map for each kind of problem of one device and dtype.
 
     The winner of a tile has the smallest error among the cells that spend at most the budget. Neighbouring tiles of one
@@ -74,19 +75,21 @@ def regimes(rows: pd.DataFrame, x: str, error: str, confidence: float) -> list[R
         rows: ok cells.
         x: a column `problem_…`.
         error: `mse`, or `mse_work` or `mse_time` where many estimates are to be averaged.
+        stated: the suite's budgets. Averages are compared at these, or at a ladder, besides the costs that occur.
     """
     cost = budget_of(error)
     if not {cost, "mse"} <= {*rows.columns}:
         return []
     values = rows[x] if x in rows else rows["problem"].map(lambda _: None)
     kinds = rows["problem"].map(lambda label: without_parameter(str(label), x, "problem_"))
+    further = {one.budget for one in criteria(rows, cost, stated) if one.budget} if error != "mse" else set()
     found = []
     chances: dict[_Pair, float] = {}
     for kind, some in rows.groupby(kinds, sort=False):
         xs = _ordered(values[some.index])
         blocks = [some[_equals(values[some.index], value)] for value in xs]
         fields = [Field(block, "mse", cost, confidence) for block in blocks]
-        budgets = _budgets(sorted({cost for one in fields for cost in one.entries["cost"] if cost > 0}))
+        budgets = _budgets(sorted({cost for one in fields for cost in one.entries["cost"] if cost > 0} | further))
         tiles = {}
         for column, block in enumerate(blocks):
             for line, budget in enumerate(budgets):

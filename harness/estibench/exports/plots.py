@@ -95,9 +95,9 @@ CAPTIONS = {
     ),
     "regime": (
         "Of which kind of estimator {what} that cost at most the budget, one panel per kind of problem. The budgets "
-        "are costs that occur. Hatched: the winner is not told apart from every estimator of every other kind, tested "
-        "at 5 % with Holm's correction over all contests of the figure. Empty: no estimator spends as little. References "
-        "take part: where certainty is affordable, it wins."
+        "are costs that occur{further}. Hatched: the winner is not told apart from every estimator of every other "
+        "kind, tested at 5 % with Holm's correction over all contests of the figure. Empty: no estimator spends as "
+        "little. References take part: where certainty is affordable, it wins."
     ),
     "verdicts": (
         "How many tests of each kind of claim were supported (✓), refuted (✗) or undecided (?), over all problems. A "
@@ -255,12 +255,15 @@ def _regime_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture
     ]
     several = [len({part[at] for part in parts}) > 1 for at in range(3)]
     for *place, rows in parts:
-        found = regimes(rows, x, error, results.confidence)
+        stated = (results.about.get("budgets") or {}).get(budget_of(error), ())
+        found = regimes(rows, x, error, results.confidence, stated)
         if not found:
             continue
         names = place if any(several[:2]) else place[2:]
         name, title = _words(plot, [*map(str, names)] if any(several) else [])
-        caption = CAPTIONS["regime"].format(what=WINNERS[error])
+        caption = CAPTIONS["regime"].format(
+            what=WINNERS[error], further="" if error == "mse" else ", and where a bias shows multiples of them"
+        )
         if any(tile.refuted for one in found for tile in one.tiles.values()):
             caption += REFUTED
         budget = (
