@@ -259,7 +259,7 @@ def _plain(row: pd.Series[Any]) -> dict[str, Any]:
 
 def _rmse(row: pd.Series[Any], question: Question) -> Bounded | None:
     """Of the average that the budget buys."""
-    price = price_of(row, question.by)
+    price = price_of(row.to_dict(), question.by)
     if price is None or question.budget is None:
         return None
     found = price.at(question.budget)

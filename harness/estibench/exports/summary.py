@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from estibench.results.run_directory import Results
 
-NAME_WIDTH = 31  # characters of a problem on one line of a terminal of 80 to 109 columns …
-WIDE_NAME = 56  # … and of a wider one
+NAME_WIDTH = 31  # characters of a problem on one line of a narrow terminal …
+WIDE_NAME = 56  # … and of a wide one
 OTHER_WIDTH = 27  # of a name in another column
 MOST_LINES = 20
 
@@ -67,7 +67,7 @@ def print_summary(results: Results, console: Console) -> None:
         shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(table.header):
             shown.add_column(Text(name), overflow="fold", no_wrap=index == 0)
-        width = WIDE_NAME if console.width - _needs(table) >= WIDE_NAME - NAME_WIDTH else NAME_WIDTH
+        width = min(NAME_WIDTH + console.width - _needs(table), WIDE_NAME)
         for name, *others in table.rows:
             shown.add_row(Text(_folded(name, width)), *(Text(_folded(text, OTHER_WIDTH)) for text in others))
         console.print(shown)

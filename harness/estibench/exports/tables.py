@@ -146,7 +146,7 @@ def _latex_entry(entry: Entry) -> str:
     body = {"best": rf"\mathbf{{{body}}}", "reference": rf"\mathit{{{body}}}", "tie": rf"{{{body}}}^\dagger"}.get(
         entry.mark, body
     )
-    return f"${body}$"
+    return f"${body}${latex(entry.sign)}"
 
 
 def _digits(entry: Entry) -> tuple[str, str, tuple[str, ...], int]:
@@ -185,7 +185,8 @@ def md(text: str) -> str:
 
 def _markdown_entry(entry: Entry) -> str:
     text = md(plain(entry))
-    return {"best": f"**{text}**", "reference": f"*{text}*", "tie": f"{text} †"}.get(entry.mark, text)
+    marked = {"best": f"**{text}**", "reference": f"*{text}*", "tie": f"{text} †"}.get(entry.mark, text)
+    return f"{marked}{entry.sign}"
 
 
 def _grids_markdown(title: str, caption: str, grids: Sequence[Grid]) -> str:
