@@ -32,6 +32,7 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
         "break_even": list(plan.break_even),
         "tables": list(plan.tables),
         "plots": list(plan.plots),
+        "budgets": dict(plan.budgets),
         "cells": plan.cells,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),

@@ -38,6 +38,14 @@ PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 )
 @click.option("--fresh", is_flag=True, help="Measure everything anew; set aside what is stored.")
 @click.option("--retry", is_flag=True, help="Measure failed cells again.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["undecided", "refuted", "failed", "never"]),
+    default="failed",
+    show_default=True,
+    help="When to end with exit code 1: a claim that is undecided, or one that is refuted, or a cell that failed; each "
+    "holds the next.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the directory of the run, errors, and nothing else.")
 def run_command(
     suite: str,
@@ -48,17 +56,19 @@ def run_command(
     option: tuple[str, ...],
     fresh: bool,
     retry: bool,
+    fail_on: str,
     quiet: bool,
 ) -> None:
     """Measure SUITE, a YAML file or a known suite's name, and write tables, plots and a report.
 
     Cells that the directory already holds are not measured again: a run that was interrupted goes on, and a suite that
     has grown measures what is new. Exit code 0 when every cell was measured or is declared unsupported, 1 when one
-    failed or a file could not be written, 2 for a user's mistake.
+    failed or a file could not be written, 2 for a user's mistake. With --fail-on refuted a refuted claim is a failure
+    too, for a method's own CI.
     """
     known: list[Path] = [] if output is None else [output]
     with interruptible(lambda: how_to_go_on(known, fresh)):
-        code = _run(suite, device, known, jobs, engine, option, fresh, retry, quiet)
+        code = _run(suite, device, known, jobs, engine, option, fresh, retry, quiet, fail_on)
     raise SystemExit(code)
 
 
@@ -72,6 +82,7 @@ def _run(
     fresh: bool,
     retry: bool,
     quiet: bool,
+    fail_on: str,
 ) -> int:
     """The run's exit code. `known` takes its directory, as soon as that is known."""
     from rich.console import Console
@@ -108,7 +119,9 @@ def _run(
         if row["status"] == "bad_problem":
             click.echo(f"{row['problem']}: {row['reason']}", err=True)
             break
-    return results.exit_code or int(bool(complaints))
+    for line in broken_promises(results, fail_on):
+        click.echo(f"--fail-on {fail_on}: {line}", err=True)
+    return exit_code(results, fail_on) or int(bool(complaints))
 
 
 def how_to_go_on(known: Sequence[Path], fresh: bool) -> str:
@@ -116,6 +129,28 @@ def how_to_go_on(known: Sequence[Path], fresh: bool) -> str:
     where = f" in {known[0]}" if known else ""
     command = "the same command without --fresh" if fresh else "the same command"
     return f"stopped; what was measured is kept{where}: {command} goes on from there"
+
+
+def exit_code(results: Results, fail_on: str) -> int:
+    """2 for a problem without a truth, whatever is asked; 1 for what `--fail-on` names; else 0."""
+    code = results.exit_code
+    if code == 2:
+        return code
+    return int((code == 1 and fail_on != "never") or bool(broken_promises(results, fail_on)))
+
+
+def broken_promises(results: Results, fail_on: str) -> list[str]:
+    """How many claims got a verdict on which the run is to fail: a line for each such verdict."""
+    from estibench.exports.summary import counts, findings
+
+    found = counts(findings(results))
+    verdicts = {"refuted": ("refuted",), "undecided": ("refuted", "undecided")}.get(fail_on, ())
+    words = {"refuted": "refuted", "undecided": "left undecided"}
+    return [
+        f"{found[verdict]} claim{' was' if found[verdict] == 1 else 's were'} {words[verdict]}"
+        for verdict in verdicts
+        if found[verdict]
+    ]
 
 
 def _print_results(results: Results, files: list[Path], console: Console) -> None:

@@ -138,6 +138,7 @@ class Plan:
     break_even: tuple[dict[str, Any], ...]
     tables: tuple[dict[str, Any], ...]
     plots: tuple[dict[str, Any], ...]
+    budgets: Mapping[str, list[float]] = field(default_factory=dict)
 
     @property
     def cells(self) -> int:

@@ -32,6 +32,7 @@ def bench_estimators() -> list[EstimatorEntry]:
             summary="random-walk Metropolis, as a pair (init, step)",
             tasks=("sampling",),
         ),
+        EstimatorEntry(
             name="ralston",
             target="estibench_example.ralston:Ralston",
             summary="backpropagation through Ralston's solver",
