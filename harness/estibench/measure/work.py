@@ -34,7 +34,7 @@ def measure_work(call: Callable[[], Any], device: str) -> Work:
     with counting() as counts:
         peak = _peak_cuda(call, device) if device.startswith("cuda") else _peak_cpu(call)
     flop_counter = FlopCounterMode(display=False)
-    flop_counter.mod_tracker = _NoModules()
+    flop_counter.mod_tracker = _NoModules()  # type: ignore[assignment]
     with flop_counter:
         call()
     return Work(dict(counts), int(flop_counter.get_total_flops()), peak)
