@@ -102,6 +102,6 @@ estimators: [{{name: ula, steps: 3}}, {{name: mala, steps: 3}}, {{name: hmc, ste
     results = estibench.run(tmp_path / "suite.yaml", directory=tmp_path / "run", engine="serial")
     plugin_host.start()
     assert [(row["status"], row["reason"]) for row in results.rows] == [("ok", "")] * 12
-    for name in ("ula", "mala", "hmc"):  # the same law by four ways of writing it, in single precision
-        found = [row["rmse"] for row in results.rows if row["estimator_name"] == name]
-        assert found == pytest.approx([found[0]] * 4, rel=1e-3)
+    spent = {(row["estimator_name"], row["cost_score_evaluation"]) for row in results.rows}
+    assert spent >= {("ula", 3), ("mala", 4)}, "the check that makes the network counts nothing"
+    assert len(spent) == 3, "however the score is written"
