@@ -78,8 +78,8 @@ def test_no_test_depends_on_luck() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "time.sleep(1)",
-        "assert time.perf_counter() - start < 1",
+        "from time import sleep; sleep(1)",
+        "start = time.perf_counter()",
         "lines = path.read_bytes().splitlines()",
         "np.random.default_rng()",
         "np.random.standard_normal(3)",
