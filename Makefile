@@ -8,13 +8,26 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INPUTS := pyproject.toml constraints.txt hatch_build.py
 
-.PHONY: run test lint types format bench cuda-pack cuda docs wheel clean
+SECONDS ?= 300
+ifndef SEED
+SEED := $(shell date +%s)
+endif
+
+.PHONY: run test test-shuffled fuzz lint types format bench cuda-pack cuda docs wheel clean
 
 run: $(VENV)/.run  ## measure the default suite: tables, plots and a report in results/runs/
 	$(BIN)/bench run suites/trace.yaml
 
-test: $(VENV)/.test  ## run the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -X utf8 -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+test: $(VENV)/.test  ## run the tests: the same examples in the same order at every run
+	PYTHONHASHSEED=0 $(PYTEST)
+
+test-shuffled: $(VENV)/.test  ## run the tests in another order, and with other orders of sets: SEED=1
+	PYTHONHASHSEED=$(SEED) $(PYTEST) --random-order-seed=$(SEED)
+
+fuzz: $(VENV)/.test  ## property tests with new examples: SECONDS=300, from SEED=… on
+	$(BIN)/python tests/fuzz.py $(SECONDS) $(SEED)
 
 lint: $(VENV)/.test  ## style, types and the direction of imports
 	$(BIN)/ruff check

@@ -1,6 +1,6 @@
 """An energy model of two moons: which sampler, and which step size?
 
-    bench assess sampling examples/energy_model.py:make --seconds 40
+bench assess sampling examples/energy_model.py:make --seconds 40
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A score network on 8×8 digits: which objective of score matching gives the better gradient?
 
-    bench assess score_gradient examples/score_network.py:make --seconds 30
+bench assess score_gradient examples/score_network.py:make --seconds 30
 """
 
 from __future__ import annotations

@@ -1,23 +1,111 @@
-"""Shared fixtures."""
+"""Shared fixtures, and what makes every run of the tests the same: surroundings, generators, examples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from estibench import host as plugin_host
 from estibench.components import make
 from estibench.host import Host
 
+PATIENCE = 3600.0  # seconds: no machine is so busy; only what hangs for good takes longer
+
+# Examples of property tests: the same at every run, or (`make fuzz`) others for every seed, told when one fails.
+settings.register_profile(
+    "fixed", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "fuzz", database=None, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("fixed")
+# Hypothesis also tries constants of whatever local modules are loaded, which depends on which tests ran before.
+providers._get_local_constants = Constants
+
+# Of the user's environment nothing may decide a test: nor colours and widths, nor where pip and pytest look.
+PLAIN = {
+    "COLUMNS": "80",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "600s",
+    "LINES": "24",
+    "LC_ALL": "C.UTF-8",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_INDEX": "1",
+    "PYTHONUTF8": "1",
+    "TZ": "UTC",
+}
+UNSET = (
+    "CLICOLOR_FORCE",
+    "ESTIBENCH_PLUGINS",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "PYTEST_ADDOPTS",
+    "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The same environment everywhere, for this process and for those that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in PLAIN.items():
+            patch.setenv(name, value)
+        for name in UNSET:
+            patch.delenv(name, raising=False)
+        if not os.access(os.path.expanduser("~"), os.W_OK):  # matplotlib would complain, and keep nothing
+            patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        time.tzset()
+        yield
+    time.tzset()
+
 
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
-    """Tests are compared bit for bit; threads must not change the order of sums."""
+def same_start() -> Iterator[None]:
+    """Each test begins alike, whatever ran before it: threads, global generators; and leaves the current host behind.
+
+    Tests are compared bit for bit; threads must not change the order of sums.
+    """
     torch.set_num_threads(1)
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
+    before = plugin_host._current
+    yield
+    plugin_host._current = before
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., Any]:
+    """`until(condition)` looks until it holds, and returns what it found; a slow machine only makes that later."""
+
+    def until(condition: Callable[[], Any], what: str = "what was waited for") -> Any:
+        end = time.monotonic() + PATIENCE
+        while not (found := condition()):
+            assert time.monotonic() < end, f"{what} has not come in {PATIENCE:g} s"
+            threading.Event().wait(0.01)
+        return found
+
+    return until
+
+
+@pytest.fixture(scope="session")
+def patience() -> float:
+    """Seconds after which what a test waits for never comes."""
+    return PATIENCE
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from estibench.contracts.problem import Problem as Problem
     from estibench.contracts.samples import SampleProblem as SampleProblem
     from estibench.contracts.samples import SampleSet as SampleSet
+    from estibench.contracts.seeded import seeded as seeded
     from estibench.contracts.task import Task as Task
     from estibench.entries import DensityEntry as DensityEntry
     from estibench.entries import EngineEntry as EngineEntry
@@ -79,6 +80,7 @@ _HOME = {
     "estibench.contracts.placed": ("Placed",),
     "estibench.contracts.problem": ("Problem",),
     "estibench.contracts.samples": ("SampleProblem", "SampleSet"),
+    "estibench.contracts.seeded": ("seeded",),
     "estibench.contracts.task": ("Task",),
     "estibench.entries": (
         "DensityEntry",

@@ -7,8 +7,12 @@ import sys
 
 def main() -> None:
     """Run the command line. A user's mistake is one line per mistake on stderr and exit code 2, never a traceback."""
-    from estibench.cli import bench
-    from estibench.errors import UserError
+    try:
+        from estibench.cli import bench
+        from estibench.errors import UserError
+    except KeyboardInterrupt:  # the command line itself says so from here on
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)
 
     try:
         bench(prog_name="bench")

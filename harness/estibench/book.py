@@ -7,26 +7,30 @@ is left to time when its times are not of one interleaved run.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from estibench.errors import UserError
 from estibench.host import Host
 from estibench.keys import Keys
-from estibench.measure.kept import unpack
+from estibench.keys.changes import words_of
+from estibench.measure.kept import read_kept, unpack
 from estibench.measure.pairing import Errors, pair_with_baseline
 from estibench.results.draws import DrawsFolder
 from estibench.results.files import write_whole
+from estibench.results.former import Former
 from estibench.results.frame import identity
+from estibench.results.guard import Guard
+from estibench.results.ingredients import Table
 from estibench.results.plan_file import PlannedCell
 from estibench.results.run_directory import Known
 from estibench.results.store import Record, Store, latest
 from estibench.suite.plan import Block, Cell, Measurement, Plan, Work, digest
 
 TRACEBACKS = "tracebacks"
-SETTLED = ("ok", "unsupported", "not_finite", "bad_problem")  # what is not worth a second try
+SETTLED = ("ok", "unsupported", "not_finite")  # what is not worth a second try
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,12 @@ class Book:
 
     Args:
         retry: measure failed cells again.
+        kinds: of the processors that measure, by device; those of this machine by default.
     """
 
-    def __init__(self, host: Host, plan: Plan, directory: Path, retry: bool = False) -> None:
+    def __init__(
+        self, host: Host, plan: Plan, directory: Path, retry: bool = False, kinds: Mapping[str, str] | None = None
+    ) -> None:
         self._host = host
         self._plan = plan
         self._directory = directory
@@ -86,12 +93,16 @@ class Book:
         self._timing = digest([settings.rounds, settings.confidence])
         records, self.damaged = self._store.read()
         self._records = latest(records)
-        self._keys = Keys(host, settings)
+        self._keys = Keys(host, settings, kinds)
+        self.guard = Guard(directory)
         self._pages = {block.key: _Page(block, tuple(map(self._keys.of, block.cells))) for block in plan.blocks}
+        former = Former(directory, self._records)
         for page in self._pages.values():
-            page.planned = self._planned(page)
             self._find_missing(page)
+            page.planned = self._planned(page, former)
         self.kept = plan.cells - self.left
+        sets = {**former.sets(self.planned), **self._keys.table}
+        self.table = Table(sets, self._keys.places, measures_here=kinds is None)
 
     @property
     def planned(self) -> list[PlannedCell]:
@@ -114,6 +125,16 @@ class Book:
                 kept = {cell: path for cell in page.missing if (path := self._path(page.keys[cell])) is not None}
                 found.append(Work(page.block, tuple(sorted(page.missing)), tuple(known), timed, kept))
         return found
+
+    def reasons(self) -> Counter[str]:
+        """Why cells are measured again that were measured before: in words, each with the number of cells."""
+        found = Counter[tuple[tuple[str, ...], tuple[str, ...]]](
+            (cell.before, cell.made_of) for cell in self.planned if cell.before
+        )
+        counts = Counter[str]()
+        for (before, now), cells in found.items():
+            counts[words_of(self.table.of(before), self.table.of(now))] += cells
+        return counts
 
     def timed_before(self, works: Sequence[Work]) -> int:
         """Cells that have been timed and must be timed again, because times compare only within one run."""
@@ -207,12 +228,12 @@ class Book:
     # What is kept.
 
     def _keep_accuracy(self, page: _Page, found: Measurement) -> None:
-        self._keys.check_unchanged()
+        self._keys.check_unchanged(page.block.cells[found.cell])
         key, row = page.keys[found.cell], dict(found.row)
         row["work"] = row.get(f"cost_{self._host.tasks.get(page.block.task).load().work}")
         if found.traceback:
             folder = self._directory / TRACEBACKS
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / f"{key}.txt", found.traceback)
             row["traceback"] = f"{TRACEBACKS}/{key}.txt"
         self._append(Record(key, "accuracy", row, self._accuracy, draws=self._draws.write(key, found.draws)))
@@ -221,33 +242,54 @@ class Book:
     def _keep_times(self, page: _Page) -> None:
         after = (uuid.uuid4().hex[:16], page.baseline_key)
         times = sorted(page.times.items())
+        for cell, _ in times:
+            self._keys.check_unchanged(page.block.cells[cell])
         self._append(*(Record(page.keys[cell], "time", one.row, self._timing, after) for cell, one in times))
         page.times.clear()
 
     def _pair(self, page: _Page) -> None:
-        """Bring the block's ratios to its baseline up to date."""
+        """Bring the block's ratios to its baseline up to date, but for cells whose draws somebody has deleted."""
         cells = [cell for cell in self._able(page) if not self._is_paired(page, cell)]
         if not cells:
             return
         base = page.block.baseline
         compared = cells if base is None else {*cells, base} & {*self._able(page)}
-        errors = {cell: self._errors(page, cell) for cell in compared}
+        errors = {cell: found for cell in compared if (found := self._errors(page, cell)) is not None}
+        if len(errors) < len(compared):
+            self.guard.news.append(
+                f"{self._draws.path}: the draws of {len(compared) - len(errors)} cell(s) were deleted while the suite "
+                "was running; their ratios to the baseline are missing until the suite is run again"
+            )
+        if base is not None and base in compared and base not in errors:
+            return
         ratios = pair_with_baseline(errors, base, self._plan.settings.confidence)
         self._append(
-            *(Record(page.keys[cell], "ratio", ratios.get(cell, {}), after=self._pair_of(page, cell)) for cell in cells)
+            *(
+                Record(page.keys[cell], "ratio", ratios.get(cell, {}), after=self._pair_of(page, cell))
+                for cell in cells
+                if cell in errors
+            )
         )
 
-    def _errors(self, page: _Page, cell: int) -> Errors:
+    def _errors(self, page: _Page, cell: int) -> Errors | None:
         path = self._path(page.keys[cell])
-        squared = unpack(path.read_bytes()).squared_errors if path else None
+        squared = unpack(read_kept(path)).squared_errors
         if squared is None:
-            raise UserError(f"{self._directory}: the draws of a cell have vanished; run the suite again")
+            return None
         rounding = self._records[page.keys[cell], "accuracy"].row["rounding"]
         return Errors(page.block.estimators[cell].label, squared, rounding)
+
+    def restore(self) -> None:
+        """Make anew what somebody has deleted of the run's files since they were written."""
+        self.guard.restore()
+        if self._records and not self._store.path.exists():
+            self.guard.report(self._store.path)
+            self._store.append(*self._records.values())
 
     def _append(self, *records: Record) -> None:
         if not records:
             return
+        self.restore()
         for record, name in zip(records, self._store.append(*records), strict=True):
             self._records[record.key, record.part] = replace(record, sum=name)
 
@@ -258,12 +300,14 @@ class Book:
         row = {**planned.identity, **(known.row(planned) or {}), "key": planned.key}
         return News(page.block.cells[cell], row, final)
 
-    def _planned(self, page: _Page) -> list[PlannedCell]:
+    def _planned(self, page: _Page, former: Former) -> list[PlannedCell]:
         timing = self._timing if self._plan.settings.rounds > 0 else ""
-        task = {"task": page.block.task}
-        return [
-            PlannedCell(
-                key, identity(cell, self._plan.name) | task, page.block.key, self._accuracy, timing, page.baseline_key
+        found = []
+        for number, (cell, key) in enumerate(zip(page.block.cells, page.keys, strict=True)):
+            who = identity(cell, self._plan.name) | {"task": page.block.task}
+            made_of = self._keys.made_of(cell)
+            before = former.made_of(who, key) if number in page.missing else ()
+            found.append(
+                PlannedCell(key, who, page.block.key, self._accuracy, timing, page.baseline_key, made_of, before)
             )
-            for cell, key in zip(page.block.cells, page.keys, strict=True)
-        ]
+        return found

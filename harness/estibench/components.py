@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from estibench.entries import Entry
 from estibench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -177,12 +178,18 @@ def _from_objects(host: Host, task: str, label: str, made: Any) -> Any:
 
     if isinstance(made, Problem):
         return made
-    own = host.tasks.get(task).load().own
+    own = own_of(host, task)
     if own is None:
         raise UserError(f"{label}: the task {task!r} takes no objects; return an instance of its problem's class")
     if not isinstance(made, Mapping):
         raise UserError(f"{label}: expected a problem, or a mapping of objects by name, got {type(made).__name__}")
     return own.make(**checked_objects(own.make, made, label))
+
+
+def own_of(host: Host, task: str) -> Any:
+    """How a task takes a user's objects: its `Own`, or None."""
+    place = host.tasks.get(task).load().own
+    return Entry(task, place, "").load() if place else None
 
 
 def checked_objects(make: Any, objects: Mapping[str, Any], label: str) -> Mapping[str, Any]:

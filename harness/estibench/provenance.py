@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from estibench.host import Host
+from estibench.keys.machine import processor
 from estibench.results.run_directory import FORMAT
 from estibench.suite import Plan
 
@@ -31,6 +32,7 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
         "break_even": list(plan.break_even),
         "tables": list(plan.tables),
         "plots": list(plan.plots),
+        "budgets": dict(plan.budgets),
         "cells": plan.cells,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),
@@ -53,7 +55,7 @@ def describe_machine() -> dict[str, Any]:
     from estibench.measure.device import accelerators
 
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "system": platform.platform(),
@@ -61,15 +63,6 @@ def describe_machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "accelerators": accelerators(),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _commit(folder: Path) -> str | None:

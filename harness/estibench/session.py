@@ -17,17 +17,20 @@ from estibench.engines import Context, Engine
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
 from estibench.provenance import describe_run
-from estibench.results.files import write_whole
+from estibench.results.ingredients import FILE as INGREDIENTS_FILE
 from estibench.results.lock import locked
-from estibench.results.plan_file import write_plan
+from estibench.results.plan_file import FILE as PLAN_FILE
+from estibench.results.plan_file import plan_text
 from estibench.results.run_directory import RUN_FILE, Results, read_about, set_aside
 from estibench.results.store import Store
 from estibench.suite import Plan, Work, read_suite
 from estibench.suite.lookup import find_suite
+from estibench.suite.plan import Block
 
 RUNS = Path("results/runs")
 LOGS = "logs"
 ENGINE = "local"
+MOST_REASONS = 5  # for which cells are measured again, in the notes before a run
 
 
 def run(
@@ -107,12 +110,14 @@ def opened(
     claim_directory(directory, plan.name)
     with locked(directory):
         old = set_aside(directory) if fresh else None
-        book = Book(host, plan, directory, retry)
+        kinds = engine.kinds(sorted({block.device for block in plan.blocks}))
+        book = Book(host, plan, directory, retry, kinds)
         history = _history(directory)
         about = describe_run(plan, host) | {"history": history}
-        write_whole(directory / RUN_FILE, json.dumps(about, indent=2) + "\n")
-        write_plan(directory, book.planned)
-        yield Session(host, plan, directory, engine, book, tuple(book.works()), old)
+        book.guard.write(RUN_FILE, json.dumps(about, indent=2) + "\n")
+        book.guard.write(INGREDIENTS_FILE, book.table.text())
+        book.guard.write(PLAN_FILE, plan_text(book.planned))
+        yield Session(host, plan, directory, engine, book, tuple(book.works()), old, kinds or {})
 
 
 def claim_directory(path: Path, suite: str) -> Path:
@@ -144,6 +149,7 @@ class Session:
     Attributes:
         works: what is left to do.
         old: the folder in which what was measured before is set aside, for a fresh start.
+        kinds: of the engine's processors, by device, where they are not those of this machine.
     """
 
     host: Host
@@ -153,6 +159,7 @@ class Session:
     book: Book
     works: tuple[Work, ...]
     old: Path | None
+    kinds: Mapping[str, str]
 
     @property
     def pending(self) -> int:
@@ -173,6 +180,10 @@ class Session:
             left = cells - kept
             verb = "left to measure" if left else "left to measure (--fresh measures all anew)"
             lines.append(f"{self.directory}: {kept} of {cells} cells are kept, {left} {verb}")
+        reasons = self.book.reasons().most_common()
+        lines += [f"{number} cell(s) are measured again: {reason}" for reason, number in reasons[:MOST_REASONS]]
+        if len(reasons) > MOST_REASONS:
+            lines.append(f"… and more, for other reasons: bench status {self.directory}")
         untimed = sum(not work.missing for work in self.works)
         if untimed:
             lines.append(f"{untimed} block(s) are left to time")
@@ -183,11 +194,20 @@ class Session:
             )
         return lines
 
-    def execute(self, warn: Callable[[str], None] = lambda line: None) -> Iterator[News]:
-        """Measure what is left. Each row is on the disk before it is yielded."""
+    def execute(
+        self,
+        warn: Callable[[str], None] = lambda line: None,
+        watch: Callable[[Block, int, str], None] = lambda block, cell, step: None,
+    ) -> Iterator[News]:
+        """Measure what is left. Each row is on the disk before it is yielded.
+
+        Args:
+            warn: told what a user should know, one line at a time.
+            watch: told what is being done: a block, one of its cells and the step, where the engine knows.
+        """
         for line in self.host.run_started(self.plan.name, self.directory, self.plan.cells):
             warn(line)
-        context = Context(self.directory / LOGS, self.host.options)
+        context = Context(self.directory / LOGS, self.host.options, watch, self.kinds)
         if not self.works:
             return
         for found in self.engine.run(self.works, self.plan.settings, context):
@@ -195,13 +215,16 @@ class Session:
                 if news.final:
                     for line in self.host.cell_measured(news.row):
                         warn(line)
+                for line in self.book.guard.take_news():
+                    warn(line)
                 yield news
 
     def finish(self) -> tuple[Results, list[Path], list[str]]:
         """Run the exporters over what the store holds: the results, the files written and what went wrong."""
+        self.book.restore()
         results = Results.read(self.directory)
         files: list[Path] = []
-        complaints: list[str] = []
+        complaints = self.book.guard.take_news()
         if self.book.left:
             complaints.append(
                 f"the engine has left {self.book.left} cells unmeasured; the same command goes on from here"

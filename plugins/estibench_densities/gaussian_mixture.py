@@ -51,7 +51,7 @@ class GaussianMixture(IsotropicMixture):
             raise ValueError(f"gaussian_mixture with layout {self.layout!r} needs dim of at least 2, got {self.dim}")
 
     @cached_property
-    def _clean_components(self) -> tuple[Tensor, Tensor, Tensor]:
+    def clean_components(self) -> tuple[Tensor, Tensor, Tensor]:
         """Means μ (K, dim), weights w (K,) and standard deviations (K,), before noise; float64."""
         generator = self.data_generator()
         match self.layout:

@@ -34,13 +34,13 @@ class IsotropicMixture(LaplacianDensity, NoisedDensity):
 
     @property
     @abstractmethod
-    def _clean_components(self) -> tuple[Tensor, Tensor, Tensor]:
+    def clean_components(self) -> tuple[Tensor, Tensor, Tensor]:
         """Means μ (K, dim), weights w (K,) that sum to 1, and standard deviations (K,), before noise; float64."""
 
     @cached_property
     def _components(self) -> tuple[Tensor, Tensor, Tensor]:
         """Means μ (K, dim), weights w (K,) and standard deviations 1/√τ (K,); float64."""
-        means, weights, deviations = self._clean_components
+        means, weights, deviations = self.clean_components
         return means, weights, (deviations.square() + self.smoothing**2).sqrt()
 
     def noised(self, sigma: float) -> Self:

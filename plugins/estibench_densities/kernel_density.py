@@ -40,7 +40,7 @@ class KernelDensity(IsotropicMixture):
         check_dim("kernel_density", self.data, self.dim)
 
     @cached_property
-    def _clean_components(self) -> tuple[Tensor, Tensor, Tensor]:
+    def clean_components(self) -> tuple[Tensor, Tensor, Tensor]:
         points, _ = load(self.data)
         equal = torch.full((len(points),), 1 / len(points), dtype=torch.float64)
         return points, equal, torch.full_like(equal, self.bandwidth)

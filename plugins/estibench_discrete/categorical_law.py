@@ -28,7 +28,8 @@ class CategoricalLaw(Problem):
     spread: PositiveFloat = 1.0
 
     @cached_property
-    def _logits64(self) -> Tensor:
+    def exact_logits(self) -> Tensor:
+        """Logarithms of the probabilities up to a constant, (K,), float64 on the CPU."""
         ranks = torch.arange(1, self.values + 1, dtype=torch.float64)
         if self.law == "zipf":
             return -ranks.log()
@@ -39,7 +40,7 @@ class CategoricalLaw(Problem):
     @cached_property
     def logits(self) -> Tensor:
         """Logarithms of the probabilities up to a constant, (K,)."""
-        return self.place(self._logits64)
+        return self.place(self.exact_logits)
 
     def prepare(self) -> None:
         _ = self.logits
@@ -52,7 +53,7 @@ class CategoricalLaw(Problem):
 
     @cached_property
     def truth(self) -> Tensor:
-        return torch.softmax(self._logits64, 0)
+        return torch.softmax(self.exact_logits, 0)
 
     @property
     def truth_source(self) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from estibench_discrete.vector_quantiser import VectorQuantiser
+from estibench_discrete.vector_quantiser import KnownQuantiser
 from estibench_discrete.vq import VQ
 
 
 @dataclass(frozen=True)
-class CodebookLoss(VectorQuantiser):
+class CodebookLoss(KnownQuantiser):
     """∂/∂e_c := Σ_b 2 (e_c − x_b) over the data that have the code c: the loss ‖sg[x] − e‖² that moves codes to data.
 
     The exact gradient of the quantisation error, T = 0: at the nearest code, the assignment has no slope to neglect. At

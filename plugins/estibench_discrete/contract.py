@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,12 +25,18 @@ class Objective:
     """f, defined for one-hot z and between them. Counts what is spent: one `evaluation` for each z.
 
     Attributes:
-        function: (..., batch, L, K) → (..., batch), in the problem's dtype, one value for each datum.
+        function: (..., batch, L, K) → (..., batch), in the problem's dtype, one value for each datum. Of a module, a
+            copy is taken, in evaluation mode and in `dtype`, its parameters constants.
         dtype: what the function computes in; arguments are cast to it, and results back.
     """
 
     function: Callable[[Tensor], Tensor]
     dtype: torch.dtype
+
+    def __post_init__(self) -> None:
+        if isinstance(self.function, torch.nn.Module):
+            frozen = copy.deepcopy(self.function).eval().requires_grad_(False).to(self.dtype)
+            object.__setattr__(self, "function", frozen)
 
     def value(self, z: Tensor) -> Tensor:
         """f(z): (n, batch, L, K) → (n, batch). Costs n evaluations. A batch of 1 stands for the same z everywhere."""

@@ -76,6 +76,6 @@ def bench_estimators() -> list[EstimatorEntry]:
 
 @hookimpl
 def bench_report_sections(results: Results) -> list[tuple[str, str]]:
-    from estibench_discrete import budgets, fit_report
+    from estibench_discrete import fit_report
 
-    return [*budgets.sections(results), *fit_report.sections(results)]
+    return fit_report.sections(results)

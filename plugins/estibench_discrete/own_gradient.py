@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import OwnFunction, UserError, finite, float_tensor, repeats
+from estibench import Own, OwnFunction, UserError, finite, float_tensor, repeats
 from estibench_discrete.contract import MOST_STATES, GradientProblem, Objective
 
 TRIED = 3  # states at which the objective is called to see whether it takes many at once
@@ -112,3 +112,6 @@ def ladder(problem: GradientProblem) -> list[str | Mapping[str, Any]]:
     if problem.logits.shape[-1] == 2:
         found.append({"name": "arm", "method": "disarm"})
     return found
+
+
+OWN = Own(own_gradient, ladder, "the sum over all states")

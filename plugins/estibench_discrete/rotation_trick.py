@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from estibench_discrete.vector_quantiser import VectorQuantiser
+from estibench_discrete.vector_quantiser import KnownQuantiser
 from estibench_discrete.vq import VQ
 from estibench_discrete.vq_straight_through import VQStraightThrough
 
 
 @dataclass(frozen=True)
-class RotationTrick(VectorQuantiser):
+class RotationTrick(KnownQuantiser):
     """∂f/∂x := (‖e_c‖/‖x‖) Rᵀ∇f(e_c), R the rotation in the plane of x and e_c that takes the one to the other.
 
     With unit vectors x̂, ê and r = (x̂ + ê)/‖x̂ + ê‖: R = I − 2 r rᵀ + 2 ê x̂ᵀ. The angle between the gradient and the

@@ -14,13 +14,13 @@ from estibench_discrete.categorical_law import CategoricalLaw
 from estibench_discrete.distribution import one_hot, wide
 
 
-def multinomial_variance(problem: CategoricalLaw, estimator: Sampler) -> Tensor:
+def multinomial_variance(problem: CategoricalLaw, estimator: CategoricalSampler) -> Tensor:
     """p (1 − p)/n of each frequency, (K,)."""
     return problem.truth * (1 - problem.truth) / estimator.samples
 
 
 @dataclass(frozen=True)
-class Sampler(Estimator):
+class CategoricalSampler(Estimator):
     """Frequencies of n independent samples.
 
     Parameters:
@@ -65,13 +65,16 @@ class Sampler(Estimator):
 
 
 @dataclass(frozen=True)
-class GumbelMax(Sampler):
+class GumbelMax(CategoricalSampler):
     """argmax_k (θ_k + g_k) with standard Gumbel noise g_k = −log(−log u_k). It needs no normalisation.
 
     Cost: nK uniform numbers.
     """
 
-    claims = (*Sampler.claims, Cost("uniform", lambda problem, estimator: estimator.samples * problem.values, "nK"))
+    claims = (
+        *CategoricalSampler.claims,
+        Cost("uniform", lambda problem, estimator: estimator.samples * problem.values, "nK"),
+    )
     citation = "Gumbel 1954; Maddison, Tarlow, Minka, A* sampling, NeurIPS 2014."
 
     def indices(self, problem: CategoricalLaw, logits: Tensor, generator: torch.Generator) -> Tensor:
@@ -80,13 +83,13 @@ class GumbelMax(Sampler):
 
 
 @dataclass(frozen=True)
-class InverseCDF(Sampler):
+class InverseCDF(CategoricalSampler):
     """The first k with p_1 + … + p_k ≥ u: the control, one uniform number for each sample.
 
     Cost: n uniform numbers.
     """
 
-    claims = (*Sampler.claims, Cost("uniform", lambda problem, estimator: estimator.samples, "n"))
+    claims = (*CategoricalSampler.claims, Cost("uniform", lambda problem, estimator: estimator.samples, "n"))
     citation = "Devroye, Non-uniform random variate generation, 1986, section III.2."
 
     def indices(self, problem: CategoricalLaw, logits: Tensor, generator: torch.Generator) -> Tensor:
@@ -96,7 +99,7 @@ class InverseCDF(Sampler):
 
 
 @dataclass(frozen=True)
-class ExponentialRace(Sampler):
+class ExponentialRace(CategoricalSampler):
     """argmin_k E_k/p_k with exponential E_k = −log u_k: Gumbel-max with one logarithm less.
 
     Cost: nK uniform numbers.

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from estibench import Own, Task
+from estibench import Task
 from estibench_discrete.categorical_law import CategoricalLaw
 from estibench_discrete.contract import GradientProblem
 from estibench_discrete.fit import FitProblem
-from estibench_discrete.own_gradient import ladder, own_gradient
+
+DOCS = "docs/tasks/discrete.md"
+GRADIENTS = "estibench_discrete.examples.gradient"
 
 GRADIENT = Task(
     contract=GradientProblem,
     baseline="reinforce",
     work="evaluation",
-    own=Own(own_gradient, ladder, "the sum over all states"),
+    docs=DOCS,
+    example=GRADIENTS,
+    own="estibench_discrete.own_gradient:OWN",
 )
-FIT = Task(contract=FitProblem, baseline="enumeration", work="evaluation")
-SAMPLING = Task(contract=CategoricalLaw, baseline="inverse_cdf", work="uniform")
+FIT = Task(contract=FitProblem, baseline="enumeration", work="evaluation", docs=DOCS, example=GRADIENTS)
+SAMPLING = Task(
+    contract=CategoricalLaw,
+    baseline="inverse_cdf",
+    work="uniform",
+    docs=DOCS,
+    example="estibench_discrete.examples.frequencies",
+)

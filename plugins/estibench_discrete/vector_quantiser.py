@@ -14,26 +14,6 @@ from estibench_discrete.distribution import one_hot, sample, wide
 from estibench_discrete.vq import VQ
 
 
-def code_weights(problem: VQ, estimator: VectorQuantiser) -> Tensor:
-    """The probability that each code is taken, (codes, batch), float64."""
-    q = problem.reference.p[:, 0]
-    return (one_hot(q.argmax(-1), q) if estimator.assignment == "nearest" else q).mT
-
-
-def expected(problem: VQ, estimator: VectorQuantiser) -> Tensor:
-    """Mean of the estimate, by summing over codes: shaped like the truth."""
-    weights, terms = code_weights(problem, estimator), estimator.terms(problem.exact)
-    mean = torch.einsum("cb,cb...->b...", weights, terms)
-    return mean if problem.loss == "reconstruction" else mean.sum(0)
-
-
-def variance(problem: VQ, estimator: VectorQuantiser) -> Tensor:
-    """Total variance for each datum, (batch,): data are independent."""
-    weights, terms = code_weights(problem, estimator), estimator.terms(problem.exact).flatten(2)
-    centred = terms - torch.einsum("cb,cbi->bi", weights, terms)
-    return torch.einsum("cb,cbi->b", weights, centred.square())
-
-
 @dataclass(frozen=True)
 class VectorQuantiser(Estimator):
     """An estimator for a codebook. Its gradient is a function of the code that each datum gets.
@@ -44,20 +24,10 @@ class VectorQuantiser(Estimator):
 
     assignment: Literal["nearest", "sampled"] = "nearest"
 
-    claims = (
-        Bias(lambda problem, estimator: expected(problem, estimator) - problem.truth, "sum over codes"),
-        Variance(variance, "sum over codes"),
-        Cost("evaluation", lambda problem, estimator: 1, "1"),
-    )
-
     @property
     @abstractmethod
     def loss(self) -> str:
-        """The loss that it is for."""
-
-    @abstractmethod
-    def terms(self, problem: VQ) -> Tensor:
-        """The estimate of each datum for each code, (codes, batch, …), by definition: for the claims."""
+        """The loss that it is for: `reconstruction` or `codebook`."""
 
     @abstractmethod
     def with_codes(self, problem: VQ, z: Tensor) -> Tensor:
@@ -70,3 +40,38 @@ class VectorQuantiser(Estimator):
         q = torch.softmax(wide(problem.logits), -1)
         z = one_hot(q.argmax(-1), q) if self.assignment == "nearest" else sample(q, 1, generator)[0]
         return self.with_codes(problem, z[:, 0].to(problem.torch_dtype))
+
+
+def code_weights(problem: VQ, estimator: KnownQuantiser) -> Tensor:
+    """The probability that each code is taken, (codes, batch), float64."""
+    q = problem.reference.p[:, 0]
+    return (one_hot(q.argmax(-1), q) if estimator.assignment == "nearest" else q).mT
+
+
+def expected(problem: VQ, estimator: KnownQuantiser) -> Tensor:
+    """Mean of the estimate, by summing over codes: shaped like the truth."""
+    weights, terms = code_weights(problem, estimator), estimator.terms(problem.exact)
+    mean = torch.einsum("cb,cb...->b...", weights, terms)
+    return mean if problem.loss == "reconstruction" else mean.sum(0)
+
+
+def variance(problem: VQ, estimator: KnownQuantiser) -> Tensor:
+    """Total variance for each datum, (batch,): data are independent."""
+    weights, terms = code_weights(problem, estimator), estimator.terms(problem.exact).flatten(2)
+    centred = terms - torch.einsum("cb,cbi->bi", weights, terms)
+    return torch.einsum("cb,cbi->b", weights, centred.square())
+
+
+@dataclass(frozen=True)
+class KnownQuantiser(VectorQuantiser):
+    """One that can also write out its estimate code by code, from which its bias and variance follow exactly."""
+
+    claims = (
+        Bias(lambda problem, estimator: expected(problem, estimator) - problem.truth, "sum over codes"),
+        Variance(variance, "sum over codes"),
+        Cost("evaluation", lambda problem, estimator: 1, "1"),
+    )
+
+    @abstractmethod
+    def terms(self, problem: VQ) -> Tensor:
+        """The estimate of each datum for each code, (codes, batch, …), by definition: float64, on the CPU."""

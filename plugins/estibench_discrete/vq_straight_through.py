@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from estibench_discrete.vector_quantiser import VectorQuantiser
+from estibench_discrete.vector_quantiser import KnownQuantiser
 from estibench_discrete.vq import VQ
 
 
 @dataclass(frozen=True)
-class VQStraightThrough(VectorQuantiser):
+class VQStraightThrough(KnownQuantiser):
     """∂f/∂x := ∇f(e_c): the gradient at the code, copied to the encoder's output.
 
     Cost: one evaluation and one gradient.

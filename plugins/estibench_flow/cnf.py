@@ -11,7 +11,8 @@ from torch import Tensor
 from estibench import Bias, Cost, Deterministic, NonNegativeInt, ScalesAs, Variance
 from estibench_flow.cnf_theory import solver_bias, trace_variance
 from estibench_flow.flow import Flow, log_densities
-from estibench_flow.flow_problem import FlowEstimator, FlowProblem
+from estibench_flow.flow_estimator import FlowEstimator
+from estibench_flow.flow_problem import FlowProblem
 from estibench_flow.solvers import SolverParameters, worst_point
 from estibench_flow.traces import ExactTrace, HutchinsonTrace, TraceMethod, TraceName
 
@@ -34,6 +35,10 @@ def _noisy(problem: Any, estimator: Cnf) -> bool:
 
 def _noiseless(problem: Any, estimator: Cnf) -> bool:
     return _density(problem, estimator) and estimator.trace == "exact"
+
+
+def _variance(problem: FlowProblem, estimator: Cnf) -> Tensor | float | None:
+    return trace_variance(problem, estimator.scheme, estimator.trace, estimator.probes, estimator.redraw)
 
 
 def _vjps(problem: FlowProblem, estimator: Cnf) -> int:
@@ -70,7 +75,7 @@ class Cnf(SolverParameters, FlowEstimator):
     claims = (
         Deterministic(when=_noiseless, given="the trace is exact"),
         Bias(solver_bias, "that of the solver with an exact trace", when=_independent, given="steps are fixed"),
-        Variance(trace_variance, "Hutchinson's for sym ∫ J dt", when=_fixed, given="steps are fixed"),
+        Variance(_variance, "Hutchinson's for sym ∫ J dt", when=_fixed, given="steps are fixed"),
         ScalesAs("variance", "estimator_probes", -1, when=_noisy, given="steps are fixed and J is not skew"),
         Cost("nfe", lambda problem, estimator: estimator.scheme.evaluations, "stages · steps", when=_fixed),
         Cost("vjp", _vjps, "m or k for each evaluation", when=_fixed, given="steps are fixed"),
@@ -102,7 +107,7 @@ class Cnf(SolverParameters, FlowEstimator):
     def fixed(self) -> bool:
         return self.scheme.fixed
 
-    def values(self, flow: Flow, x: Tensor, n: int, generator: torch.Generator, differentiable: bool = False) -> Tensor:
+    def values(self, flow: Flow, x: Tensor, n: int, generator: torch.Generator) -> Tensor:
         """log p(x) by each probe: x (..., m) → (n, k, ...)."""
         trace: TraceMethod
         if self.trace == "exact":
@@ -110,7 +115,7 @@ class Cnf(SolverParameters, FlowEstimator):
         else:
             trace = HutchinsonTrace.start(x, n * self.probes, self.trace, self.redraw, generator)
         norm = worst_point if self.error_norm == "worst" else None
-        columns = log_densities(flow, x, trace, self.scheme, norm, differentiable).movedim(-1, 0)
+        columns = log_densities(flow, x, trace, self.scheme, norm).movedim(-1, 0)
         if self.trace == "exact":
             return columns.expand(n, *columns.shape)
         return columns.unflatten(0, (n, self.probes))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
+from estibench_flow.capabilities import HasNoiselessTwin
 from estibench_flow.flow import solve
 from estibench_flow.flow_problem import FlowProblem
 from estibench_flow.linear_flow import LinearFlow
 from estibench_flow.solvers import Scheme
-from estibench_flow.traces import Jacobian
-
-if TYPE_CHECKING:
-    from estibench_flow.cnf import Cnf
+from estibench_flow.traces import Jacobian, TraceName
 
 LARGEST = 64  # dimension up to which the m² entries of Jacobians are integrated
 # Nodes and weights of one step, for its part of an integral over time.
@@ -26,12 +22,14 @@ QUADRATURE = {
 }
 
 
-def solver_bias(problem: FlowProblem, estimator: Cnf) -> Tensor:
+def solver_bias(problem: FlowProblem, estimator: HasNoiselessTwin) -> Tensor:
     """E[estimate] − truth, (batch,): the noise of the trace has mean 0, so what the solver and the prior leave."""
     return problem.noiseless(estimator) - problem.truth
 
 
-def trace_variance(problem: FlowProblem, estimator: Cnf) -> Tensor | float | None:
+def trace_variance(
+    problem: FlowProblem, scheme: Scheme, trace: TraceName, probes: int, redraw: bool
+) -> Tensor | float | None:
     """Variance at each point, (batch,), with k probes and S = sym ∫ J dt as the solver integrates it:
 
         gaussian 2‖S‖²_F / k,   rademacher 2(‖S‖²_F − Σ s_ii²) / k,   exact 0.
@@ -39,27 +37,27 @@ def trace_variance(problem: FlowProblem, estimator: Cnf) -> Tensor | float | Non
     Probes that are redrawn make every evaluation a term of its own, whose variances add up, weighted by the squares of
     the solver's weights: claimed for linear flows, on which J does not depend on the point.
     """
-    if estimator.trace == "exact":
+    if trace == "exact":
         return 0.0
-    if estimator.redraw and not isinstance(problem, LinearFlow):
+    if redraw and not isinstance(problem, LinearFlow):
         return None
     if problem.dim > LARGEST:
         return None
-    J = integrated_jacobian(problem, estimator.scheme)
+    J = integrated_jacobian(problem, scheme)
     S = 0.5 * (J + J.mT)
     size = S.square().sum((-2, -1))
-    if estimator.trace == "rademacher":
+    if trace == "rademacher":
         size = size - S.diagonal(dim1=-2, dim2=-1).square().sum(-1)
-    if estimator.redraw:
+    if redraw:
         assert isinstance(problem, LinearFlow)
-        size = size * redrawn_share(problem, estimator.scheme)
-    return 2 * size / estimator.probes
+        size = size * redrawn_share(problem, scheme)
+    return 2 * size / probes
 
 
 def integrated_jacobian(problem: FlowProblem, scheme: Scheme) -> Tensor:
     """∫₀ᵀ ∂f/∂z dt along each point's path, as the scheme integrates it: (batch, m, m), float64."""
     exact = problem.at("cpu", "float64")
-    _, entries = solve(exact.dynamics, problem.time, exact.points, Jacobian(exact.points), scheme)
+    _, entries = solve(exact.flow, exact.points, Jacobian(exact.points), scheme)
     return entries.unflatten(-1, (problem.dim, problem.dim))
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, Deterministic, PositiveInt, ScalesAs, count
-from estibench_flow.field import CountedField
 from estibench_flow.flow import Flow
-from estibench_flow.flow_problem import FlowEstimator, FlowProblem
+from estibench_flow.flow_estimator import FlowEstimator
+from estibench_flow.flow_problem import FlowProblem
 from estibench_flow.matrices import log_abs_det
 from estibench_flow.traces import Jacobian
 
@@ -51,19 +51,16 @@ class DiscreteFlow(FlowEstimator):
     def fixed(self) -> bool:
         return True
 
-    def values(self, flow: Flow, x: Tensor, n: int, generator: torch.Generator, differentiable: bool = False) -> Tensor:
+    def values(self, flow: Flow, x: Tensor, n: int, generator: torch.Generator) -> Tensor:
         """log p(x), n times the same: x (..., m) → (n, 1, ...)."""
         m, h = x.shape[-1], flow.time / self.steps
-        field, jacobian = CountedField(flow.dynamics, count_vjps=False), Jacobian(x)
-        identity = torch.eye(m, dtype=x.dtype, device=x.device)
+        jacobian, identity = Jacobian(x), torch.eye(m, dtype=x.dtype, device=x.device)
         z, total = x, x.new_zeros(x.shape[:-1])
         for step in range(self.steps):
-            leaf = z if differentiable and z.requires_grad else z.detach().requires_grad_()
-            with torch.enable_grad():
-                f = field(torch.tensor(step * h, dtype=x.dtype, device=x.device), leaf)
-            J = jacobian(f, leaf, differentiable).unflatten(-1, (m, m))
+            f, products = flow.vjp(torch.tensor(step * h, dtype=x.dtype, device=x.device), z)
+            J = jacobian(z, products).unflatten(-1, (m, m))
             count("determinant")
             total = total + log_abs_det(identity + h * J)
-            z = leaf + h * f if differentiable else (leaf + h * f).detach()
+            z = z + h * f
         found = flow.log_prior(z) + total
         return found.expand(n, 1, *found.shape)

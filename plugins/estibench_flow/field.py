@@ -11,7 +11,7 @@ from torch import Tensor
 from estibench import count
 
 Dynamics = Callable[[Tensor, Tensor], Tensor]
-"""(t, z) → dz/dt: t a scalar, z (..., dim), each point by itself; differentiable in z."""
+"""(t, z) → dz/dt: t a scalar, z (..., dim), each point by itself; differentiable in z. A function or a module."""
 
 
 class CountedField:
@@ -28,16 +28,15 @@ class CountedField:
         self._dynamics = dynamics
         self._count_vjps = count_vjps
         self.phase: Literal["nfe", "nfe_backward"] = "nfe"
-        # On CUDA a backward pass runs in a thread of its own, which does not see who is listening here.
-        self._context = copy_context()
 
     def __call__(self, t: Tensor, z: Tensor) -> Tensor:
-        self._context.run(count, "evaluation")
-        self._context.run(count, self.phase)
+        count("evaluation")
+        count(self.phase)
+        if z.requires_grad and z.is_leaf:  # torch's hooks on modules, as of FLOP counters, refuse a leaf
+            z = z.view_as(z)
         slope = self._dynamics(t, z)
         if self._count_vjps and slope.requires_grad:
-            slope.register_hook(self._count_vjp)
+            # On CUDA a backward pass runs in a thread of its own, which does not see who is listening here.
+            context = copy_context()
+            slope.register_hook(lambda cotangent: context.run(count, "vjp"))
         return slope
-
-    def _count_vjp(self, cotangent: Tensor) -> None:
-        self._context.run(count, "vjp")

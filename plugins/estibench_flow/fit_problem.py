@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from estibench import PositiveFloat, PositiveInt, Problem
 from estibench_flow.flow import Flow, log_densities, standard_normal
-from estibench_flow.flow_problem import FlowEstimator
 from estibench_flow.mlp import Network
 from estibench_flow.solvers import Scheme
 from estibench_flow.traces import ExactTrace
+
+LogDensity = Callable[[Flow, Tensor, torch.Generator], Tensor]
+"""(flow, x, generator) → log p(x), (..., dim) → (...), differentiable in the flow's weights."""
 
 MEASURED = Scheme("dopri5", 1, 1e-6)
 
@@ -85,17 +88,20 @@ class FitProblem(Problem):
         _ = self._start, self._held_out
         self.minibatches(1, torch.Generator(self.device).manual_seed(0))
 
-    def use(self, estimator: FlowEstimator, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n runs, side by side where that changes no step of any: (n, checkpoints), with unknown errors."""
-        with torch.enable_grad():
-            if estimator.fixed:
-                curves = self._run(estimator, n, generator)
-            else:
-                curves = torch.cat([self._run(estimator, 1, generator) for _ in range(n)])
-        return curves, torch.full_like(curves, math.nan)
+    def train(self, log_density: LogDensity, generator: torch.Generator, runs: int | None = None) -> Tensor:
+        """One training run with what the estimator takes for log p(x): the curve, (checkpoints,).
 
-    def _run(self, estimator: FlowEstimator, n: int, generator: torch.Generator) -> Tensor:
-        theta = self._start.repeat(n, 1).requires_grad_()
+        Args:
+            log_density: called once per step, with a differentiable flow and a minibatch (batch, dim).
+            generator: of minibatches, and passed on.
+            runs: so many side by side instead, each with minibatches and weights of its own: (runs, checkpoints). Then
+                x is (runs, batch, dim). For methods that treat every point by itself.
+        """
+        with torch.enable_grad():
+            return self._run(log_density, generator, runs)
+
+    def _run(self, log_density: LogDensity, generator: torch.Generator, runs: int | None) -> Tensor:
+        theta = (self._start.clone() if runs is None else self._start.repeat(runs, 1)).requires_grad_()
         optimiser = torch.optim.Adam([theta], lr=self.rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
         curve = []
@@ -104,19 +110,19 @@ class FitProblem(Problem):
                 curve.append(self.negative_log_likelihood(theta.detach()))
             if step == self.steps:
                 break
-            x = self.minibatches(n, generator)
-            flow = Flow(self._network.dynamics(theta), self.time, standard_normal)
-            values = estimator.values(flow, x, 1, generator, differentiable=True)  # (1, k, n, batch)
+            x = self.minibatches(runs or 1, generator)
+            flow = Flow(self._network.dynamics(theta), self.time, standard_normal, differentiable=True)
+            values = log_density(flow, x[0] if runs is None else x, generator)
             # The sum over runs: each has a gradient of its own.
-            (theta.grad,) = torch.autograd.grad(-values.mean((0, 1, 3)).sum(), theta)
+            (theta.grad,) = torch.autograd.grad(-values.mean(-1).sum(), theta)
             optimiser.step()
             schedule.step()
         return torch.stack(curve, -1)
 
     def negative_log_likelihood(self, theta: Tensor) -> Tensor:
-        """Of the held-out points, in nats per point, for each run: θ (n, p) → (n,)."""
+        """Of the held-out points, in nats per point, for each run: θ (..., p) → (...)."""
         wide = theta.double()
-        x = self._held_out.expand(len(wide), *self._held_out.shape)
+        x = self._held_out.expand(*wide.shape[:-1], *self._held_out.shape)
         flow = Flow(self._network.dynamics(wide), self.time, standard_normal)
         values = log_densities(flow, x, ExactTrace(x), MEASURED)[..., 0]
         return -values.mean(-1).to(theta.dtype)

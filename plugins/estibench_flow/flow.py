@@ -11,64 +11,68 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from estibench_flow.field import CountedField, Dynamics
+from estibench_flow.pullback import Pullback, pullback
 from estibench_flow.solvers import Norm, Scheme, integrate
 from estibench_flow.traces import TraceMethod
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Attributes:
-    dynamics: f.
-    time: T.
-    log_prior: log p_T, (..., m) → (...).
+    """What an estimator of a log-density integrates.
+
+    Attributes:
+        dynamics: f.
+        time: T.
+        log_prior: log p_T, (..., m) → (...).
+        differentiable: keep the graph of every step, for training: values are differentiable in what f depends on.
     """
 
     dynamics: Dynamics
     time: float
     log_prior: Callable[[Tensor], Tensor]
+    differentiable: bool = False
+
+    @cached_property
+    def field(self) -> CountedField:
+        """f(t, z), (..., m) → (..., m). Counts one `evaluation` and one `nfe` for the whole batch."""
+        return CountedField(self.dynamics, count_vjps=False)
+
+    def vjp(self, t: Tensor, z: Tensor) -> tuple[Tensor, Pullback]:
+        """f(t, z) and v ↦ vᵀ ∂f/∂z, (k, ..., m) → (k, ..., m), as by `torch.func.vjp`.
+
+        Counts one evaluation, and one `vjp` for each of the k cotangents of a call.
+        """
+        if not (self.differentiable and z.requires_grad):
+            z = z.detach().requires_grad_()
+        with torch.enable_grad():
+            f = self.field(t, z)
+        return f if self.differentiable else f.detach(), pullback(f, z, self.differentiable)
 
 
-def log_densities(
-    flow: Flow, x: Tensor, trace: TraceMethod, scheme: Scheme, norm: Norm | None = None, differentiable: bool = False
-) -> Tensor:
+def log_densities(flow: Flow, x: Tensor, trace: TraceMethod, scheme: Scheme, norm: Norm | None = None) -> Tensor:
     """log p(x) by each column of the trace: x (..., m) → (..., columns)."""
-    z, integrals = solve(flow.dynamics, flow.time, x, trace, scheme, norm, differentiable)
+    z, integrals = solve(flow, x, trace, scheme, norm)
     return flow.log_prior(z)[..., None] + integrals
 
 
-def solve(
-    dynamics: Dynamics,
-    time: float,
-    x: Tensor,
-    trace: TraceMethod,
-    scheme: Scheme,
-    norm: Norm | None = None,
-    differentiable: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """z(T), (..., m), and the integrals of the trace's columns, (..., columns).
-
-    Args:
-        differentiable: keep the graph of every step, for training.
-    """
-    m, field = x.shape[-1], CountedField(dynamics, count_vjps=False)
+def solve(flow: Flow, x: Tensor, trace: TraceMethod, scheme: Scheme, norm: Norm | None = None) -> tuple[Tensor, Tensor]:
+    """z(T), (..., m), and the integrals of the trace's columns, (..., columns)."""
+    m = x.shape[-1]
 
     def augmented(t: Tensor, state: Tensor) -> Tensor:
         z = state[..., :m]
-        if not (differentiable and z.requires_grad):
-            z = z.detach().requires_grad_()
-        with torch.enable_grad():
-            f = field(t, z)
-        columns = trace(f, z, differentiable)
-        return torch.cat([f if differentiable else f.detach(), columns], -1)
+        f, products = flow.vjp(t, z)
+        return torch.cat([f, trace(z, products)], -1)
 
     start = torch.cat([x, x.new_zeros(*x.shape[:-1], trace.columns)], -1)
-    with torch.set_grad_enabled(differentiable):
-        final = integrate(augmented, start, 0.0, time, scheme, norm)
+    with torch.set_grad_enabled(flow.differentiable):
+        final = integrate(augmented, start, 0.0, flow.time, scheme, norm)
     return final[..., :m], final[..., m:]
 
 

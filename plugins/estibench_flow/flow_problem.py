@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, final
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from estibench import ErrorBarEstimator, PositiveFloat, PositiveInt, Problem
+from estibench import Estimator, PositiveFloat, PositiveInt, Problem
+from estibench_flow.capabilities import HasNoiselessTwin
 from estibench_flow.field import Dynamics
 from estibench_flow.flow import Flow, standard_normal
-
-
-@dataclass(frozen=True)
-class FlowEstimator(ErrorBarEstimator):
-    """An estimator of log-densities. It serves problems of log-densities and of training alike."""
-
-    @property
-    @abstractmethod
-    def noiseless(self) -> FlowEstimator:
-        """The same with an exact trace: what is left of its error then is the solver's."""
-
-    @property
-    @abstractmethod
-    def fixed(self) -> bool:
-        """Whether steps are fixed in advance, so that many estimates may share one solve."""
-
-    @abstractmethod
-    def values(self, flow: Flow, x: Tensor, n: int, generator: torch.Generator, differentiable: bool = False) -> Tensor:
-        """log p(x) in n independent estimates, each by k columns of equal right: x (..., m) → (n, k, ...)."""
-
-    @final
-    def estimate_with_error(self, problem: Any, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """What the problem makes of it, and its standard error, both shaped like the truth."""
-        values, errors = problem.use(self, 1, generator)
-        return values[0], errors[0]
-
-    @final
-    def draws_with_error(self, problem: Any, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n of them, (n, *truth.shape)."""
-        found: tuple[Tensor, Tensor] = problem.use(self, n, generator)
-        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +24,7 @@ class FlowProblem(Problem):
     The error of an estimate splits exactly into three terms, each a column with its mean absolute value over points:
     `error_solver` (the same solver with an exact trace, against the exact flow to the same prior), `error_trace_noise`
     (the estimate against the same solver with an exact trace) and `error_prior_mismatch` (the prior against p_T, at the
-    end of the exact flow).
+    end of the exact flow). The first two need an estimator with a noiseless twin.
 
     Parameters:
         dim: of x.
@@ -70,7 +39,10 @@ class FlowProblem(Problem):
     @property
     @abstractmethod
     def dynamics(self) -> Dynamics:
-        """f(t, z), z (..., dim), on the problem's device in its dtype."""
+        """f(t, z): t a scalar, z (..., dim) → (..., dim), each point by itself; a function or a module.
+
+        A function is on the problem's device in its dtype; a copy of a module is put there, in evaluation mode.
+        """
 
     @cached_property
     def exact_points(self) -> Tensor:
@@ -100,49 +72,35 @@ class FlowProblem(Problem):
     @cached_property
     def flow(self) -> Flow:
         """What estimators integrate."""
-        return Flow(self.dynamics, self.time, self.log_prior)
+        dynamics = self.dynamics
+        placed = self.place(dynamics) if isinstance(dynamics, nn.Module) else dynamics
+        return Flow(placed, self.time, self.log_prior)
 
     def prepare(self) -> None:
         _ = self.points
         self.flow.dynamics(self.place(torch.zeros((), dtype=torch.float64)), self.points)
 
-    def use(self, estimator: FlowEstimator, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n estimates and their standard errors, (n, batch) each."""
-        if n == 1 or estimator.fixed or estimator == estimator.noiseless:
-            return mean_with_error(estimator, estimator.values(self.flow, self.points, n, generator))
-        singles = [estimator.values(self.flow, self.points, 1, generator) for _ in range(n)]
-        return mean_with_error(estimator, torch.cat(singles))
+    def errors(self, estimate: Tensor, estimator: Any) -> Mapping[str, Tensor]:
+        """The parts of an estimate's error, mean absolute values over points, in nats.
 
-    def errors(self, estimate: Tensor, estimator: FlowEstimator) -> Mapping[str, Tensor]:
-        """The three parts of an estimate's error, mean absolute values over points, in nats."""
+        Without a noiseless twin of the estimator only the last of the three is known.
+        """
+        mismatch = {"prior_mismatch": self.prior_mismatch.abs().mean()}
+        if not isinstance(estimator, HasNoiselessTwin):
+            return mismatch
         noiseless = self.noiseless(estimator)
         noise = estimate.detach().to(device="cpu", dtype=torch.float64) - noiseless
-        return {
-            "solver": (noiseless - self.truth - self.prior_mismatch).abs().mean(),
-            "trace_noise": noise.abs().mean(),
-            "prior_mismatch": self.prior_mismatch.abs().mean(),
-        }
+        solver = noiseless - self.truth - self.prior_mismatch
+        return {"solver": solver.abs().mean(), "trace_noise": noise.abs().mean(), **mismatch}
 
-    def noiseless(self, estimator: FlowEstimator) -> Tensor:
-        """What the estimator's solver makes of the points with an exact trace, (batch,), float64 on the CPU."""
-        exact = estimator.noiseless
-        if exact not in self._noiseless:
-            values = exact.values(self.flow, self.points, 1, torch.Generator(self.device))[0, 0]
-            self._noiseless[exact] = values.to(device="cpu", dtype=torch.float64)
-        return self._noiseless[exact]
+    def noiseless(self, estimator: HasNoiselessTwin) -> Tensor:
+        """What the estimator's noiseless twin makes of the points, (batch,), float64 on the CPU."""
+        twin = estimator.noiseless
+        if twin not in self._noiseless:
+            values: Tensor = twin.estimate(self, torch.Generator(self.device))
+            self._noiseless[twin] = values.detach().to(device="cpu", dtype=torch.float64)
+        return self._noiseless[twin]
 
     @cached_property
-    def _noiseless(self) -> dict[FlowEstimator, Tensor]:
+    def _noiseless(self) -> dict[Estimator, Tensor]:
         return {}
-
-
-def mean_with_error(estimator: FlowEstimator, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard error of k columns, (n, k, ...) → (n, ...).
-
-    The error is that of the trace, and knows nothing of what the solver adds: 0 for an exact trace, NaN for one probe.
-    """
-    k = values.shape[1]
-    mean = values.mean(1)
-    if k > 1:
-        return mean, values.std(1) / k**0.5
-    return mean, torch.full_like(mean, 0.0 if estimator == estimator.noiseless else math.nan)

@@ -23,7 +23,7 @@ from torchdiffeq import odeint
 
 from estibench import Unsupported
 from estibench_flow import reversible_heun
-from estibench_flow.field import CountedField
+from estibench_flow.field import CountedField, Dynamics
 from estibench_flow.solvers import Scheme, breakdown, integrate
 
 Loss = Callable[[Tensor], Tensor]
@@ -33,14 +33,17 @@ State = tuple[Tensor, ...]
 MOST_STEPS = 1000  # of a backward solve; one that gets lost takes ever smaller ones
 
 
+def solve(field: Dynamics, start: Tensor, end: float, scheme: Scheme) -> Tensor:
+    """z(T), T = `end`, by any scheme, differentiable through every step."""
+    if scheme.solver == "reversible_heun":
+        return reversible_heun.forward(field, start, end, scheme.steps)[0]
+    return integrate(field, start, 0.0, end, scheme)
+
+
 def backprop(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
     """Reverse mode through the solver (He et al. 2016 for Euler: backpropagation through a residual network)."""
     leaf, z = _differentiable(start)
-    if scheme.solver == "reversible_heun":
-        final = reversible_heun.forward(field, z, end, scheme.steps)[0]
-    else:
-        final = integrate(field, z, 0.0, end, scheme)
-    return _differentiate(field, loss(final), leaf, theta)
+    return _differentiate(field, loss(solve(field, z, end, scheme)), leaf, theta)
 
 
 def checkpoint(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from estibench import PositiveFloat, PositiveInt, Problem
-from estibench_flow.field import Dynamics
-
-if TYPE_CHECKING:
-    from estibench_flow.solver_gradient import SolverGradient
+from estibench_flow.capabilities import HasOwnSolver
+from estibench_flow.field import CountedField, Dynamics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +22,7 @@ class OdeProblem(Problem):
 
     Truth: the gradient of the exact solution. There is a second one, the gradient of the solution that an estimator's
     solver computes (optimise-then-discretise is not discretise-then-optimise): `error_discretised` is the relative
-    distance to that, from backpropagation through the same solver in float64.
+    distance to that, from backpropagation through the same solver in float64, where the estimator has one to show.
 
     Parameters:
         dim: of z.
@@ -38,7 +36,14 @@ class OdeProblem(Problem):
 
     @abstractmethod
     def dynamics(self, theta: Tensor) -> Dynamics:
-        """f_θ, differentiable in θ, (p,)."""
+        """f_θ, differentiable in θ, (p,), in the dtype and on the device of θ. Of a module: `ModuleDynamics`."""
+
+    def field(self, theta: Tensor) -> CountedField:
+        """f_θ as estimators call it, θ (p,) a leaf: z (batch, dim) → (batch, dim).
+
+        Each call counts one `evaluation` and one `nfe`, each backward pass through its value one `vjp`.
+        """
+        return CountedField(self.dynamics(theta))
 
     @property
     @abstractmethod
@@ -78,21 +83,27 @@ class OdeProblem(Problem):
     def prepare(self) -> None:
         _ = self.start, self.parameters, self._target
 
-    def errors(self, estimate: Tensor, estimator: SolverGradient) -> Mapping[str, Tensor]:
+    def errors(self, estimate: Tensor, estimator: Any) -> Mapping[str, Tensor]:
         """`discretised`: ‖estimate − g‖/‖g‖ with the exact gradient g of the estimator's own discretisation."""
-        scheme = estimator.scheme
-        if scheme not in self._discretised:
-            plain = replace(estimator, gradient="backprop")
+        if not isinstance(estimator, HasOwnSolver):
+            return {}
+        if estimator not in self._discretised:
             exact = self.at("cpu", "float64")
             with torch.enable_grad():  # the host reads errors without gradients
-                self._discretised[scheme] = plain.estimate(exact, torch.Generator())
-        reference = self._discretised[scheme]
+                self._discretised[estimator] = exact._gradient_through(estimator)
+        reference = self._discretised[estimator]
         off = estimate.detach().to(device="cpu", dtype=torch.float64) - reference
         return {"discretised": off.norm() / reference.norm()}
 
+    def _gradient_through(self, solver: HasOwnSolver) -> Tensor:
+        """The gradient of what a solver computes, by backpropagation."""
+        start, theta = (leaf.detach().requires_grad_() for leaf in (self.start, self.parameters))
+        final = solver.solve(self.field(theta), start.clone(), self.time)
+        return joined(*torch.autograd.grad(self.loss(final), (start, theta)))
+
     @cached_property
     def _discretised(self) -> dict[Any, Tensor]:
-        """Gradients of discretisations, by scheme."""
+        """Gradients of discretisations, by estimator."""
         return {}
 
 

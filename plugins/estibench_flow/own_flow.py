@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from estibench import OwnFunction, OwnPoints, UserError, finite, flat, keeps_shape
+from estibench import Own, OwnFunction, OwnPoints, UserError, finite, flat, keeps_shape
 from estibench_flow.field import Dynamics
 from estibench_flow.flow import Flow, log_densities, standard_normal
 from estibench_flow.flow_problem import FlowProblem
@@ -109,3 +109,6 @@ def ladder(problem: FlowProblem) -> list[str | Mapping[str, Any]]:
         {"name": "cnf", "solver": "rk4", "steps": 16, "trace": "rademacher", "probes": [1, 4, 16]},
         {"name": "cnf", "solver": "dopri5", "tolerance": 1e-5, "trace": "rademacher", "probes": 1},
     ]
+
+
+OWN = Own(own_flow, ladder, "the exact trace")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import OwnFunction, OwnPoints, flat, keeps_shape
+from estibench import Own, OwnFunction, OwnPoints, flat, keeps_shape
 from estibench_flow.residual_problem import Residual, ResidualProblem
 
 
@@ -64,3 +64,6 @@ def ladder(problem: ResidualProblem) -> list[str | Mapping[str, Any]]:
         {"name": "power_series", "terms": [5, 20], "trace": "rademacher", "probes": [1, 16]},
         {"name": "russian_roulette", "probes": [1, 4, 16]},
     ]
+
+
+OWN = Own(own_log_det, ladder, "the LU decomposition")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from estibench import OwnFunction, OwnPoints, UserError, finite, keeps_shape, repeats
+from estibench import Own, OwnFunction, OwnPoints, UserError, finite, keeps_shape, repeats
 from estibench_flow.field import Dynamics
 from estibench_flow.ode_problem import OdeProblem, joined
 from estibench_flow.own_time import in_time
@@ -119,3 +119,6 @@ def ladder(problem: OdeProblem) -> list[str | Mapping[str, Any]]:
         {"name": "solver_gradient", "solver": "rk4", "steps": [4, 16], "gradient": ["backprop", "adjoint"]},
         {"name": "solver_gradient", "solver": "dopri5", "tolerance": [1e-3, 1e-5], "gradient": ["backprop", "adjoint"]},
     ]
+
+
+OWN = Own(own_ode, ladder, "a solve without error beyond rounding")

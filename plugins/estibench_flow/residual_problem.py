@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from estibench import PositiveInt, Problem, count
+from estibench_flow.pullback import Pullback, pullback
 from estibench_flow.traces import Jacobian
 
 Residual = Callable[[Tensor], Tensor]
+"""g: (..., dim) → (..., dim), each point by itself. A function or a module."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,10 @@ class ResidualProblem(Problem):
     @property
     @abstractmethod
     def residual(self) -> Residual:
-        """g: (..., dim) → (..., dim), each point by itself, on the problem's device in its dtype."""
+        """g: (..., dim) → (..., dim), each point by itself; a function or a module.
+
+        A function is on the problem's device in its dtype; a copy of a module is put there, in evaluation mode.
+        """
 
     @cached_property
     def points(self) -> Tensor:
@@ -40,21 +45,31 @@ class ResidualProblem(Problem):
         generator = torch.Generator().manual_seed(self.seed + 1)
         return self.place(torch.randn(self.batch, self.dim, generator=generator, dtype=torch.float64))
 
-    def forward(self) -> tuple[Tensor, Tensor]:
-        """g(x) with its graph, and x, for products with J. Counts one evaluation."""
+    @cached_property
+    def _placed_residual(self) -> Residual:
+        residual = self.residual
+        return self.place(residual) if isinstance(residual, nn.Module) else residual
+
+    def vjp(self) -> tuple[Tensor, Pullback]:
+        """g(x), (batch, dim), and v ↦ vᵀJ, (k, batch, dim) → (k, batch, dim), as by `torch.func.vjp`.
+
+        Counts one `evaluation`, and one `vjp` for each of the k cotangents of a call.
+        """
         count("evaluation")
         x = self.points.detach().requires_grad_()
         with torch.enable_grad():
-            return self.residual(x), x
+            g = self._placed_residual(x.view_as(x))  # torch's hooks on modules refuse a leaf
+        return g.detach(), pullback(g, x)
 
     def prepare(self) -> None:
-        self.residual(self.points)
+        self._placed_residual(self.points)
 
     @cached_property
     def jacobians(self) -> Tensor:
         """J at every point, (batch, m, m), float64 on the CPU: for formulas, not for estimates."""
-        g, x = self.at("cpu", "float64").forward()
-        return Jacobian(x)(g, x, False).unflatten(-1, (self.dim, self.dim))
+        exact = self.at("cpu", "float64")
+        _, products = exact.vjp()
+        return Jacobian(exact.points)(exact.points, products).unflatten(-1, (self.dim, self.dim))
 
     @cached_property
     def spectral_radius(self) -> float:

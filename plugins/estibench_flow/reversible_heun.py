@@ -18,10 +18,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from estibench_flow.field import CountedField
+from estibench_flow.field import CountedField, Dynamics
 
 
-def forward(field: CountedField, z: Tensor, end: float, steps: int) -> tuple[Tensor, Tensor]:
+def forward(field: Dynamics, z: Tensor, end: float, steps: int) -> tuple[Tensor, Tensor]:
     """(z_N, y_N) at t = `end` from z(0) = `z`, (..., dim) each; steps + 1 evaluations."""
     h, y = end / steps, z
     slope = field(_time(0.0, z), y)

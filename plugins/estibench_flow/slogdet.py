@@ -28,8 +28,8 @@ class Slogdet(Estimator):
 
     def estimate(self, problem: ResidualProblem, generator: torch.Generator) -> Tensor:
         """(batch,); the generator is not used."""
-        g, x = problem.forward()
-        J = Jacobian(x)(g, x, False).unflatten(-1, (problem.dim, problem.dim))
+        x, (_, products) = problem.points, problem.vjp()
+        J = Jacobian(x)(x, products).unflatten(-1, (problem.dim, problem.dim))
         count("determinant")
         identity = torch.eye(problem.dim, dtype=x.dtype, device=x.device)
         return log_abs_det(identity + J)

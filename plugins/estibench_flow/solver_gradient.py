@@ -10,7 +10,8 @@ from torch import Tensor
 
 from estibench import Cost, Deterministic, Estimator, ScalesAs, Unsupported
 from estibench_flow import gradients
-from estibench_flow.field import CountedField
+from estibench_flow.capabilities import HasOwnSolver
+from estibench_flow.field import Dynamics
 from estibench_flow.ode_problem import OdeProblem, joined
 from estibench_flow.solvers import SolverParameters
 
@@ -42,7 +43,7 @@ def _stores_everything(problem: Any, estimator: SolverGradient) -> bool:
 
 
 @dataclass(frozen=True)
-class SolverGradient(SolverParameters, Estimator):
+class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
     """∂L/∂z(0) and ∂L/∂θ of an ODE's solution: a solver times a way to differentiate it.
 
     Parameters:
@@ -85,7 +86,7 @@ class SolverGradient(SolverParameters, Estimator):
     def estimate(self, problem: OdeProblem, generator: torch.Generator) -> Tensor:
         """The gradient, (batch · dim + p,); the generator is not used. `Unsupported` where a solve diverges."""
         theta = problem.parameters.detach().requires_grad_()
-        field = CountedField(problem.dynamics(theta))
+        field = problem.field(theta)
         start, loss, end, scheme = problem.start, problem.loss, problem.time, self.scheme
         if self.gradient == "backprop":
             found = gradients.backprop(field, start, theta, loss, end, scheme)
@@ -100,6 +101,10 @@ class SolverGradient(SolverParameters, Estimator):
         if not bool(torch.isfinite(estimate).all()):
             raise Unsupported(f"a solve by {self.solver} diverges: the gradient is not finite")
         return estimate
+
+    def solve(self, field: Dynamics, start: Tensor, time: float) -> Tensor:
+        """z(T), (batch, dim), by the scheme, whatever the gradient."""
+        return gradients.solve(field, start, time, self.scheme)
 
     def draws(self, problem: OdeProblem, n: int, generator: torch.Generator) -> Tensor:
         """n equal gradients, (n, batch · dim + p): nothing here is random."""

@@ -1,7 +1,7 @@
 """Traces of the Jacobian of a field's value, exact or estimated, from vector–Jacobian products.
 
-Each method maps the value f (..., m) at z (..., m) to `columns` numbers per point, (..., columns), whose mean is the
-trace. A column is an estimate of its own, so that their spread gives a standard error.
+Each method maps the products at z (..., m) to `columns` numbers per point, (..., columns), whose mean is the trace. A
+column is an estimate of its own, so that their spread gives a standard error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from estibench import count
+from estibench_flow.pullback import Pullback
 
 ROWS = 2048  # unit vectors × points in one vectorised VJP: the flat optimum on CPUs
 TraceName = Literal["exact", "rademacher", "gaussian"]
@@ -25,8 +25,8 @@ class TraceMethod(ABC):
     columns: int
 
     @abstractmethod
-    def __call__(self, f: Tensor, z: Tensor, differentiable: bool) -> Tensor:
-        """(..., columns). With `differentiable`, in turn differentiable in all that f depends on. Counts VJPs."""
+    def __call__(self, z: Tensor, products: Pullback) -> Tensor:
+        """(..., columns), from products with the Jacobian at z (..., m)."""
 
 
 class ExactTrace(TraceMethod):
@@ -43,11 +43,8 @@ class ExactTrace(TraceMethod):
         step = max(1, min(m, ROWS // points))
         self._chunks = [(start, unit_vectors(z, start, min(start + step, m))) for start in range(0, m, step)]
 
-    def __call__(self, f: Tensor, z: Tensor, differentiable: bool) -> Tensor:
-        parts = [
-            products(f, z, basis, differentiable).diagonal(offset=start, dim1=0, dim2=-1).sum(-1)
-            for start, basis in self._chunks
-        ]
+    def __call__(self, z: Tensor, products: Pullback) -> Tensor:
+        parts = [products(basis).diagonal(offset=start, dim1=0, dim2=-1).sum(-1) for start, basis in self._chunks]
         return (parts[0] if len(parts) == 1 else torch.stack(parts).sum(0))[..., None]
 
 
@@ -72,9 +69,9 @@ class HutchinsonTrace(TraceMethod):
         """With its first probes, for tensors like z (..., m)."""
         return cls(columns, noise, generator, draw_probes(z, columns, noise, generator), redraw)
 
-    def __call__(self, f: Tensor, z: Tensor, differentiable: bool) -> Tensor:
+    def __call__(self, z: Tensor, products: Pullback) -> Tensor:
         v = draw_probes(z, self.columns, self.noise, self.generator) if self.redraw else self.probes
-        return (v * products(f, z, v, differentiable)).sum(-1).movedim(0, -1)
+        return (v * products(v)).sum(-1).movedim(0, -1)
 
 
 class Jacobian(TraceMethod):
@@ -85,17 +82,8 @@ class Jacobian(TraceMethod):
         self.columns = m * m
         self._basis = unit_vectors(z, 0, m)
 
-    def __call__(self, f: Tensor, z: Tensor, differentiable: bool) -> Tensor:
-        return products(f, z, self._basis, differentiable).movedim(0, -2).flatten(-2)
-
-
-def products(f: Tensor, z: Tensor, v: Tensor, differentiable: bool = False) -> Tensor:
-    """vᵀ J for each of k cotangents v (k, ..., m), in one vectorised call: (k, ..., m). Counts k VJPs."""
-    count("vjp", v.shape[0])
-    if v.shape[0] == 1:
-        return torch.autograd.grad(f, z, v[0], retain_graph=True, create_graph=differentiable)[0][None]
-    (found,) = torch.autograd.grad(f, z, v, retain_graph=True, create_graph=differentiable, is_grads_batched=True)
-    return found
+    def __call__(self, z: Tensor, products: Pullback) -> Tensor:
+        return products(self._basis).movedim(0, -2).flatten(-2)
 
 
 def unit_vectors(z: Tensor, start: int, stop: int) -> Tensor:

@@ -17,10 +17,10 @@ from estibench_sampling.target import Target
 
 
 @dataclass(frozen=True)
-class ChainSampler(Estimator):
-    """A sampler whose chains all step at once, in one batch. Each lives in its own file as two pure functions:
+class Sampler(Estimator):
+    """A sampler whose chains all step at once, in one batch. Each of ours lives in its own file as two pure functions:
     `init` makes a state, a named tuple whose `x` is (chains, dim), and `step` the next one. The class composes them
-    with a schedule; so may anyone else.
+    with a schedule; so may anyone else. `KernelSampler` takes such a pair as it is.
 
     Parameters:
         steps: number of steps.
@@ -34,10 +34,6 @@ class ChainSampler(Estimator):
     anneals: ClassVar[bool] = False
 
     @abstractmethod
-    def schedule(self) -> Sequence[Any]:
-        """What each of the steps is told, in order: its step size, or its noise level too."""
-
-    @abstractmethod
     def start(self, target: Target, x: Tensor, generator: torch.Generator) -> Any:
         """The state of chains that start at x, (chains, dim); a sampler may have a start of its own."""
 
@@ -45,9 +41,13 @@ class ChainSampler(Estimator):
     def step(self, target: Target, state: Any, control: Any, generator: torch.Generator) -> Any:
         """The state one step later, as the schedule's entry `control` says."""
 
-    @abstractmethod
+    def schedule(self) -> Sequence[Any]:
+        """What each of the steps is told, in order: its step size, or its noise level too. Default: nothing."""
+        return [None] * self.steps
+
     def report(self, state: Any) -> dict[str, Tensor]:
-        """Scalars that the sampler knows about its run, from its last state."""
+        """Scalars that the sampler knows about its run, from its last state: columns `reading_…`. Default: none."""
+        return {}
 
     @final
     def estimate(self, problem: Sampling, generator: torch.Generator) -> SampleSet:
@@ -61,7 +61,7 @@ class ChainSampler(Estimator):
         for k, control in enumerate(self.schedule(), 1):
             state = self.step(target, state, control, generator)
             if k in kept:
-                records.append(state.x)
+                records.append(state.x.clone())  # a step may work in place
         return SampleSet(torch.stack(records), self.report(state))
 
 
@@ -91,7 +91,7 @@ def mahalanobis(problem: Sampling, sampler: LinearSampler) -> float | None:
 
 
 @dataclass(frozen=True)
-class LinearSampler(ChainSampler):
+class LinearSampler(Sampler):
     """A sampler whose step is affine where the score is, so that its law on a normal target is known at every step."""
 
     claims: ClassVar[tuple[Claim, ...]] = (
@@ -107,10 +107,6 @@ class LinearSampler(ChainSampler):
     def normal_step(self, modes: Modes, control: Any) -> Affine:
         """What `step` does to each mode of a normal target."""
 
-    @final
-    def report(self, state: Any) -> dict[str, Tensor]:
-        return {}
-
 
 def stationary(problem: Sampling, sampler: Any) -> bool:
     """Whether chains start in the target's own law, and that has the moments for a test."""
@@ -118,7 +114,7 @@ def stationary(problem: Sampling, sampler: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class MetropolisSampler(ChainSampler):
+class MetropolisSampler(Sampler):
     """A sampler that accepts or rejects its moves and therefore leaves the target invariant: exact, once stationary.
 
     Its state has `accepted`, how often each chain has moved: (chains,).

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import Density, OwnFunction, OwnPoints, Unsupported, UserError, finite, repeats
+from estibench import Density, Own, OwnFunction, OwnPoints, Unsupported, UserError, finite, repeats
 from estibench_sampling.problem import Sampling
 
 CHAINS = 256
@@ -140,3 +140,6 @@ def curvature(problem: Sampling) -> float:
 def _rounded(number: float) -> float:
     """Two digits: a step size that people can read."""
     return float(f"{number:.2g}")
+
+
+OWN = Own(own_sampling, ladder, "exact sampling")

@@ -82,6 +82,11 @@ class Sampling(SampleProblem):
         return Target(self.density.at(self.device, self.dtype))
 
     @cached_property
+    def wide_target(self) -> Target:
+        """The same oracles in float64, for metrics."""
+        return Target(self.density.at(self.device, "float64"))
+
+    @cached_property
     def normal_modes(self) -> Modes | None:
         """The target in the eigenbasis of its covariance, if it is normal."""
         return modes_of(self.density)
@@ -139,10 +144,11 @@ class Sampling(SampleProblem):
     @cached_property
     def reference(self) -> Reference:
         """What metrics compare with: made once, in float64 from the seed, and cast."""
-        return make_reference(self)
+        return make_reference(self.density, self.records * self.chains, self.data_generator(), self.place)
 
     def prepare(self) -> None:
         self.target.density.score(self.place(torch.zeros(1, self.dim, dtype=torch.float64)))
+        _ = self.wide_target
         if self.density.exact_sampler:
             _ = self.reference
         _ = self.normal_modes
@@ -196,8 +202,7 @@ class Sampling(SampleProblem):
 
     def _stein(self, x: Tensor) -> Tensor:
         few = thinned(x).double()
-        score = self.density.at(self.device, "float64").score(few)
-        return metrics.kernel_stein_discrepancy(few, score, math.sqrt(self.dim))
+        return metrics.kernel_stein_discrepancy(few, self.wide_target.score(few), math.sqrt(self.dim))
 
 
 def thinned(x: Tensor) -> Tensor:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from estibench import Density
 from estibench_sampling import metrics
-
-if TYPE_CHECKING:
-    from estibench_sampling.problem import Sampling
 
 DIRECTIONS = 128
 PER_SAMPLE = 8  # samples of the reference for each one that is judged, so that its own noise hardly counts
@@ -22,7 +20,7 @@ SHARES = 2**18
 
 @dataclass(frozen=True)
 class Reference:
-    """Made in float64 from the problem's seed, then placed.
+    """Made in float64, then placed.
 
     Attributes:
         along: directions of the slices, (k, m).
@@ -48,11 +46,18 @@ class Reference:
     scale: float
 
 
-def make_reference(problem: Sampling) -> Reference:
-    """The reference of a problem whose density has an exact sampler."""
-    generator, density = problem.data_generator(), problem.density
-    samples = density.sample(PER_SAMPLE * problem.records * problem.chains, generator)
-    along = metrics.directions(DIRECTIONS, problem.dim, generator)
+def make_reference(
+    density: Density, judged: int, generator: torch.Generator, place: Callable[[Tensor], Tensor]
+) -> Reference:
+    """The reference for a density with an exact sampler.
+
+    Args:
+        judged: points of a set of samples that is compared with it.
+        generator: on the CPU.
+        place: float64 data onto the device and into the dtype of a problem.
+    """
+    samples = density.sample(PER_SAMPLE * judged, generator)
+    along = metrics.directions(DIRECTIONS, density.dim, generator)
     few = samples[:PAIRED]
     bandwidth = metrics.median_distance(few[:1000])
     mean, covariance, modes = density.mean, density.covariance_matrix, density.modes
@@ -62,15 +67,15 @@ def make_reference(problem: Sampling) -> Reference:
         shares = metrics.mode_shares(density.sample(SHARES, generator), modes)
     distance, kernel = metrics.mean_distances(few, few, bandwidth)
     return Reference(
-        along=problem.place(along),
-        projected=problem.place(metrics.sorted_projections(samples, along)),
-        points=problem.place(few),
+        along=place(along),
+        projected=place(metrics.sorted_projections(samples, along)),
+        points=place(few),
         bandwidth=bandwidth,
-        pairs=(problem.place(distance), problem.place(kernel)),
-        mean=None if mean is None else problem.place(mean),
-        covariance=None if mean is None or covariance is None else problem.place(covariance),
+        pairs=(place(distance), place(kernel)),
+        mean=None if mean is None else place(mean),
+        covariance=None if mean is None or covariance is None else place(covariance),
         total_variance=float(samples.var(0).sum() if covariance is None else covariance.trace()),
-        modes=problem.place(modes) if modes is not None and several else None,
-        shares=problem.place(shares),
+        modes=place(modes) if modes is not None and several else None,
+        shares=place(shares),
         scale=float((samples - samples.median(0).values).norm(dim=1).median()),
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from estibench import Cost, DataDensity, NonNegativeFloat, PositiveFloat, PositiveInt, Reads, Unsupported
 from estibench_sampling import ula
-from estibench_sampling.contract import ChainSampler
+from estibench_sampling.contract import Sampler
 from estibench_sampling.minibatch_law import is_stable, records_second_moment
 from estibench_sampling.problem import Sampling
 from estibench_sampling.target import Target, evaluations
@@ -56,7 +56,7 @@ def mahalanobis(problem: Sampling, sampler: SGLD) -> float | None:
 
 
 @dataclass(frozen=True)
-class SGLD(ChainSampler):
+class SGLD(Sampler):
     """x_{k+1} = x_k + η_k ŝ(x_k) + √(2η_k) ξ_k,   η_k = step_size · (1 + k/delay)^−decay,
 
     with ŝ = ∇ log prior + (N/B) Σ_b ∇ log likelihood of B data drawn with replacement, afresh for every chain and step.

@@ -1,4 +1,4 @@
-"""What samplers may know of a density: its score and its log-density, counted."""
+"""What samplers may know of a density: its score and its log-density, counted, and free of gradients."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from estibench import DataDensity, Density, NoisedDensity, Unsupported, count
@@ -17,6 +18,8 @@ Score = Callable[[Tensor], Tensor]
 class Target:
     """A density's oracles. One unit is one call on all chains, so the counts are per chain.
 
+    No sampler differentiates: an energy network's parameters may require gradients, what leaves its score does not.
+
     `score_evaluation`: ∇ log p, or the score of a noised law. `log_prob_evaluation`: log p up to a constant.
     `datum_score`: one datum's part in the score of a posterior, N of them in each whole score.
 
@@ -27,12 +30,18 @@ class Target:
     density: Density
     _noised: dict[float, Density] = field(default_factory=dict, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        """What a density makes when it is first asked, such as a network, is made now: inside of the transforms of
+        `torch.func`, in which samplers and scores run, torch lets no module be moved or cast."""
+        with torch.no_grad():
+            self.density.log_prob(self.density.place(torch.zeros(1, self.density.dim, dtype=torch.float64)))
+
     def score(self, x: Tensor) -> Tensor:
         """∇ log p: (chains, dim) → (chains, dim). The normaliser drops out."""
         count("score_evaluation")
         if self.data_size:
             count("datum_score", self.data_size)
-        return self.density.score(x)
+        return self.density.score(x).detach()
 
     @cached_property
     def data_size(self) -> int:
@@ -48,12 +57,12 @@ class Target:
         batch, size = chosen.shape[-1], self.data_size
         count("datum_score", batch)
         count("score_evaluation", evaluations(step + 1, batch, size) - evaluations(step, batch, size))
-        return self.density.minibatch_score(x, chosen)
+        return self.density.minibatch_score(x, chosen).detach()
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p up to a constant: (chains, dim) → (chains,)."""
         count("log_prob_evaluation")
-        return self.density.log_prob(x)
+        return self.density.log_prob(x).detach()
 
     def noised_score(self, sigma: float) -> Score:
         """The score of x + σε, ε ~ N(0, I); that of the density itself at σ = 0.
@@ -71,7 +80,7 @@ class Target:
 
         def score(x: Tensor) -> Tensor:
             count("score_evaluation")
-            return law.score(x)
+            return law.score(x).detach()
 
         return score
 

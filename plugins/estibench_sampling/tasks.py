@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from estibench import Own, Task
+from estibench import Task
 from estibench_sampling.evolution import EvolutionProblem
-from estibench_sampling.own_density import ladder, own_sampling
 from estibench_sampling.problem import Sampling
+
+DOCS = "docs/tasks/sampling.md"
 
 SAMPLING = Task(
     contract=Sampling,
     baseline="exact_sampler",
     work="score_evaluation",
-    own=Own(own_sampling, ladder, "exact sampling"),
+    docs=DOCS,
+    example="estibench_sampling.examples.chains",
+    own="estibench_sampling.own_density:OWN",
 )
-DENSITY_EVOLUTION = Task(contract=EvolutionProblem, baseline="conditional_monte_carlo", work="update")
+DENSITY_EVOLUTION = Task(
+    contract=EvolutionProblem,
+    baseline="conditional_monte_carlo",
+    work="update",
+    docs=DOCS,
+    example="estibench_sampling.examples.particles",
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, final
@@ -39,15 +40,26 @@ class ScoreEstimator(Estimator):
     def loss(self, s: ScoreField, x: Tensor, generator: torch.Generator) -> Tensor:
         """The objective on a minibatch x, (batch, m): a number, differentiable in the parameters of s."""
 
+    def randomness(self, generator: torch.Generator) -> AbstractContextManager[None]:
+        """What surrounds an estimate. Default: nothing; `PlainLoss` seeds the global generators."""
+        return nullcontext()
+
     @final
     def estimate(self, problem: ScoreProblem, generator: torch.Generator) -> Tensor:
         """What the problem makes of the loss: a minibatch gradient (p,), or a training run (checkpoints,)."""
-        return problem.use(self, generator)
+        with self.randomness(generator):
+            return problem.use(self, generator)
 
     @final
     def draws(self, problem: ScoreProblem, n: int, generator: torch.Generator) -> Tensor:
-        """n of them in one vectorised call, (n, p) or (n, checkpoints)."""
-        return problem.use_many(self, n, generator)
+        """n of them in one vectorised call, (n, p) or (n, checkpoints), where `torch.func` takes the loss."""
+        try:
+            with self.randomness(generator):
+                return problem.use_many(self, n, generator)
+        except Unsupported:
+            raise
+        except Exception as error:  # `torch.func` refuses in many ways; a loop will tell a real failure apart
+            raise NotImplementedError(str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from estibench import Density, OwnFunction, OwnPoints, UserError, finite, repeats
+from estibench import Density, Own, OwnFunction, OwnPoints, UserError, finite, repeats
 from estibench_score.contract import ScoreProblem
 from estibench_score.model import ScoreModel
 from estibench_score.own_model import OwnData, OwnModel, is_energy
@@ -98,3 +98,6 @@ def ladder(problem: ScoreProblem) -> list[str | Mapping[str, Any]]:
         found.append(noise)
         found += [{**noise, "reduction": reduction} for reduction in ("control_variate", "antithetic")]
     return [*found, "implicit", {"name": "sliced", "slices": [1, 4]}]
+
+
+OWN = Own(own_score, ladder, "the explicit gradient")

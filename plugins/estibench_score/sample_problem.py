@@ -10,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from estibench import Density, Estimator, PositiveInt, Problem
+from estibench import Density, Estimator, PositiveInt, Problem, Unsupported
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,13 @@ class SampleScoreEstimator(Estimator):
 
     @final
     def draws(self, problem: SampleScoreProblem, n: int, generator: torch.Generator) -> Tensor:
-        """n of them, (n, q, m)."""
-        return torch.func.vmap(lambda x: self.scores(x, problem.points))(problem.fresh_samples(n, generator))
+        """n of them, (n, q, m), where `vmap` takes `scores`."""
+        try:
+            return torch.func.vmap(lambda x: self.scores(x, problem.points))(problem.fresh_samples(n, generator))
+        except Unsupported:
+            raise
+        except Exception as error:  # vmap refuses in many ways; a loop will tell a real failure apart
+            raise NotImplementedError(str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +58,18 @@ class SampleScoreProblem(Problem):
     examples = ({"density": "gaussian_mixture"},)
 
     @cached_property
-    def _points64(self) -> Tensor:
+    def exact_points(self) -> Tensor:
+        """Where the score is wanted, (points, m), float64 on the CPU. Default: samples of the density."""
         return self.density.sample(self.at_points, torch.Generator().manual_seed(self.seed + 1))
 
     @cached_property
     def points(self) -> Tensor:
         """Where the score is wanted, (points, m)."""
-        return self.place(self._points64)
+        return self.place(self.exact_points)
 
     @cached_property
     def truth(self) -> Tensor:
-        return self.density.at("cpu", "float64").score(self._points64)
+        return self.density.at("cpu", "float64").score(self.exact_points)
 
     @property
     def truth_source(self) -> str:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from estibench import Own, Task
-from estibench_score.own_score import ladder, own_score
+from estibench import Task
 from estibench_score.sample_problem import SampleScoreProblem
 from estibench_score.score_fit import ScoreFit
 from estibench_score.score_gradient import ScoreGradient
+
+DOCS = "docs/tasks/score.md"
+LOSS = "estibench_score.examples.loss"
 
 SCORE_GRADIENT = Task(
     contract=ScoreGradient,
     baseline="implicit",
     work="sweep",
-    own=Own(own_score, ladder, "the explicit gradient"),
+    docs=DOCS,
+    example=LOSS,
+    own="estibench_score.own_score:OWN",
 )
-SCORE_FIT = Task(contract=ScoreFit, baseline="implicit", work="sweep")
-SCORE_ESTIMATE = Task(contract=SampleScoreProblem, baseline="kernel_density_score", work="kernel")
+SCORE_FIT = Task(contract=ScoreFit, baseline="implicit", work="sweep", docs=DOCS, example=LOSS)
+SCORE_ESTIMATE = Task(
+    contract=SampleScoreProblem,
+    baseline="kernel_density_score",
+    work="kernel",
+    docs=DOCS,
+    example="estibench_score.examples.from_samples",
+)

@@ -37,4 +37,10 @@ class Constant(Problem):
         return self.place(self.truth)
 
 
-SYNTHETIC = Task(contract=Constant, baseline="additive", work="evaluation")
+SYNTHETIC = Task(
+    contract=Constant,
+    baseline="additive",
+    work="evaluation",
+    docs="docs/tasks/synthetic.md",
+    example="estibench_selftest.examples.noisy",
+)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from estibench import PositiveInt, Problem, Unsupported
-from estibench_trace.operators import Field, JacobianOperator, MatrixOperator, Operator
+from estibench_trace.linear_maps import LinearMap, as_operator
+from estibench_trace.operators import Field, JacobianOperator, Operator
 
 ROWS = 4096
 
@@ -73,16 +74,17 @@ class TraceProblem(Problem):
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixProblem(TraceProblem):
-    """The trace of one dense matrix."""
+    """The trace of one matrix."""
 
     @property
     @abstractmethod
-    def matrix(self) -> Tensor:
-        """A, (dim, dim), float64 on the CPU."""
+    def matrix(self) -> LinearMap:
+        """A, (dim, dim): a tensor in float64 on the CPU, dense or sparse, or any matrix that multiplies."""
 
     @cached_property
-    def _operator(self) -> MatrixOperator:
-        return MatrixOperator(self.place(self.matrix))
+    def _operator(self) -> Operator:
+        matrix = self.matrix
+        return as_operator(self.place(matrix) if isinstance(matrix, Tensor) else matrix)
 
     def operator(self) -> Operator:
         return self._operator
@@ -97,7 +99,17 @@ class DivergenceProblem(TraceProblem):
     @property
     @abstractmethod
     def field(self) -> Field:
-        """The field: (..., dim) → (..., dim), each point by itself; composes with `torch.func`."""
+        """The field: (..., dim) → (..., dim), each point by itself; a function or a module.
+
+        A function composes with `torch.func`, and is on the problem's device in its dtype. Of a module a copy is put
+        there, in evaluation mode; modules that mix points in training, as by batch normalisation, are then fields too.
+        """
+
+    @cached_property
+    def placed_field(self) -> Field:
+        """The field that estimators differentiate. Who calls it counts: `estibench.count("evaluation")`."""
+        field = self.field
+        return self.place(field) if isinstance(field, nn.Module) else field
 
     @property
     @abstractmethod
@@ -110,7 +122,7 @@ class DivergenceProblem(TraceProblem):
         return self.points.detach().requires_grad_()
 
     def operator(self) -> Operator:
-        return JacobianOperator(self.field, self._leaf)
+        return JacobianOperator(self.placed_field, self._leaf)
 
 
 def unit_rows(operator: Operator, rows: int, dtype: torch.dtype, device: str) -> Iterator[tuple[int, Tensor]]:

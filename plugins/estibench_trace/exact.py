@@ -54,5 +54,5 @@ class Exact(Estimator):
         count("matvec", problem.dim)
         count("vjp" if self.method == "jacrev" else "jvp", problem.dim)
         count("evaluation")
-        jacobians = torch.func.vmap(transform(problem.field))(problem.points)
+        jacobians = torch.func.vmap(transform(problem.placed_field))(problem.points)
         return jacobians.diagonal(dim1=-2, dim2=-1).sum(-1)

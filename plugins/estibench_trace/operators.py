@@ -106,7 +106,7 @@ class JacobianOperator(Operator):
         count("evaluation")
         x = self._x
         with torch.enable_grad():
-            y = self._field(x)
+            y = self._field(x.view_as(x))  # torch's hooks on modules, as of FLOP counters, refuse a leaf
 
         def pull_back(cotangent: Tensor) -> Tensor:  # holds x and y, not self: a cycle would keep the graph alive
             return torch.autograd.grad(y, x, cotangent, retain_graph=True)[0]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import OwnFunction, OwnPoints, flat, keeps_shape
+from estibench import Own, OwnFunction, OwnPoints, flat, keeps_shape
 from estibench_trace.contract import ROWS, DivergenceProblem, Sums, TraceProblem, unit_rows
 from estibench_trace.operators import Field, JacobianOperator, Operator
 
@@ -111,3 +111,6 @@ def ladder(problem: TraceProblem) -> list[str | Mapping[str, Any]]:
         found.append({"name": "xtrace", "matvecs": budgets})
         found.append({"name": "hutchpp", "matvecs": [k - 1 for k in budgets]})
     return found
+
+
+OWN = Own(own_divergence, ladder, "the exact trace")

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import UserError, count, finite, float_tensor
+from estibench import Own, UserError, count, finite, float_tensor
 from estibench_trace.contract import ROWS, Sums, TraceProblem, unit_rows
 from estibench_trace.operators import MatrixOperator, Operator
+from estibench_trace.own_divergence import ladder
 
 Product = Callable[[Tensor], Tensor]  # (dim, k) → (dim, k)
 
@@ -154,3 +155,6 @@ def _checked(problem: OwnTrace, name: str, symmetric: bool) -> OwnTrace:
             raise UserError(f"{name}: the matrix is not symmetric; give a linear operator that has its transpose too")
         raise UserError(f"{name}: its transposed products do not belong to the same matrix")
     return problem
+
+
+OWN = Own(own_trace, ladder, "the exact trace")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from estibench import Own, Task
+from estibench import Task
 from estibench_trace.contract import DivergenceProblem, TraceProblem
-from estibench_trace.own_divergence import ladder, own_divergence
-from estibench_trace.own_trace import own_trace
+
+DOCS = "docs/tasks/trace.md"
+PROBES = "estibench_trace.examples.probes"
 
 TRACE = Task(
     contract=TraceProblem,
     baseline="hutchinson",
     work="matvec",
-    own=Own(own_trace, ladder, "the exact trace"),
+    docs=DOCS,
+    example=PROBES,
+    own="estibench_trace.own_trace:OWN",
 )
 DIVERGENCE = Task(
     contract=DivergenceProblem,
     baseline="exact",
     work="matvec",
-    own=Own(own_divergence, ladder, "the exact trace"),
+    docs=DOCS,
+    example=PROBES,
+    own="estibench_trace.own_divergence:OWN",
 )

@@ -19,6 +19,13 @@ def row(estimator: str, mse: float, work: float, dim: int | None = 64, kind: str
     return {**names, **where, **bounds, "work": work, "time": work * 1e-3, "mse_work": mse * work, **more}
 
 
+def biased(estimator: str, bias: float, variance: float, work: float, **more: Any) -> dict[str, Any]:
+    """A cell with a squared bias, known to 1 %."""
+    found = {"bias_squared": bias, "bias_squared_low": 0.99 * bias, "bias_squared_high": 1.01 * bias}
+    spread = {"variance": variance, "variance_low": 0.99 * variance, "variance_high": 1.01 * variance}
+    return row(estimator, bias + variance, work, **found | spread | more)
+
+
 def source(*rows: dict[str, Any], name: str = "run") -> Source:
     return Source(name, pd.DataFrame(rows), 0.95, {})
 
@@ -32,11 +39,14 @@ def test_one_problem() -> None:
     (evidence,) = advice.evidence
     assert evidence.winner["estimator"] == "a(k=9)"
     assert evidence.second["estimator"] == "b"
-    assert evidence.ratio.ratio == pytest.approx(2.0)  # of RMSEs
+    assert evidence.ratio.ratio == pytest.approx(
+        math.sqrt(4.0 * 8 / (1.0 * 9))
+    )  # of RMSEs of averages of 10/8 and 10/9
+    assert evidence.error.value == pytest.approx(math.sqrt(9 / 10))
     assert evidence.beyond_doubt
     best = advice.candidates[0]
     assert (best.family, best.estimators, best.best, best.beyond_doubt, best.typical) == ("a", ("a(k=9)",), 1, 1, 1.0)
-    assert advice.candidates[1].typical == pytest.approx(2.0)
+    assert advice.candidates[1].typical == pytest.approx(math.sqrt(32 / 9))
 
 
 def test_the_estimator_that_is_nowhere_far_off_beats_the_one_that_is_often_best() -> None:
@@ -101,14 +111,52 @@ def test_without_a_budget_the_most_efficient_wins_and_time_may_be_the_measure() 
 
 
 def test_biased_estimators_are_marked_unless_a_claim_to_be_unbiased_stands() -> None:
-    bias = {"bias": 0.5, "bias_low": 0.4, "bias_high": 0.6}
     claim = {"claim": "unbiased if the density has no edge", "verdict": "supported"}
-    rows = [row("a", 1.0, 1, **bias), row("fair", 4.0, 1, bias=0.1, bias_low=0.0), row("lucky", 9.0, 1, **bias)]
+    rows = [
+        biased("a", 0.25, 0.75, 1),
+        biased("fair", 0.1, 3.9, 1, bias_squared_low=-0.1),
+        biased("lucky", 0.25, 8.75, 1),
+    ]
     rows[2]["claims"] = [claim]
     shares = {one.family: (one.biased, one.bias_share) for one in ask(*rows, budget=1).candidates}
     assert shares == {"a": (1, 0.5), "fair": (0, 0.0), "lucky": (0, 0.0)}
+    at_four = {one.family: one.bias_share for one in ask(*rows, budget=4).candidates}
+    assert at_four["a"] == pytest.approx(math.sqrt(0.25 / (0.25 + 0.75 / 4)))
     rows[2]["claims"] = [claim | {"verdict": "refuted"}]
-    assert {one.family: one.biased for one in ask(*rows, budget=1).candidates}["lucky"] == 1
+    rows[2]["claims_refuted"] = 1
+    lucky = next(one for one in ask(*rows, budget=1).candidates if one.family == "lucky")
+    assert (lucky.biased, lucky.refuted) == (1, 1)
+
+
+def test_the_budget_decides_between_a_small_bias_and_a_large_variance() -> None:
+    """e = 0.01 + 1/B against 10/B: they meet at B = 9/0.01 = 900."""
+    rows = [biased("biased", 0.01, 1.0, 1), row("fair", 10.0, 1)]
+    winners = {budget: ask(*rows, budget=budget).evidence[0].winner["estimator"] for budget in (1, 800, 1000)}
+    assert winners == {1: "biased", 800: "biased", 1000: "fair"}
+
+
+def test_without_a_budget_the_biased_are_set_aside_with_the_budgets_below_which_they_are_better() -> None:
+    rows = [biased("biased", 0.01, 1.0, 1), row("fair", 10.0, 1), biased("biased", 0.1, 99.0, 1, kind="q")]
+    rows += [row("fair", 10.0, 1, kind="q"), biased("biased", 0.001, 1.0, 1, kind="r", bias_squared_low=-0.1)]
+    rows += [row("fair", 10.0, 1, kind="r")]
+    advice = ask(*rows)
+    assert [one.winner["estimator"] for one in advice.evidence] == [
+        "fair"
+    ] * 3  # on r its bias does not show: it is there
+    (aside,) = advice.biased
+    assert (aside.family, aside.problems, aside.ahead) == ("biased", 3, pytest.approx((900, 9000)))
+    assert ask(*rows, budget=1).biased == ()
+    nobody = ask(biased("biased", 0.01, 1.0, 1), row("exact", 0.0, 64, stopped="deterministic"))
+    assert (nobody.evidence, [one.family for one in nobody.biased]) == ((), ["biased"])
+
+
+def test_the_exact_answer_competes_without_a_budget_where_it_costs_no_more_than_the_best() -> None:
+    rows = [row("a", 1.0, 30), row("exact", 0.0, 16, stopped="deterministic")]
+    assert ask(*rows).evidence[0].winner["estimator"] == "exact"
+    rows[1] = row("exact", 0.0, 31, stopped="deterministic")
+    assert ask(*rows).evidence[0].winner["estimator"] == "a"
+    assert ask(*rows, budget=30).evidence[0].winner["estimator"] == "a"
+    assert ask(*rows, budget=31).evidence[0].winner["estimator"] == "exact"
 
 
 def test_devices_dtypes_tasks_and_failures_are_kept_apart() -> None:

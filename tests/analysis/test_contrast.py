@@ -66,10 +66,15 @@ def test_difference() -> None:
     assert difference(a, b, 0.95, 2.0).p_value == 1
 
 
-def test_rows_without_bounds_are_exact_and_lack_nothing_else() -> None:
-    row = {"mse": 2.0, "mse_low": 1.5, "mse_high": math.nan, "draws": 65, "time": 1.0, "time_rounds": 11}
-    assert measured(row, "mse", 0.9) == Measured(2.0, 1.5, 2.0, 0.9, 64)
-    assert measured(row, "time", 0.9) == Measured(1.0, 1.0, 1.0, 0.9, 10)
+def test_absent_bounds_exclude_nothing_and_counts_need_none() -> None:
+    row = {"mse": 2.0, "mse_low": 1.5, "mse_high": math.nan, "draws": 65, "time": 1.0, "time_rounds": 11, "work": 3}
+    assert measured(row, "mse", 0.9) == Measured(2.0, 1.5, math.inf, 0.9, 64)
+    assert measured(row, "time", 0.9) == Measured(1.0, -math.inf, math.inf, 0.9, 10)
+    assert measured(row, "work", 0.9) == Measured(3.0, 3.0, 3.0, 0.9, 64)
+    other = Measured(200.0, 199.0, 201.0, 0.9, 64)
+    for unknown in (Measured(2.0, 1.5, math.inf, 0.9, 64), Measured(2.0, -math.inf, math.inf, 0.9, 64)):
+        assert contrast(other, unknown, 0.9).p_value == 1.0
+        assert difference(other, unknown, 0.9).p_value == 1.0
     assert math.isnan(measured({}, "mse", 0.9).value)
 
 

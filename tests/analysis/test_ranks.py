@@ -127,39 +127,41 @@ def table(**errors: list[float | None]) -> list[dict[str, Any]]:
 
 
 def test_only_who_was_measured_everywhere_takes_part_and_ranks_count_among_them() -> None:
-    cells = table(a=[2.0, 2.0, 3.0], b=[3.0, 3.0, 2.0], c=[1.0, 1.0, None])
-    failed = [row("d", f"p{block}", 1.0, status="ok" if block else "failed") for block in range(3)]
-    exact = [row("exact", f"p{block}", 0.0, stopped="deterministic") for block in range(3)]
+    cells = table(a=[2.0, 2.0, 3.0] * 2, b=[3.0, 3.0, 2.0] * 2, c=[1.0] * 5 + [None])
+    failed = [row("d", f"p{block}", 1.0, status="ok" if block else "failed") for block in range(6)]
+    exact = [row("exact", f"p{block}", 0.0, stopped="deterministic") for block in range(6)]
     found = ranked(*cells, *failed, *exact)
     assert found is not None
     assert dict(zip(found.estimators, found.mean_ranks, strict=True)) == pytest.approx({"a": 4 / 3, "b": 5 / 3})
     assert found.left_out == ("c", "d")
-    assert found.blocks == 3
-    assert found.best == ("a", "b")  # three blocks tell nothing apart
+    assert found.blocks == 6
+    assert found.best == ("a", "b")  # six blocks tell nothing apart
 
 
 def test_blocks_in_which_nobody_was_measured_do_not_count() -> None:
     absent = [row(name, "p0", None, device="cuda", status="unsupported") for name in "ab"]
-    found = ranked(*table(a=[1.0, 1.0], b=[2.0, 2.0]), *absent)
+    found = ranked(*table(a=[1.0] * 5, b=[2.0] * 5), *absent)
     assert found is not None
-    assert found.blocks == 2
+    assert found.blocks == 5
 
 
 def test_problem_device_and_dtype_make_a_block() -> None:
     rows = [
-        row(name, "p", value, **{axis: other})
+        row(name, problem, value, **{axis: other})
+        for problem in "pqrst"
         for axis, other in (("device", "cuda"), ("dtype", "float64"), ("dtype", "float32"))
         for name, value in (("a", 1.0), ("b", 2.0))
     ]
     found = ranked(*rows)
     assert found is not None
-    assert found.blocks == 3
+    assert found.blocks == 15
+    assert ranked(*(one for one in rows if one["problem"] != "t")) is None  # twelve blocks, but four problems
 
 
 def test_rounding_and_other_ties_share_their_ranks() -> None:
     rows = [
         *(row("a", "p0", 1e-18, stopped="rounding"), row("b", "p0", 1e-15, stopped="rounding"), row("c", "p0", 1e-30)),
-        *table(a=[None, 1.0], b=[None, 1.0], c=[None, 2.0]),
+        *table(a=[None, *[1.0] * 4], b=[None, *[1.0] * 4], c=[None, *[2.0] * 4]),
     ]
     found = ranked(*rows)
     assert found is not None
@@ -191,11 +193,12 @@ def test_nothing_is_told_apart_unless_friedman_rejects() -> None:
 
 
 def test_cells_that_share_a_label_do_no_harm() -> None:
-    assert ranked(*table(a=[1.0, 1.0], b=[2.0, 2.0]), row("a", "p0", 1.5)) is not None
+    assert ranked(*table(a=[1.0] * 5, b=[2.0] * 5), row("a", "p0", 1.5)) is not None
 
 
-def test_no_ranking_without_two_blocks_and_two_estimators() -> None:
-    assert ranked(*table(a=[1.0], b=[2.0])) is None
-    assert ranked(*table(a=[1.0, 2.0])) is None
-    assert ranked(*table(a=[1.0, None], b=[None, 2.0])) is None
-    assert ranking(to_frame(table(a=[1.0, 2.0])), "mse_time", 0.05) is None
+def test_no_ranking_without_five_problems_and_two_estimators() -> None:
+    assert ranked(*table(a=[1.0] * 5, b=[2.0] * 5)) is not None
+    assert ranked(*table(a=[1.0] * 4, b=[2.0] * 4)) is None
+    assert ranked(*table(a=[1.0] * 5)) is None
+    assert ranked(*table(a=[*[1.0] * 5, None], b=[None, *[2.0] * 5])) is None
+    assert ranking(to_frame(table(a=[1.0] * 5, b=[2.0] * 5)), "mse_time", 0.05) is None

@@ -93,3 +93,24 @@ def test_separated_winners_among_equals_are_rare() -> None:
 
     assert wrong(0.1) <= stats.binom.ppf(1 - 1e-5, 50, 0.05)
     assert wrong(0.05) > stats.binom.ppf(1 - 1e-5, 50, 0.05)
+
+
+def test_averages_are_compared_at_costs_and_at_budgets_beyond_them() -> None:
+    """0.04 + 1/B against 10/B: equal at 225."""
+
+    def cell(name: str, bias: float, variance: float, **more: Any) -> dict[str, Any]:
+        found = {"bias_squared": bias, "variance": variance}
+        sides = {
+            f"{key}{side}": f * x for key, x in found.items() for side, f in (("", 1), ("_low", 0.99), ("_high", 1.01))
+        }
+        return row(name, bias + variance, 1, wide=1.01, **sides, **more)
+
+    claims = [{"claim": "unbiased", "claimed": 0.0, "verdict": "supported"}]
+    cells = [cell("biased", 0.04, 1.0, claims_refuted=1), cell("fair", 0.0, 10.0, claims=claims, claims_refuted=0)]
+    (found,) = regimes(pd.DataFrame(cells), "problem_dim", "mse_work", 0.95, [200, 300])
+    assert found.budgets == (1, 200, 300)
+    assert [found.tiles[0, line].estimator for line in range(3)] == ["biased", "biased", "fair"]
+    assert [found.tiles[0, line].refuted for line in range(3)] == [True, True, False]
+    assert found.tiles[0, 0].separated
+    (single,) = regimes(pd.DataFrame(cells), "problem_dim", "mse", 0.95, [200, 300])
+    assert single.budgets == (1,)

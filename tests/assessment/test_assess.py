@@ -18,7 +18,7 @@ from estibench.cli import bench
 
 X = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
 
-MODEL = '''
+MODEL = """
 import torch
 from torch import nn
 
@@ -29,9 +29,9 @@ def make():
 
 def nothing():
     return 3
-'''
+"""
 
-PLUGIN = '''
+PLUGIN = """
 import torch
 from torch import nn
 from estibench import ProblemEntry, hookimpl
@@ -43,15 +43,15 @@ def bench_problems():
 def my_flow(batch: int = 4):
     torch.manual_seed(0)
     return {"field": nn.Linear(6, 6), "points": torch.randn(batch, 6)}
-'''
+"""
 
-SUITE = '''
+SUITE = """
 name: mine
 draws: {min: 4, max: 4}
 timing: {rounds: 0}
 problems: [{name: my_flow, batch: [2, 3]}]
 estimators: [exact, {name: hutchinson, probes: 2}]
-'''
+"""
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import estibench
-from estibench.components import checked_objects
+from estibench.components import checked_objects, own_of
 from estibench.host import current
 
 MIXES = "mixes the points of a batch"
@@ -22,7 +22,7 @@ MIXES = "mixes the points of a batch"
 
 def make(task: str, **objects: Any) -> Any:
     """The problem that the task makes of the objects."""
-    own = current().tasks.get(task).load().own
+    own = own_of(current(), task)
     return own.make(**checked_objects(own.make, objects, task))
 
 
@@ -138,7 +138,11 @@ def _norm(mode: bool) -> nn.Sequential:
 
 
 REFUSED: dict[str, tuple[str, Callable[[], dict[str, Any]], str]] = {
-    "dropout": ("divergence", lambda: {"field": network(nn.Dropout(0.1)), "points": X}, "field: 1: Dropout in training"),
+    "dropout": (
+        "divergence",
+        lambda: {"field": network(nn.Dropout(0.1)), "points": X},
+        "field: 1: Dropout in training",
+    ),
     "batch norm": ("divergence", lambda: {"field": _norm(True), "points": X}, "field: 1: BatchNorm1d in training"),
     "mixing": ("divergence", lambda: {"field": lambda x: x - x.mean(0), "points": X}, MIXES),
     "random": ("divergence", lambda: {"field": torch.rand_like, "points": X}, "must be deterministic"),
@@ -203,8 +207,8 @@ def test_the_users_objects_stay_as_they_are(tmp_path: Path) -> None:
     points = X.clone().requires_grad_()
     parameters = {name: value.clone() for name, value in net.state_dict().items()}
     flags = [(one.requires_grad, one.dtype, one.device, one.grad is None) for one in net.parameters()]
-    torch.manual_seed(7), np.random.seed(7), random.seed(7)  # noqa: NPY002
-    states = torch.get_rng_state(), np.random.get_state()[1].tobytes(), random.getstate()  # noqa: NPY002
+    torch.manual_seed(7), np.random.seed(7), random.seed(7)
+    states = torch.get_rng_state(), np.random.get_state()[1].tobytes(), random.getstate()
     torch.set_grad_enabled(False)
     threads = torch.get_num_threads()
     try:
@@ -214,7 +218,7 @@ def test_the_users_objects_stay_as_they_are(tmp_path: Path) -> None:
         torch.set_grad_enabled(True)
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), states[0])
-    assert np.random.get_state()[1].tobytes() == states[1]  # noqa: NPY002
+    assert np.random.get_state()[1].tobytes() == states[1]
     assert random.getstate() == states[2]
     assert not net.training
     assert len(net._forward_hooks) == 1

@@ -15,7 +15,13 @@ FAIR = [{"claim": "unbiased", "verdict": "supported"}]
 
 def row(name: str, error: float, time: float, work: float, **more: Any) -> dict[str, Any]:
     """An ok row of the table, its interval ± 10 %."""
-    found = {"estimator": name, "estimator_name": name.partition("(")[0], "status": "ok", "reason": "", "rounding": 1e-6}
+    found = {
+        "estimator": name,
+        "estimator_name": name.partition("(")[0],
+        "status": "ok",
+        "reason": "",
+        "rounding": 1e-6,
+    }
     sides = {"": error, "_low": 0.9 * error, "_high": 1.1 * error}
     found |= {f"{quantity}{side}": value for quantity in ("rmse", "relative_rmse") for side, value in sides.items()}
     return found | {"time": time, "work": work, "claims": FAIR} | more
@@ -78,7 +84,9 @@ def test_the_general_answer_names_the_error_the_share_and_the_way_to_five_percen
 
 def test_a_cheap_exact_method_is_the_answer() -> None:
     rows = [row("exact", 1e-9, 0.001, 16), row("xtrace(matvecs=30)", 0.1, 0.002, 30)]
-    assert advice(rows, "the exact trace", "matvecs", None, None, "time").startswith("exact: the exact trace in 1 ms costs no more")
+    assert advice(rows, "the exact trace", "matvecs", None, None, "time").startswith(
+        "exact: the exact trace in 1 ms costs no more"
+    )
 
 
 def test_a_refuted_estimator_is_left_out_and_named() -> None:
@@ -90,7 +98,9 @@ def test_a_refuted_estimator_is_left_out_and_named() -> None:
 
 def test_without_any_times_work_is_compared() -> None:
     rows = [row("exact", 1e-9, math.nan, 16), row("a", 0.1, math.nan, 30)]
-    assert advice(rows, "the exact trace", "matvecs", None, None, "time").startswith("exact: the exact trace in 16 matvecs")
+    assert advice(rows, "the exact trace", "matvecs", None, None, "time").startswith(
+        "exact: the exact trace in 16 matvecs"
+    )
 
 
 def test_nothing_measured_says_why() -> None:

@@ -89,10 +89,10 @@ def _relative(values, reference):
 
 def _ours(build, solver):
     def log_density(field, x, weights, budget, differentiable):
-        flow = Flow(lambda t, z: field(z), 1.0, standard_normal)
+        flow = Flow(lambda t, z: field(z), 1.0, standard_normal, differentiable)
         parameter = "tolerance" if solver == "dopri5" else "steps"
         estimator = build("estimator", "cnf", solver=solver, **{parameter: budget})
-        return estimator.values(flow, x, 1, torch.Generator(), differentiable)[0, 0]
+        return estimator.values(flow, x, 1, torch.Generator())[0, 0]
 
     return log_density
 

@@ -102,7 +102,8 @@ def test_degrees_are_those_of_the_objectives(build):
         problem = build("problem", "product", objective_kind=kind, variables=2, values=3)
         assert problem.degree == degree
         line = torch.linspace(0, 1, degree + 2, dtype=torch.float64)[:, None, None, None]
-        start, direction = torch.rand(1, 1, 2, 3, dtype=torch.float64), torch.zeros(1, 1, 2, 3, dtype=torch.float64)
+        start = torch.rand(1, 1, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        direction = torch.zeros_like(start)
         direction[..., 0, :] = torch.tensor([1.0, -2.0, 0.5])
         f = problem.objective.function(start + line * direction)[:, 0]
         assert f.diff(n=degree + 1).abs().max() < 1e-10

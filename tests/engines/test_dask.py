@@ -1,10 +1,11 @@
 """The dask engine on a real cluster: a scheduler and workers as processes of their own on the loopback interface."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 
 import pandas as pd
 import psutil
@@ -27,12 +28,12 @@ ALLOWED_LOSSES = 1
 
 
 def accuracy(directory):
-    frame = estibench.load(directory).set_index("key")
+    frame = estibench.load(directory).frame.set_index("key")
     return frame.drop(columns=[name for name in frame if "time" in name])
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def cluster(tmp_path_factory, until, patience):
     """Address of a scheduler with two workers, each with a nanny that starts it again."""
     place = tmp_path_factory.mktemp("cluster")
     file = place / "scheduler.json"
@@ -51,27 +52,33 @@ def cluster(tmp_path_factory):
             )
             for words in commands
         ]
-    while not (file.exists() and '"address"' in file.read_text()):
-        assert processes[0].poll() is None, (place / "log").read_text()
-        time.sleep(0.05)
-    import json
-
+    until(lambda: processes[0].poll() is not None or (file.exists() and '"address"' in file.read_text()))
+    assert processes[0].poll() is None, (place / "log").read_text()
     yield json.loads(file.read_text())["address"]
     for process in reversed(processes):
         process.terminate()
     for process in processes:
-        process.wait(timeout=20)
+        process.wait(timeout=patience)
 
 
-def workers_of(address):
+@pytest.fixture
+def workers_of(until):
+    """`workers_of(address)`: the processes of the cluster's two workers, once both are there and alive."""
     from distributed import Client
 
-    with Client(address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
-        return list(client.run(os.getpid).values())
+    def workers_of(address):
+        with Client(address, set_as_default=False, timeout="300s") as client:
+
+            def alive():
+                found = [pid for pid in client.run(os.getpid, on_error="ignore").values() if psutil.pid_exists(pid)]
+                return found if len(found) == 2 else []
+
+            return until(alive, "a second worker")
+
+    return workers_of
 
 
-def test_a_killed_worker_changes_no_number(cluster, command, bench, write_suite, tmp_path):
+def test_a_killed_worker_changes_no_number(cluster, workers_of, command, bench, write_suite, tmp_path, until, patience):
     suite = write_suite(ESTIMATORS, PROBLEMS, **KEYS)
     assert bench("run", suite, "-q", "-o", tmp_path / "serial", "--engine", "serial").returncode == 0
     pids = workers_of(cluster)
@@ -80,24 +87,23 @@ def test_a_killed_worker_changes_no_number(cluster, command, bench, write_suite,
         stderr=subprocess.PIPE,
         text=True,
     )
-    while run.poll() is None and not Store(tmp_path / "run").read()[0]:
-        time.sleep(0.01)
+    until(lambda: run.poll() is not None or Store(tmp_path / "run").read()[0])
     os.kill(pids[0], signal.SIGKILL)
-    _, errors = run.communicate(timeout=180)
+    _, errors = run.communicate(timeout=patience)
     assert run.returncode == 0, errors
     pd.testing.assert_frame_equal(accuracy(tmp_path / "run"), accuracy(tmp_path / "serial"), check_exact=True)
-    frame = estibench.load(tmp_path / "run")
+    frame = estibench.load(tmp_path / "run").frame
     assert set(frame["host"]) == set(frame["time_host"]) == {os.uname().nodename}
     assert (frame["time_rounds"] == 7).all()
 
 
-def test_a_block_that_loses_every_worker_is_recorded_as_crashed(cluster, bench, write_suite, tmp_path):
+def test_a_block_that_loses_every_worker_is_recorded_as_crashed(cluster, workers_of, bench, write_suite, tmp_path):
     problems = ["{name: matrix, dim: 8}", "{name: field_jacobian, family: mlp, dim: 4, batch: 2}"]
     suite = write_suite(["killstheworker", "good", "{name: hutchinson, probes: 2}"], problems, timing="{rounds: 0}")
     workers_of(cluster)
     done = bench("run", suite, "-q", "-o", tmp_path / "run", "--engine", "dask", "-E", f"scheduler={cluster}")
     assert done.returncode == 1, done.stderr
-    frame = estibench.load(tmp_path / "run").set_index(["problem_name", "estimator"])
+    frame = estibench.load(tmp_path / "run").frame.set_index(["problem_name", "estimator"])
     assert set(frame.loc["matrix"]["status"]) == {"crashed"}
     assert set(frame.loc["matrix"]["reason"]) == {
         "the cluster has lost too many workers that were measuring this block"
@@ -105,11 +111,11 @@ def test_a_block_that_loses_every_worker_is_recorded_as_crashed(cluster, bench, 
     assert frame.loc["field_jacobian", "hutchinson(probes=2)"]["status"] == "ok"
 
 
-def test_faults_cost_their_cell_here_too(cluster, bench, write_suite, tmp_path):
+def test_faults_cost_their_cell_here_too(cluster, workers_of, bench, write_suite, tmp_path):
     suite = write_suite(["segfaults", "good"], timing="{rounds: 7}")
     workers_of(cluster)
     bench("run", suite, "-q", "-o", tmp_path / "run", "--engine", "dask", "-E", f"scheduler={cluster}")
-    frame = estibench.load(tmp_path / "run").set_index("estimator")
+    frame = estibench.load(tmp_path / "run").frame.set_index("estimator")
     assert frame["status"].to_dict() == {"segfaults": "crashed", "good": "ok"}
     assert frame.loc["segfaults", "reason"] == "killed by SIGSEGV"
     text = (tmp_path / "run" / frame.loc["segfaults", "traceback"]).read_text()
@@ -118,10 +124,14 @@ def test_faults_cost_their_cell_here_too(cluster, bench, write_suite, tmp_path):
 
 def test_what_cannot_work_is_one_clear_line(write_suite, bench, tmp_path):
     suite = write_suite(["good"])
-    done = bench("run", suite, "-o", tmp_path / "run", "--engine", "dask", "-E", "scheduler=tcp://127.0.0.1:9")
+    with socket.socket() as silent:  # a port of our own, on which nobody listens
+        silent.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        options = ["-o", tmp_path / "run", "--engine", "dask", "-E", f"scheduler={address}"]
+        done = bench("run", suite, *options, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="1s")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("no scheduler at tcp://127.0.0.1:9: ")
+    assert line.startswith(f"no scheduler at {address}: ")
     done = bench("run", suite, "-o", tmp_path / "run", "--engine", "dask", "-E", "schedular=x")
     assert done.stderr == "engine 'dask': unknown option 'schedular'; did you mean 'scheduler'?\n"
 
@@ -157,9 +167,9 @@ def test_a_worker_with_other_sources_refuses(write_suite):
     (block,) = read_suite(write_suite(["exact"]), host).blocks
     right = Keys(host, Settings()).of(block.cells[0])
     worker = Supervisors("name", (), 1)
-    worker.check_keys(block, Settings(), {0: right})
+    worker.check_keys(block, Settings(), {0: right}, {})
     with pytest.raises(UserError, match="this worker has other distributions, another Python or other plugin sources"):
-        worker.check_keys(block, Settings(), {0: right[:-1] + "x"})
+        worker.check_keys(block, Settings(), {0: right[:-1] + "x"}, {})
 
 
 def test_options_are_checked_by_their_types(host):

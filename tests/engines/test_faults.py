@@ -1,18 +1,22 @@
 """Everything that a plugin can do wrong, in one suite: each fault costs its cell, and the good cells are unchanged."""
 
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 import estibench
+from estibench.engines import supervisor
+from estibench.engines.board import Notice
+from estibench.engines.contract import Context
 from estibench.engines.local import LOOK
-from estibench.engines.supervisor import grace
+from estibench.suite import Settings
 
 GOOD = ["good", "{name: good, scale: 3}", "talks", "exact"]
 FAULTS = {
-    "hangs": ("timeout", "first call took more than 2 s"),
-    "hangswithlock": ("timeout", "first call took more than 2 s"),
+    "hangs": ("timeout", "first call took more than 3600 s"),
+    "hangswithlock": ("timeout", "first call took more than 3600 s"),
     "exits": ("crashed", "the process ended by itself, with exit code 3"),
     "exitspolitely": ("failed", "SystemExit: enough"),
     "segfaults": ("crashed", "killed by SIGSEGV"),
@@ -33,7 +37,7 @@ FAULTS = {
     "realtimesignal": ("crashed", "killed by signal 40|killed by SIGRTMIN"),
     "floods": ("crashed", "first call printed more than 64 MiB"),
     "crasheswhentimed": ("crashed", "while timed: the process ended by itself, with exit code 4"),
-    "hangswhentimed": ("timeout", "while timed: timing took more than 2 s"),
+    "hangswhentimed": ("timeout", "while timed: timing took more than 3600 s"),
 }
 TWO = ["{name: matrix, dim: 8}", "{name: crashingproblem, dim: 4}"]
 
@@ -51,10 +55,10 @@ def runs(bench, tmp_path_factory):
             f"{key}:\n" + "".join(f"  - {item}\n" for item in items)
             for key, items in (("problems", problems), ("estimators", estimators))
         )
-        head = "name: faults\ntime_limit: 2\nmemory_limit: 1\ndraws: {min: 32, max: 64}\ntiming: {rounds: 7}\n"
+        head = "name: faults\ntime_limit: 3600\nmemory_limit: 1\ndraws: {min: 32, max: 64}\ntiming: {rounds: 7}\n"
         suite.write_text(head + "baseline: good\n" + items, encoding="utf-8")
-        done = bench("run", suite, "-o", place / name)
-        found[name] = done, estibench.load(place / name).set_index(["problem_name", "estimator"]), place / name
+        done = bench("run", suite, "-o", place / name, plugins=["leap"], FAULTS_HANG=str(place / "hangs"))
+        found[name] = done, estibench.load(place / name).frame.set_index(["problem_name", "estimator"]), place / name
     return found
 
 
@@ -83,7 +87,7 @@ def test_a_problem_that_crashes_costs_its_block(runs):
     _, frame, _ = runs["among"]
     rows = frame.loc["crashingproblem"]
     assert set(rows["status"]) == {"crashed"}
-    assert set(rows["reason"]) == {"the problem: the process ended by itself, with exit code 5"}
+    assert set(rows["reason"]) == {"the problem's truth: the process ended by itself, with exit code 5"}
 
 
 def test_tracebacks_are_kept(runs):
@@ -104,6 +108,18 @@ def test_what_estimators_print_goes_to_the_log(runs):
     assert "a word on file descriptor 2" in log
 
 
+def test_logs_that_a_plugin_deletes_are_made_anew_and_cost_no_cell(bench, write_suite, tmp_path):
+    """Its own log is gone; a crash after it is still explained, and the next worker has a log again."""
+    suite = write_suite(["deleteslogs", "exits", "talks", "good"])
+    logs = tmp_path / "run" / "logs"
+    done = bench("run", suite, "-q", "-o", tmp_path / "run", FAULTS_LOGS=str(logs))
+    assert done.returncode == 1, done.stderr
+    frame = estibench.load(tmp_path / "run").frame.set_index("estimator")
+    assert frame["status"].to_dict() == {"deleteslogs": "ok", "exits": "crashed", "talks": "ok", "good": "ok"}
+    assert "a word on stdout" in (logs / "worker-1.log").read_text()
+    assert "accuracy of" in (tmp_path / "run" / frame.loc["exits", "traceback"]).read_text()
+
+
 def test_text_of_plugins_is_escaped(runs):
     _, _, place = runs["among"]
     page = (place / "report.html").read_text()
@@ -112,16 +128,30 @@ def test_text_of_plugins_is_escaped(runs):
 
 
 def test_a_problem_that_hangs_has_a_limit_of_its_own(bench, write_suite, tmp_path):
-    suite = write_suite(["good", "talks"], problem_limit=0.5, problems=["{name: matrix, dim: 8}", "hangingproblem"])
-    bench("run", suite, "-q", "-o", tmp_path / "run")
-    frame = estibench.load(tmp_path / "run").set_index(["problem_name", "estimator"])
-    assert frame.loc["hangingproblem"]["reason"].tolist() == ["the problem took more than 0.5 s"] * 2
+    suite = write_suite(["good", "talks"], problem_limit=1800, problems=["{name: matrix, dim: 8}", "hangingproblem"])
+    bench("run", suite, "-q", "-o", tmp_path / "run", plugins=["leap"], FAULTS_HANG=str(tmp_path / "hangs"))
+    frame = estibench.load(tmp_path / "run").frame.set_index(["problem_name", "estimator"])
+    assert frame.loc["hangingproblem"]["reason"].tolist() == ["the problem's truth took more than 1800 s"] * 2
     assert set(frame.loc["hangingproblem"]["status"]) == {"timeout"}
     assert set(frame.loc["matrix"]["status"]) == {"ok"}
 
 
-def test_a_hanging_cell_is_killed_within_a_second_of_its_limit():
-    assert grace(2) + LOOK < 1
+@pytest.mark.parametrize(("limit", "slack"), [(2.0, 0.75), (60.0, 6.0)])
+def test_a_cell_is_killed_once_its_limit_and_its_grace_are_over(monkeypatch, tmp_path, limit, slack):
+    """By a clock that is turned by hand."""
+    now = [100.0]
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(supervisor.Supervisor, "_notice", lambda self: Notice(0, 100.0, "first call"))
+    worker = supervisor.Supervisor("worker", Settings(time_limit=limit), Context(tmp_path), 2**40)
+    worker.log.touch()
+    now[0] += limit + slack
+    assert worker._beyond_limit() is None
+    now[0] += 1e-3
+    assert worker._beyond_limit() == ("timeout", f"first call took more than {limit:g} s")
+
+
+def test_a_short_limit_ends_within_a_second():
+    assert supervisor.grace(2) + LOOK < 1
 
 
 def test_a_worker_that_cannot_start_is_one_clear_line(bench, write_suite, tmp_path):

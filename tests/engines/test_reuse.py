@@ -138,33 +138,46 @@ def test_a_changed_plugin_is_measured_anew(run, plugin):
     assert run.drawn > 0
 
 
-def test_any_module_of_a_package_counts(plugin, tmp_path, monkeypatch):
-    from estibench.keys import source_digest
+def test_an_edited_plugin_says_why_and_measures_only_what_imports_it(run, plugin, capsys):
+    estimators = [*COUNTS, "exact"]
+    run(estimators=estimators)
+    assert states(run) == ["3 cells: 3 done"]
+    plugin.write_text(plugin.read_text() + "# a comment\n")
+    assert states(run)[:2] == ["3 cells: 2 out of date, 1 done", ""]
+    assert all(line.endswith("faults.py has changed") for line in states(run)[2:4])
+    host = plugin_host.current()
+    suite = run.write_suite(estimators, precision=1e-6, baseline="counts")
+    with opened(host, read_suite(suite, host), run.directory, make_engine(host, "serial", {})) as session:
+        assert session.notes() == [
+            f"{run.directory}: 1 of 3 cells are kept, 2 left to measure",
+            "2 cell(s) are measured again: faults.py has changed",
+        ]
+    for _ in range(2):  # whether or not the run went on from there
+        assert states(run)[0] == "3 cells: 2 missing, 1 done"
+        assert all(line.endswith("measured before: faults.py has changed") for line in states(run)[2:4])
+        with opened(host, read_suite(suite, host), run.directory, make_engine(host, "serial", {})):
+            pass
+    run(estimators=estimators)
+    assert run.drawn == 2 * (32 + 64)
+    assert states(run) == ["3 cells: 3 done"]
 
-    package = tmp_path / "package"
-    (package / "inner").mkdir(parents=True)
-    (package / "inner" / "helper.py").write_text("a = 1\n")
-    before = source_digest([package])
-    (package / "__pycache__").mkdir()
-    (package / "__pycache__" / "helper.pyc").write_text("compiled")
-    (package / ".#helper.py").symlink_to("nowhere")
-    (package / "folder.py").mkdir()
-    assert source_digest([package]) == before
-    (package / "inner" / "helper.py").write_text("a = 2\n")
-    changed = source_digest([package])
-    (package / "weights.npz").write_bytes(b"data")
-    assert len({before, changed, source_digest([package])}) == 3
+
+def states(run):
+    """What `bench status` says, but for its first line."""
+    from click.testing import CliRunner
+
+    from estibench.cli import status_command
+
+    done = CliRunner().invoke(status_command, [str(run.directory)])
+    assert done.exit_code in (0, 1), done.output
+    return [line.rstrip() for line in done.output.splitlines()[1:]]
 
 
-def test_keys_do_not_depend_on_where_the_user_stands(tmp_path, monkeypatch):
-    from estibench.keys import distributions
-
-    before = distributions()
-    (tmp_path / "foo.egg-info").mkdir()
-    (tmp_path / "foo.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: foo\nVersion: 1\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend("")
-    assert distributions() == before
+def test_status_does_without_its_table_of_ingredients(run):
+    run()
+    for text in ("", "junk", '{"sets": 3}'):
+        (run.directory / "ingredients.json").write_text(text)
+        assert states(run) == ["2 cells: 2 done"]
 
 
 def test_a_plugin_that_changes_during_the_run_ends_it(run, plugin, monkeypatch):
@@ -185,16 +198,147 @@ def test_a_plugin_that_changes_during_the_run_ends_it(run, plugin, monkeypatch):
     assert len(Store(run.directory).read()[0]) == 2, "accuracy and ratio of the first run"
 
 
-def test_a_changed_distribution_is_measured_anew(run, monkeypatch):
+class Newer(importlib.metadata.Distribution):
+    """An installed distribution of another version."""
+
+    def __init__(self, one):
+        self._one = one
+
+    version = "99.0"
+
+    def read_text(self, filename):
+        return self._one.read_text(filename)
+
+    def locate_file(self, path):
+        return self._one.locate_file(path)
+
+
+@pytest.mark.parametrize(("name", "needed"), [("numpy", True), ("sympy", True), ("rich", False), ("pytest", False)])
+def test_only_a_distribution_that_numbers_need_is_measured_anew(run, monkeypatch, name, needed):
+    """sympy is what torch requires."""
     run()
     assert run.drawn > 0
-    found = [one for one in importlib.metadata.distributions() if one.name != "colorama"]
-    other = next(one for one in found if one.name == "rich")
-    changed = type("Changed", (), {"name": "rich", "version": other.version + ".1", "entry_points": ()})()
+    found = list(importlib.metadata.distributions())
+    changed = [Newer(one) if one.name == name else one for one in found]
     with monkeypatch.context() as patch:
-        patch.setattr(importlib.metadata, "distributions", lambda **_: [changed, *found])
+        patch.setattr(importlib.metadata, "distributions", lambda **_: changed)
         run()
+        assert (run.drawn > 0) == needed
+        assert states(run) == ["2 cells: 2 done"]
+    line = f"{name} 99.0 → {importlib.metadata.version(name)}"
+    assert all(state.endswith(line) for state in states(run)[2:]) == needed or not needed
+
+
+def test_another_kind_of_processor_measures_anew(run, monkeypatch):
+    from estibench.keys import changes, machine
+
+    first = run()
+    monkeypatch.setattr(machine, "processor", lambda: "a slower one")
+    assert states(run)[0] == "2 cells: 2 out of date"
+    assert changes.kind_of("cpu") == "a slower one"
+    equal(first.drop(columns="key"), run().drop(columns="key"))
     assert run.drawn > 0
+    assert states(run) == ["2 cells: 2 done"]
+
+
+def test_only_sources_that_count_end_a_run(run, plugin, monkeypatch):
+    """Another file of the plugin's folder is nobody's; a file that was only touched is the same."""
+    take = Book.take
+
+    def touch_then_take(self, found):
+        (plugin.parent / "other.py").write_text("x = 1\n")
+        os.utime(plugin, ns=(1, 1))
+        return take(self, found)
+
+    monkeypatch.setattr(Book, "take", touch_then_take)
+    assert set(run()["status"]) == {"ok"}
+
+
+def test_a_source_that_changes_before_the_times_ends_the_run(run, plugin, monkeypatch):
+    take = Book.take
+
+    def edit_then_take(self, found):
+        if found.part == "time":
+            plugin.write_text(plugin.read_text() + "# a comment\n")
+        return take(self, found)
+
+    monkeypatch.setattr(Book, "take", edit_then_take)
+    with pytest.raises(estibench.UserError, match=r"faults.py: has changed while the suite was running"):
+        run(timing="{rounds: 7}")
+    assert not [record for record in Store(run.directory).read()[0] if record.part == "time"]
+
+
+@pytest.mark.parametrize("what", ["cells.jsonl", "run.json", "plan.jsonl", "ingredients.json", ""])
+@pytest.mark.parametrize("when", [1, 2])
+def test_files_that_are_deleted_meanwhile_are_made_anew(run, tmp_path, monkeypatch, what, when):
+    """The store, what describes the run, or its whole directory: after the first cell, or after the last."""
+    first = run()
+    run.directory = tmp_path / "other"
+    take, taken = Book.take, []
+
+    def take_then_delete(self, found):
+        yield from take(self, found)
+        taken.append(found)
+        if len(taken) == when:
+            path = run.directory / what
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    monkeypatch.setattr(Book, "take", take_then_delete)
+    with pytest.warns(UserWarning, match="was deleted while the suite was running; it is made anew, nothing is lost"):
+        second = run()
+    assert states(run) == ["2 cells: 2 done"]
+    if what:  # with the directory the draws are gone, and ratios have to wait
+        equal(first, second)
+        assert len(Store(run.directory).read()[0]) == 4
+
+
+@pytest.mark.parametrize("when", [1, 2])
+def test_draws_that_are_deleted_meanwhile_cost_ratios_until_the_next_run(run, tmp_path, monkeypatch, when):
+    first = run()
+    run.directory = tmp_path / "other"
+    keep, kept = Book._keep_accuracy, []
+
+    def keep_then_delete(self, page, found):
+        keep(self, page, found)
+        kept.append(found)
+        if len(kept) == when:
+            shutil.rmtree(run.directory / "draws")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Book, "_keep_accuracy", keep_then_delete)
+        with pytest.warns(UserWarning, match=r"draws: the draws of [12] cell\(s\) were deleted while the suite was"):
+            second = run()
+    assert set(second["status"]) == {"ok"}
+    equal(first, run())
+
+
+def test_tracebacks_that_are_deleted_meanwhile_cost_nothing_else(run, monkeypatch):
+    take = Book.take
+
+    def delete_then_take(self, found):
+        shutil.rmtree(run.directory / "tracebacks", ignore_errors=True)
+        return take(self, found)
+
+    monkeypatch.setattr(Book, "take", delete_then_take)
+    assert run(estimators=["raises", "counts", "{name: raises, scale: 2}"])["status"].tolist() == [
+        "failed",
+        "ok",
+        "failed",
+    ]
+
+
+def test_kept_draws_that_vanish_before_they_are_read_are_drawn_again(run, monkeypatch):
+    run(draws="{min: 32, max: 100}")
+    works = Book.works
+
+    def works_then_delete(self):
+        found = works(self)
+        shutil.rmtree(run.directory / "draws")
+        return found
+
+    monkeypatch.setattr(Book, "works", works_then_delete)
+    assert set(run(draws="{min: 32, max: 200}")["draws"]) == {200}
+    assert run.drawn == 2 * (32 + 256)
 
 
 def test_another_seed_is_another_run(run):
@@ -217,7 +361,7 @@ def test_another_baseline_is_paired_anew_without_draws(run, tmp_path):
 def test_damaged_records_and_lost_draws_are_measured_again(run):
     first = run()
     path = run.directory / "cells.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = path.open("rb").readlines()
     path.write_bytes(lines[0][:200] + b"\n" + b"".join(lines[1:]))
     equal(first, run())
     assert run.drawn == 32 + 64, "one of the two cells"
@@ -267,7 +411,7 @@ def test_a_run_interrupted_between_accuracy_and_times_times_only(run):
     """The store cut after the accuracies of a block: as after a kill."""
     first = run(timing="{rounds: 7}")
     path = run.directory / "cells.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = path.open("rb").readlines()
     assert len(lines) == 6, "accuracy, ratio and times of two cells"
     for keep in (5, 4, 3, 2):
         path.write_bytes(b"".join(lines[:keep]))

@@ -56,14 +56,40 @@ def test_the_ends_of_the_scale_are_labelled_on_top_so_that_no_lines_cross() -> N
 
 
 def test_one_picture_per_task_over_all_devices_and_problems_may_be_chosen() -> None:
-    rows = [*cells("a", "b"), *cells("a", "b", problems="xyz", task="flow"), *cells("a", "b", device="cuda")]
+    rows = [*cells("a", "b"), *cells("a", "b", problems="xyzlm", task="flow"), *cells("a", "b", device="cuda")]
     found = list(pictures(results(*rows, row("c", "p", 1.0), plots=[{**RANKS, "title": "Who leads"}])))
     assert [picture.name for picture in found] == ["ranks-trace", "ranks-flow"]
     assert found[1].title == "Who leads (flow)"
     assert "N = 16 blocks" in found[0].caption
     assert found[0].caption.endswith("not measured in every block: c.")
-    (chosen,) = pictures(results(*rows, plots=[{**RANKS, "problems": ["x", "y"]}]))
-    assert "N = 2 blocks" in chosen.caption
+    (chosen,) = pictures(results(*rows, plots=[{**RANKS, "problems": [*"xyzlm"]}]))
+    assert "N = 5 blocks" in chosen.caption
+
+
+def test_where_a_bias_shows_there_is_a_diagram_for_each_budget() -> None:
+    biased = {"bias_squared": 4.0, "bias_squared_low": 3.9, "bias_squared_high": 4.1}
+    spread = {"variance": 0.1, "variance_low": 0.09, "variance_high": 0.11}
+    fair = {"claims": [claim("unbiased", 0.5)]}
+    rows = [row("biased", problem, 4.1, **biased, **spread) for problem in "pqrst"]
+    rows += [row("fair", problem, 10.0, **fair) for problem in "pqrst"]
+    run = Results(Path(), {"plots": [RANKS], "budgets": {"work": [1.0, 100.0]}}, rows)
+    found = list(pictures(run))
+    assert [picture.name for picture in found] == ["ranks-at-1-units-of-work", "ranks-at-100-units-of-work"]
+    assert [picture.draw.args[0].args[0].estimators for picture in found] == [("biased", "fair"), ("fair", "biased")]  # type: ignore[attr-defined]
+    assert all("averaging does not remove a bias" in picture.caption for picture in found)
+
+
+def test_whose_claims_were_refuted_is_marked() -> None:
+    rows = cells("a", "b", claims=[claim("unbiased", 1e-30)])
+    (picture,) = pictures(results(*rows, plots=[RANKS]))
+    (axis,) = picture.draw().axes
+    assert {"a ✗", "b ✗"} <= {text.get_text() for text in axis.texts}
+    assert "✗: a claim of it was refuted." in picture.caption
+
+
+def claim(words: str, p_value: float) -> dict[str, Any]:
+    power = {"noncentrality": 1e9, "numerator": 1.0, "denominator": 60.0}
+    return {"claim": words, "p_value": p_value, "measured": 0.0, "low": 0.0, "high": 0.0, "claimed": 0.0, **power}
 
 
 def test_without_a_ranking_nothing_is_drawn(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_tiles_have_the_colour_and_the_marker_of_the_winner_and_are_hatched_wher
     assert [label.get_text() for label in axis.get_yticklabels()] == ["1", "8"]
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words == ["a", "b", "not told apart\nfrom another kind"]
-    assert "the smallest error" in picture.caption
+    assert "one estimate errs least" in picture.caption
     assert (figure.get_supxlabel(), figure.get_supylabel()) == ("dimension", "budget [matvecs]")
 
 
@@ -75,9 +75,22 @@ def test_other_errors_and_nothing_to_draw() -> None:
         one |= {"time": one["mse_time"] / one["mse"]}
     run = results(*rows, plot={**REGIME, "y": "mse_time"})
     (axis,) = next(pictures(run)).draw().axes
-    assert [line.get_marker() for line in axis.lines] == [looks_of(run.frame)["b"].marker]
+    assert [line.get_marker() for line in axis.lines] == [looks_of(run.frame)["b"].marker] * 2
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["50 ms", "1 s"]  # the budget is a time
+    assert axis.figure.get_supylabel() == "budget [time]"
     assert list(pictures(results())) == []
     assert list(pictures(results({**rows[0], "work": None, "cost_matvec": None}))) == []
+
+
+def test_winners_whose_claims_were_refuted_are_marked() -> None:
+    power = {"noncentrality": 1e9, "numerator": 1.0, "denominator": 60.0}
+    claim = {"claim": "unbiased", "p_value": 1e-30, "measured": 1.0, "low": 1.0, "high": 1.0, "claimed": 0.0, **power}
+    picture = next(pictures(results(row("a", 1.0, 1, claims=[claim]), row("b", 9.0, 1, claims=[]), row("b", 0.1, 4))))
+    figure = picture.draw()
+    marks = {text.xy: text.get_text() for text in figure.axes[0].texts}
+    assert marks == {(0, 0): "✗"}
+    assert figure.legends[0].get_texts()[-1].get_text() == "a claim of the winner\nwas refuted"
+    assert picture.caption.endswith("✗: a claim of it was refuted.")
 
 
 @pytest.mark.parametrize(

@@ -38,15 +38,16 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser(patience: float) -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        options = {"args": ["--no-sandbox", "--disable-gpu"], "timeout": 1000 * patience}
+        started = driver.chromium.launch(executable_path=CHROMIUM, **options)
         yield started
         started.close()
 
 
 @pytest.fixture
-def visit(browser: Any, report: str) -> Iterator[Any]:
+def visit(browser: Any, report: str, patience: float) -> Iterator[Any]:
     """Opens the report; afterwards, nothing may have been complained of or asked of a network."""
     said: list[str] = []
     asked: list[str] = []
@@ -54,6 +55,7 @@ def visit(browser: Any, report: str) -> Iterator[Any]:
 
     def open_page(**settings: Any) -> Any:
         context = browser.new_context(offline=True, **settings)
+        context.set_default_timeout(1000 * patience)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
@@ -165,10 +167,11 @@ def test_the_table_is_copied_as_it_is_shown(visit: Any, form: str) -> None:
 def test_texts_of_plugins_stay_texts(visit: Any) -> None:
     page = visit()
     drawn(page)
-    page.wait_for_timeout(200)
+    page.wait_for_load_state("networkidle")
     assert page.title() == f"A run {HOSTILE}"
     assert "<img src=x" in page.locator("#explorer svg.marks").text_content()
     page.get_by_placeholder("search all columns").fill("onerror")
+    page.wait_for_function("document.querySelector('.dt-info').textContent.includes('filtered')")
     assert page.locator("#cells tbody tr td", has_text="onerror").count() == 1
     assert page.locator("#cells img").count() == 0
 

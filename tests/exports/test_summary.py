@@ -61,6 +61,7 @@ def tables(*rows: dict[str, Any]) -> dict[str, tuple[tuple[str, ...], ...]]:
     return {table.title: table.rows for table in summary_tables(run(*rows))}
 
 
+EFFICIENT = "Most efficient (trace)"
 EQUAL = "Most accurate at equal work (trace, work in matvecs)"
 
 
@@ -71,9 +72,26 @@ def test_winner_at_equal_work_is_the_lowest_error_of_its_class() -> None:
     assert table.rows == (("matrix(dim=4)", "b", "a"),)
 
 
-def test_tie_is_marked_and_reference_does_not_compete() -> None:
-    rows = [row("a", 1.0, 10), row("b", 1.1, 10), row("exact", 1e-20, 10, stopped="deterministic")]
+def test_tie_is_marked_and_the_exact_answer_competes_where_it_costs_no_more() -> None:
+    rows = [row("a", 1.0, 10), row("b", 1.1, 10), row("exact", 1e-20, 11, stopped="deterministic")]
     assert tables(*rows)[EQUAL] == (("matrix(dim=4)", "a †"),)
+    rows[2] = row("exact", 1e-20, 10, stopped="deterministic")
+    assert tables(*rows)[EQUAL] == (("matrix(dim=4)", "exact"),)
+
+
+def test_a_winner_without_bounds_is_not_told_apart() -> None:
+    """Rare events leave no honest bounds: nothing is then beyond doubt."""
+    rows = [row("a", 1.0, 10, mse_low=math.nan, mse_high=math.nan), row("b", 100.0, 10)]
+    assert tables(*rows)[EQUAL] == (("matrix(dim=4)", "a †"),)
+    assert tables(*rows)[EFFICIENT][0][1:3] == ("a †", "a †")
+
+
+def test_winners_whose_claims_were_refuted_are_marked() -> None:
+    rows = [row("a", 1.0, 10, claims=[claim(2.0, 1e-9)]), row("b", 9.0, 10)]
+    found = tables(*rows)
+    assert found[EQUAL] == (("matrix(dim=4)", "a ✗"),)
+    assert found[EFFICIENT][0][1:3] == ("a ✗", "a ✗")
+    assert [line[0] for line in found[STANDINGS]] == ["a ✗", "b"]
 
 
 def test_classes_of_work() -> None:
@@ -83,8 +101,10 @@ def test_classes_of_work() -> None:
 
 
 def test_most_efficient_by_work_and_by_time() -> None:
-    rows = [row("a", 2.0, 10, 5.0), row("b", 1.0, 30, 1.0), row("exact", 0.0, 256, 0.02, stopped="deterministic")]
-    assert tables(*rows)["Most efficient"] == (("matrix(dim=4)", "a", "b", "256, 20 ms"),)
+    rows = [row("a", 2.0, 10, 5.0), row("b", 1.0, 30, 1.0), row("exact", 0.0, 256, 2.0, stopped="deterministic")]
+    assert tables(*rows)[EFFICIENT] == (("matrix(dim=4)", "a", "b", "256, 2 s"),)
+    dear = [row("a", 2.0, 30, 5.0), row("exact", 0.0, 16, 6.0, stopped="deterministic")]
+    assert tables(*dear)[EFFICIENT] == (("matrix(dim=4)", "exact", "a", "16, 6 s"),)
 
 
 def test_rounding_wins_by_its_cost_not_by_its_size() -> None:
@@ -93,7 +113,7 @@ def test_rounding_wins_by_its_cost_not_by_its_size() -> None:
         row("b", 1e-15, 30, 1.0, stopped="rounding"),
         row("c", 1.0, 1),
     ]
-    assert tables(*rows)["Most efficient"] == (("matrix(dim=4)", "b°", "b°", ""),)
+    assert tables(*rows)[EFFICIENT] == (("matrix(dim=4)", "b°", "b°", ""),)
 
 
 STANDINGS = "Estimators over all problems (trace)"
@@ -108,17 +128,18 @@ def test_standings_are_mean_ranks_with_blocks_and_claims() -> None:
             row("b", 2.0, 1, 1.0, problem="q", claims=[claim(1.0, 0.5, False)]),
         ),
         *(row("part", 0.1, 1), row("exact", 0.0, 256, stopped="deterministic")),
+        *(row(name, 1.0, 1, problem=problem) for problem in "rst" for name in "ab"),
     ]
     (table,) = (table for table in summary_tables(run(*rows)) if table.title == STANDINGS)
     assert table.header == ("estimator", "rank by\nMSE × work", "rank by\nMSE × time", "blocks", "claims")
     assert table.rows == (
-        ("a", "1.5 †", "1.5 †", "2", "2 / 0 / 0"),
-        ("b", "1.5 †", "1.5 †", "2", "0 / 1 / 1"),
+        ("a", "1.5 †", "1.5 †", "5", "2 / 0 / 0"),
+        ("b ✗", "1.5 †", "1.5 †", "5", "0 / 1 / 1"),
         ("part", "–", "–", "1", "0 / 0 / 0"),
         ("exact", "–", "–", "1", "0 / 0 / 0"),
     )
     size = (
-        "k = 2 estimators, N = 2 blocks, critical difference 1.4; Friedman's p = 1 by MSE × work, p = 1 by MSE × time."
+        "k = 2 estimators, N = 5 blocks, critical difference 0.9; Friedman's p = 1 by MSE × work, p = 1 by MSE × time."
     )
     assert size in table.explanation
 

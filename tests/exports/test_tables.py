@@ -204,6 +204,15 @@ def test_export_writes_break_evens_and_says_so_where_there_are_none(tmp_path: Pa
     assert "No two of the curves demonstrably cross." in (tmp_path / "tables/break_even.md").read_text()
 
 
+def test_best_entries_of_refuted_claims_are_marked_and_absent_bounds_tie() -> None:
+    entries = [Entry(1.0, 0.9, 1.1, refuted=True), Entry(2.0, 1.9, 2.1), Entry(3.0, 2.9, 3.1, refuted=True)]
+    best, other, last = mark_best(entries, "rmse")
+    assert [(one.mark, one.sign) for one in (best, other, last)] == [("best", " ✗"), ("", ""), ("", "")]
+    unknown = mark_best([Entry(1.0), Entry(2.0, 1.9, 2.1)], "rmse")
+    assert [one.mark for one in unknown] == ["tie", "tie"]
+    assert [one.mark for one in mark_best([Entry(1.0), Entry(2.0)], "work")] == ["best", ""]
+
+
 def test_defaults_and_runs_with_nothing_to_show(tmp_path: Path) -> None:
     results = Results(tmp_path, {}, [row("a", None, status="failed"), row("b", None, status="timeout")])
     assert [path.name for path in export(results)] == ["error.md", "error.tex", "time.md", "time.tex"]

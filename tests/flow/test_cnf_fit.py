@@ -29,8 +29,8 @@ def fit(build, **parameters):
 
 def loss_of(estimator, theta, network, x, seed=0):
     """−mean log p(x), with the same probes for every θ."""
-    flow = Flow(network.dynamics(theta), 1.0, standard_normal)
-    return -estimator.values(flow, x, 1, torch.Generator().manual_seed(seed), differentiable=True).mean()
+    flow = Flow(network.dynamics(theta), 1.0, standard_normal, differentiable=True)
+    return -estimator.values(flow, x, 1, torch.Generator().manual_seed(seed)).mean()
 
 
 @pytest.mark.parametrize(("name", "parameters"), TRAINED)
@@ -82,8 +82,8 @@ def test_runs_side_by_side_do_not_touch_each_other(build):
     problem = OneMinibatch(density=density, hidden=8, batch=16, steps=10, held_out=64)
     for name, parameters in (TRAINED[0], TRAINED[2]):
         estimator = build("estimator", name, **parameters)
-        three, _ = problem.use(estimator, 3, torch.Generator())
-        one, _ = problem.use(estimator, 1, torch.Generator())
+        three, _ = estimator.draws_with_error(problem, 3, torch.Generator())
+        one, _ = estimator.draws_with_error(problem, 1, torch.Generator())
         torch.testing.assert_close(three, one.expand(3, -1), rtol=1e-6, atol=1e-6)
 
 

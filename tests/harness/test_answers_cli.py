@@ -168,6 +168,68 @@ def test_compare_reads_published_runs(place: Path, bench: Callable[..., Said]) -
     assert done.code == 1, done.out  # from intervals alone, for no draws are published
 
 
+# An estimator that claims to be unbiased, and is not.
+WRONG = PLUGIN.replace("import Estimator,", "import Estimator, Unbiased,").replace(
+    "    probes: int = 4\n", "    probes: int = 4\n    claims = (Unbiased(),)\n"
+)
+
+
+def test_run_fails_on_refuted_claims_where_it_is_asked_to(tmp_path: Path) -> None:
+    """The exit code, the line that says why, and the mark beside a winner whose claim was refuted."""
+    (tmp_path / "suite.yaml").write_text(SUITE.replace("exact, {name: hutchinson, probes: [1, 4]}, mine", "mine"))
+    (tmp_path / "suite.yaml").write_text(
+        (tmp_path / "suite.yaml").read_text().replace("{name: hutchinson, probes: 1}", "mine")
+    )
+    (tmp_path / "wrong.py").write_text(WRONG.replace("{BREAK}", " * 1.5"))
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "estibench",
+            "-p",
+            "wrong.py",
+            "run",
+            "suite.yaml",
+            "--engine",
+            "serial",
+            *more,
+        ]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    done = run("--fail-on", "refuted")
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.splitlines()[-1] == "--fail-on refuted: 2 claims were refuted"
+    assert "mine ✗" in done.stdout
+    assert run().returncode == 0  # unless asked to fail
+    assert run("--fail-on", "undecided").returncode == 1
+    assert run("--fail-on", "often").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("statuses", "verdicts", "codes"),
+    [
+        (["ok"], ["supported"], (0, 0, 0, 0)),
+        (["ok"], ["supported", "undecided"], (0, 0, 0, 1)),
+        (["ok"], ["refuted"], (0, 0, 1, 1)),
+        (["ok", "failed"], ["supported"], (0, 1, 1, 1)),
+        (["ok", "bad_problem"], ["refuted"], (2, 2, 2, 2)),
+    ],
+)
+def test_what_a_run_fails_on(statuses: list[str], verdicts: list[str], codes: tuple[int, ...]) -> None:
+    from estibench.cli.run import exit_code
+    from estibench.results import Results
+
+    p_values = {"supported": (0.5, 1e9), "undecided": (0.5, 0.0), "refuted": (1e-30, 1e9)}
+    test = {"claim": "unbiased", "measured": 0.0, "claimed": 0.0, "numerator": 1.0, "denominator": 60.0}
+    claims = [{**test, "p_value": p_values[one][0], "noncentrality": p_values[one][1]} for one in verdicts]
+    where = {"problem": "p", "device": "cpu", "dtype": "float32"}
+    rows = [{**where, "estimator": str(at), "status": status, "claims": []} for at, status in enumerate(statuses)]
+    rows[0]["claims"] = claims
+    results = Results(Path(), {"devices_auto": True}, rows)
+    assert tuple(exit_code(results, fail_on) for fail_on in ("never", "failed", "refuted", "undecided")) == codes
+
+
 def test_recommend(bench: Callable[..., Said]) -> None:
     done = bench("recommend", "trace", "--dim", "16", "--budget", "4", "--run", "sound")
     assert done.code == 0, done.err

@@ -105,7 +105,7 @@ def test_a_problem_without_a_truth(measure, name):
         assert row["status"] == "bad_problem"
         assert row["reason"] == "the problem's truth is not finite in 1 of 1 components"
     else:
-        assert (row["status"], row["reason"]) == ("failed", "the problem: ZeroDivisionError: no truth")
+        assert (row["status"], row["reason"]) == ("bad_problem", "the problem's truth: ZeroDivisionError: no truth")
 
 
 def test_draw_paths_are_recorded_and_give_the_same_distribution(measure):

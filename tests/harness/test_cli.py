@@ -61,7 +61,7 @@ def test_a_run_from_end_to_end(suite, tmp_path):
         "tables/error.tex",
         "plots/error_cost.svg",
     } <= names
-    frame = estibench.load(tmp_path / "run")
+    frame = estibench.load(tmp_path / "run").frame
     assert len(frame) == 9
     assert set(frame["status"]) == {"ok"}
     assert (frame["claims_refuted"] == 0).all()
@@ -89,7 +89,7 @@ def test_accuracy_is_equal_bit_for_bit_in_two_runs(suite, tmp_path):
     frames = []
     for name in ("one", "two"):
         assert bench("run", suite, "-q", "-o", tmp_path / name).returncode == 0
-        frames.append(estibench.load(tmp_path / name))
+        frames.append(estibench.load(tmp_path / name).frame)
     columns = [name for name in frames[0] if "time" not in name and name != "claims"]
     assert "rmse" in columns
     assert frames[0][columns].equals(frames[1][columns])
@@ -99,7 +99,7 @@ def test_the_python_interface_is_the_same(suite, tmp_path):
     results = estibench.run(suite, directory=tmp_path / "run")
     assert results.exit_code == 0
     assert results.frame["relative_rmse"].notna().all()
-    assert estibench.load(tmp_path / "run").equals(results.frame)
+    assert estibench.load(tmp_path / "run").frame.equals(results.frame)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_failures_have_rows_and_exit_codes(suite, tmp_path):
     done = bench("-p", PLUGINS / "faulty.py", "run", suite, "-o", tmp_path / "run")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr + done.stdout
-    frame = estibench.load(tmp_path / "run").set_index("estimator")
+    frame = estibench.load(tmp_path / "run").frame.set_index("estimator")
     assert frame.loc["raises", ["status", "reason"]].tolist() == ["failed", "RuntimeError: it broke"]
     assert frame.loc["never", "status"] == "unsupported"
     assert frame.loc["exact", "status"] == "ok"
@@ -161,7 +161,7 @@ def test_a_truth_that_is_not_finite(suite, tmp_path):
 def test_a_device_that_is_not_there(suite, tmp_path, device, code):
     done = bench("run", suite, "-q", "--device", device, "-o", tmp_path / "run", CUDA_VISIBLE_DEVICES="")
     assert done.returncode == code, done.stderr
-    frame = estibench.load(tmp_path / "run")
+    frame = estibench.load(tmp_path / "run").frame
     missing = frame[frame["device"] != "cpu"]
     assert set(missing["status"]) == {"unsupported"}
     assert missing["reason"].str.contains("no CUDA device on this machine").all()

@@ -53,7 +53,8 @@ def test_the_wheel_ships_packages_and_suites(wheel):
         "estibench/suites/trace.yaml",
         "estibench/exports/templates/report.html.j2",
         "estibench/scaffold/templates/common/.gitignore.j2",
-        "estibench/scaffold/templates/trace/src/PACKAGE/MODULE.py.j2",
+        "estibench/scaffold/templates/estimator/src/PACKAGE/hooks.py.j2",
+        "estibench_score/examples/loss.py",
         "estibench_trace/hooks.py",
         "estibench_densities/hooks.py",
     ):
@@ -83,12 +84,19 @@ def test_the_plugin_is_listed_and_measured(environment, tmp_path):
     assert done.returncode == 0, done.stderr
     import estibench
 
-    frame = estibench.load(tmp_path / "run")
-    mine = frame[frame["estimator_name"] == "unit_vector"]
-    assert len(mine) == 8
-    assert set(mine["status"]) == {"ok"}
-    assert (mine["claims_refuted"] == 0).all()
-    assert (mine["claims_supported"] >= 2).all()
+    frame = estibench.load(tmp_path / "run").frame
+    for name, cells in {"unit_vector": 10, "ralston": 3}.items():
+        mine = frame[frame["estimator_name"] == name]
+        assert len(mine) == cells
+        assert set(mine["status"]) == {"ok"}
+        assert (mine["claims_refuted"] == 0).all()
+        assert (mine["claims_supported"] >= 2).all()
+    solved = frame[frame["estimator_name"] == "ralston"]
+    assert (solved["error_discretised"] < 1e-6).all(), "it shows its solver"
+    others = frame[frame["estimator_name"].isin(["two_slices", "swapped_pair", "random_walk"])]
+    assert len(others) == 3
+    assert set(others["status"]) == {"ok"}
+    assert (others["claims_refuted"] == 0).all()
     assert "unit_vector" in (tmp_path / "run" / "tables" / "error.md").read_text()
 
 

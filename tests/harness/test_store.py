@@ -1,11 +1,12 @@
 """The store survives a kill, a full disk and damage, and keeps every number bit for bit."""
 
+import io
 import math
 import resource
 import signal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from estibench import UserError
@@ -87,27 +88,48 @@ def test_a_store_that_is_set_aside_is_kept(store):
     assert [path.name for path in sorted((place / "earlier-2").iterdir())] == ["cells.jsonl", "draws"]
 
 
-@settings(max_examples=200, deadline=None)
-@given(found=st.lists(ROWS, max_size=4))
-def test_any_row_comes_back(tmp_path_factory, found):
+@pytest.fixture(scope="module")
+def again(tmp_path_factory):
+    """`again()`: an empty store, in the place of the last one."""
     store = Store(tmp_path_factory.mktemp("store"))
+
+    def again():
+        store.path.unlink(missing_ok=True)
+        return store
+
+    return again
+
+
+@settings(max_examples=100)
+@given(found=st.lists(ROWS, max_size=4))
+def test_any_row_comes_back(again, found):
+    store = again()
     store.append(*(Record(str(number), "accuracy", row) for number, row in enumerate(found)))
     records, damaged = store.read()
     assert not damaged
     assert repr([record.row for record in records]) == repr(found), "repr tells 0 from 0.0, and NaN from itself not"
 
 
-@settings(max_examples=300, deadline=None)
+def lines_of(content):
+    r"""Lines with their ends. Only b"\n" ends one; `bytes.splitlines` would end them at b"\r" too."""
+    return io.BytesIO(content).readlines()
+
+
+@settings(max_examples=300)
 @given(junk=st.binary(max_size=200), place=st.integers(0, 10_000), cut=st.integers(0, 200))
-def test_junk_anywhere_costs_only_what_it_hits(tmp_path_factory, junk, place, cut):
+@example(junk=b"\r", place=0, cut=0)
+@example(junk=b"\r", place=37, cut=0)
+@example(junk=b"\n", place=37, cut=0)
+@example(junk=b"\r\n", place=37, cut=5)
+@example(junk=b"\x0b\x0c\x1c\x1d\x85", place=37, cut=0)
+def test_junk_anywhere_costs_only_what_it_hits(again, junk, place, cut):
     """Bytes inserted, and others cut out, anywhere: no exception, and every line that is left whole is read."""
-    store = Store(tmp_path_factory.mktemp("store"))
+    store = again()
     store.append(*(Record(f"k{number}", "accuracy", {"n": number}) for number in range(4)))
     whole = store.path.read_bytes()
     place %= len(whole)
     damaged = whole[:place] + junk + whole[place + cut :]
     store.path.write_bytes(damaged)
-    intact = [line for line in whole.splitlines(keepends=True) if line in damaged.splitlines(keepends=True)]
-    assert [record.row["n"] for record in store.read()[0]] == [
-        number for number, line in enumerate(whole.splitlines(keepends=True)) if line in intact
-    ]
+    left = lines_of(damaged)
+    intact = [number for number, line in enumerate(lines_of(whole)) if line in left]
+    assert [record.row["n"] for record in store.read()[0]] == intact

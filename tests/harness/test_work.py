@@ -58,3 +58,15 @@ def test_counts_are_collected_only_inside():
     assert dict(outer) == {"matvec": 3}
     assert dict(inner) == {"vjp": 3}
     assert measure_work(lambda: count("matvec", 7), "cpu").counts == {"matvec": 7}
+
+
+def test_modules_under_autograd_in_their_input_are_counted():
+    """Two layers' worth of products: forward 2·3·2·4 twice, and as much again for the gradient in the input."""
+    net = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+
+    def call():
+        x = torch.ones(3, 2).requires_grad_()
+        return torch.autograd.grad(net(x).sum(), x, create_graph=True)
+
+    call()
+    assert measure_work(call, "cpu").flops == 4 * 2 * 3 * 2 * 4

@@ -117,7 +117,7 @@ def test_the_command_writes_a_table_like_any_run(tmp_path, monkeypatch):
     result = CliRunner().invoke(bench, ["selftest", "--quick", "--jobs", "1", "-o", str(place)])
     assert result.exit_code in (0, 1), result.output
     assert "pass   coverage: mse, normal: " in result.output
-    frame = estibench.load(place)
+    frame = estibench.load(place).frame
     assert {"check", "subject", "value", "value_low", "value_high", "verdict", "goal_low", "goal_high"} <= {*frame}
     assert result.output.count("\npass") + result.output.count("\nfail") + result.output.count("\nshown") + 1 >= len(
         frame

@@ -7,8 +7,8 @@ from estibench.testing import Effort
 from estibench.testing.kit import trials
 from estibench.testing.plugins import plugin_trials
 
-QUICK = Effort(draws=64, seconds=0.05)
-FULL = Effort(draws=512, seconds=0.5)
+QUICK = Effort(draws=32)  # the fewest that distributions are compared by
+FULL = Effort(draws=512)
 DISCRETE = ["vq", "bernoulli_fit", "categorical_law"]
 
 

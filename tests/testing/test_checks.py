@@ -11,7 +11,7 @@ from estibench.errors import UserError
 from estibench.testing import Effort
 from estibench.testing.kit import check_names, trials
 
-EFFORT = Effort(draws=256, seconds=0.5)
+EFFORT = Effort(draws=256)
 
 CAUGHT = [
     ("WrongShape", "registered", "no entry has the target"),

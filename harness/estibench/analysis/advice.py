@@ -8,15 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from estibench.analysis.cells import at_rounding, is_reference
 from estibench.analysis.contrast import Contrast
+from estibench.analysis.criteria import Criterion
 from estibench.analysis.curves import without_parameter
+from estibench.analysis.dimensions import DIM, dims_for, spending_at
+from estibench.analysis.flips import break_even
+from estibench.analysis.price import Bounded, Price, claimed_bias, is_biased, price_of
 from estibench.analysis.verdicts import ERROR_RATE, holm
-from estibench.analysis.winners import Contest, Field
+from estibench.analysis.winners import Contest, Field, without_dear_references
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DIM = "problem_dim"
 NEAR = 4.0  # dimensions within this factor speak for each other; others only where there are no nearer ones
 WORST = 100.0  # what an estimator counts for, in RMSEs of the best, where it has no result or the best has no error
 
@@ -26,7 +30,8 @@ class Question:
     """What is asked.
 
     Attributes:
-        budget: the most that one estimate may spend, in work or in seconds; None asks for the most efficient one.
+        budget: what may be spent, in work or in seconds: estimates are averaged until it is. None asks for the
+            estimator that needs least to come down to any error: biased ones never do.
         by: what is spent.
         dim: dimension of the problem; None for any.
         device, dtype: None for any.
@@ -40,9 +45,9 @@ class Question:
     dtype: str | None = None
 
     @property
-    def error(self) -> str:
-        """The column by which estimators are compared."""
-        return "mse" if self.budget is not None else f"mse_{self.by}"
+    def criterion(self) -> Criterion:
+        """By what estimators are compared."""
+        return Criterion(self.by, self.budget)
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,10 @@ class Evidence:
     Attributes:
         dim: at which it was measured; None for a problem without one.
         winner, second: rows of the table: the best, and the best of another family.
-        cost: of the winner at the dimension that is asked about.
-        ratio: the second's error over the winner's: of RMSEs within a budget, else of MSE × cost. None where there is
-            no second, or both have no more than rounding.
+        cost: of one estimate of the winner, at the dimension that is asked about.
+        error: of the average that the budget buys of it, as an RMSE; None without a budget, and at rounding.
+        ratio: the second's error over the winner's: of RMSEs at a budget, else of MSE × cost. None where there is no
+            second, or both have no more than rounding.
         p_value: that no cell of another family is as good, adjusted by Holm over all problems; NaN without any.
         within: whether the problem was measured at the dimension that is asked about, or on both sides of it.
     """
@@ -81,6 +87,7 @@ class Evidence:
     winner: Mapping[str, Any]
     second: Mapping[str, Any] | None
     cost: float
+    error: Bounded | None
     ratio: Contrast | None
     p_value: float
     within: bool
@@ -92,16 +99,18 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Candidate:
-    """How a family does over all problems, on each with its best estimator within the budget.
+    """How a family does over all problems, on each with its best estimator for the budget.
 
     Attributes:
         estimators: those that are its best, the most frequent first.
-        solved: problems on which it has a result within the budget.
+        solved: problems on which the budget buys it an estimate.
         best, beyond_doubt: problems on which it is best, and on which that is significant.
         tied: further problems on which it is not told apart from the best: p ≥ 5 %, each by itself.
         typical: its error over the best one's, as a geometric mean over the problems; `WORST` at most each.
-        biased: problems on which it has a bias: its interval excludes 0, and no claim to be unbiased stands.
+        biased: problems on which it has a bias for certain: a claim says so and stands, or its interval excludes 0 and
+            no claim to be unbiased stands.
         bias_share: the largest of its biases over its RMSE there.
+        refuted: problems on which a claim of it was refuted.
     """
 
     family: str
@@ -113,6 +122,21 @@ class Candidate:
     typical: float
     biased: int
     bias_share: float
+    refuted: int
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A biased family, which has no place where no budget is named.
+
+    Attributes:
+        ahead: budgets up to which its average errs less than the winner's, one for each problem where there is one.
+        problems: on which it was set aside.
+    """
+
+    family: str
+    ahead: tuple[float, ...]
+    problems: int
 
 
 @dataclass(frozen=True)
@@ -124,44 +148,50 @@ class Advice:
         evidence: one contest for each problem.
         candidates: families, the recommended one first.
         aside: problems that say nothing about the question, and why.
+        biased: families that are biased, where no budget is named.
     """
 
     question: Question
     evidence: tuple[Evidence, ...]
     candidates: tuple[Candidate, ...]
     aside: tuple[str, ...]
+    biased: tuple[Aside, ...] = ()
 
 
 def advise(sources: Sequence[Source], question: Question) -> Advice:
     """What the runs say. Pure: the same tables give the same answer.
 
-    Every problem of the task is a contest among the estimators that spend at most the budget at the dimension that is
-    asked about (see `analysis.winners`). Of a problem that was measured in several dimensions, the nearest ones below
-    and above count. Recommended is the family whose error, over the best one's, has the least geometric mean over all
-    problems: good on a typical problem, and nowhere far off.
+    Every problem of the task is a contest at the budget, at the dimension that is asked about (see `analysis.winners`
+    and `analysis.price`). Of a problem that was measured in several dimensions, the nearest ones below and above
+    count. Recommended is the family whose error, over the best one's, has the least geometric mean over all problems:
+    good on a typical problem, and nowhere far off.
     """
     kinds = [(source, kind, cells) for source in sources for kind, cells in _kinds(source.frame, question)]
     if all(cells[DIM].isna().all() for _, _, cells in kinds):
         question = replace(question, dim=None)
     contests: list[_Played] = []
     aside: list[str] = []
+    names = {name for _, _, cells in kinds for name in _with_a_bias(cells)}
     for source, kind, cells in kinds:
-        dims, within = _dims(cells, question.dim)
+        dims, within = dims_for(cells, question.dim)
         if not dims:
             aside.append(f"{kind}: has no parameter dim")
-        costs = {index: _cost_at(cells, row, question) for index, row in cells.iterrows()}
         for dim in dims:
             block = cells[cells[DIM].isna()] if dim is None else cells[cells[DIM] == dim]
             for _, one in block.groupby("problem", sort=False):
-                played = _played(source, one, dim, within, question, costs)
+                there = spending_at(question.dim, one, cells, question.by)
+                played = _played(source, there, dim, within, question, names)
                 contests += [] if played is None else [played]
     contests, far = _near(contests, question.dim)
+    biased = tuple(_biased(contests))
+    decided = [(one, one.contest) for one in contests if one.contest is not None]
     aside += [f"{one.problem}: no nearer dimension was measured" for one in far]
-    chances = [one.contest.p_value for one in contests]
+    chances = [contest.p_value for _, contest in decided]
     tested = iter(holm([chance for chance in chances if not math.isnan(chance)]))
     adjusted = [math.nan if math.isnan(chance) else next(tested) for chance in chances]
-    evidence = tuple(one.evidence(chance) for one, chance in zip(contests, adjusted, strict=True))
-    return Advice(question, evidence, tuple(_candidates(contests, evidence)), tuple(dict.fromkeys(aside)))
+    evidence = tuple(one.evidence(contest, chance) for (one, contest), chance in zip(decided, adjusted, strict=True))
+    candidates = tuple(_candidates(decided, evidence))
+    return Advice(question, evidence, candidates, tuple(dict.fromkeys(aside)), biased)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,18 +199,20 @@ class _Played:
     """A contest with its block.
 
     Attributes:
-        entries: of the field, those within the budget.
-        costs: of every cell at the dimension that is asked about.
+        cells: with what they spend at the dimension that is asked about.
+        biased: cells that are set aside where no budget is named.
+        entries: of the field, those that compete.
     """
 
     source: str
+    question: Question
     cells: pd.DataFrame
+    biased: pd.DataFrame
     dim: float | None
     within: bool
     field: Field
     entries: pd.DataFrame
-    contest: Contest
-    costs: Mapping[Any, float]
+    contest: Contest | None
 
     @property
     def problem(self) -> str:
@@ -189,10 +221,10 @@ class _Played:
     @property
     def power(self) -> float:
         """Of a ratio of errors: MSEs are told as RMSEs."""
-        return 0.5 if self.field.error == "mse" else 1.0
+        return 1.0 if self.question.budget is None else 0.5
 
-    def evidence(self, adjusted: float) -> Evidence:
-        winner, second = self.contest.winner, self.contest.second
+    def evidence(self, contest: Contest, adjusted: float) -> Evidence:
+        winner, second = contest.winner, contest.second
         first = self.cells.loc[winner]
         found = None if second is None else self.field.ratio(second, winner)
         if found is not None:
@@ -206,16 +238,17 @@ class _Played:
             self.dim,
             _plain(first),
             None if second is None else _plain(self.cells.loc[second]),
-            self.costs[winner],
+            float(first[self.question.by]),
+            None if self.field.entries["flat"][winner] else _rmse(first, self.question),
             found,
             adjusted,
             self.within,
         )
 
-    def standings(self) -> Iterator[tuple[pd.Series[Any], float, bool]]:
+    def standings(self, contest: Contest) -> Iterator[tuple[pd.Series[Any], float, bool]]:
         """The best row of every family, its error over the winner's, and whether the two are not told apart."""
         for index in self.entries.drop_duplicates("family").index:
-            found = self.field.ratio(index, self.contest.winner)
+            found = self.field.ratio(index, contest.winner)
             loss = 1.0 if found is None else min(found.ratio**self.power, WORST)
             yield self.cells.loc[index], loss, found is None or found.p_value >= ERROR_RATE
 
@@ -224,27 +257,50 @@ def _plain(row: pd.Series[Any]) -> dict[str, Any]:
     return {str(name): value for name, value in row.to_dict().items()}
 
 
+def _rmse(row: pd.Series[Any], question: Question) -> Bounded | None:
+    """Of the average that the budget buys."""
+    price = price_of(row.to_dict(), question.by)
+    if price is None or question.budget is None:
+        return None
+    found = price.at(question.budget)
+    return Bounded(*(math.sqrt(bound) for bound in (found.value, found.low, found.high)))
+
+
+def _with_a_bias(cells: pd.DataFrame) -> set[str]:
+    """The estimators in which a bias shows somewhere."""
+    some = cells[~is_reference(cells) & ~at_rounding(cells)]
+    return {str(row["family"]) for row in some.to_dict("records") if is_biased(row)}
+
+
 def _played(
-    source: Source,
-    cells: pd.DataFrame,
-    dim: float | None,
-    within: bool,
-    question: Question,
-    costs: Mapping[Any, float],
+    source: Source, cells: pd.DataFrame, dim: float | None, within: bool, question: Question, biased: set[str]
 ) -> _Played | None:
-    """The contest on one block; None where nothing is within the budget."""
-    field = Field(cells, question.error, question.by, source.confidence)
-    most = math.inf if question.budget is None else question.budget
-    entries = field.entries[[costs[index] <= most for index in field.entries.index]]
-    contest = field.among(entries)
-    return None if contest is None else _Played(source.name, cells, dim, within, field, entries, contest, costs)
+    """The contest on one block; None where the budget buys nobody an estimate.
+
+    Without a budget the biased are set aside, also where their bias does not show: it does elsewhere.
+
+    Args:
+        biased: families in which a bias shows somewhere.
+    """
+    rows = cells.assign(settled=is_reference(cells) | at_rounding(cells)).to_dict("records")
+    out = [
+        question.budget is None and str(row["family"]) in biased and not row["settled"] and claimed_bias(row) != 0
+        for row in rows
+    ]
+    fair, aside = cells[[not one for one in out]], cells[out]
+    field = question.criterion.field(fair, source.confidence)
+    entries = field.entries if question.budget is not None else without_dear_references(field.entries)
+    contest = None if len(aside) and is_reference(fair).all() else field.among(entries, question.budget)
+    if contest is None and aside.empty:
+        return None
+    return _Played(source.name, question, fair if len(fair) else cells, aside, dim, within, field, entries, contest)
 
 
 def _kinds(frame: pd.DataFrame, question: Question) -> Iterator[tuple[str, pd.DataFrame]]:
     """The ok cells of the task, by problem without its dimension, device and dtype."""
     import pandas as pd
 
-    if not {"task", "status", question.by, question.error} <= {*frame.columns}:
+    if not {"task", "status", question.by, "mse"} <= {*frame.columns}:
         return
     wanted = (frame["task"] == question.task) & (frame["status"] == "ok")
     for name, value in (("device", question.device), ("dtype", question.dtype)):
@@ -254,15 +310,6 @@ def _kinds(frame: pd.DataFrame, question: Question) -> Iterator[tuple[str, pd.Da
     kinds = cells["problem"].map(lambda label: without_parameter(str(label), DIM, "problem_"))
     for (kind, _, _), some in cells.groupby([kinds, "device", "dtype"], sort=False):
         yield str(kind), some
-
-
-def _dims(cells: pd.DataFrame, dim: float | None) -> tuple[list[float | None], bool]:
-    """The dimensions that speak for the one that is asked about, and whether it lies among them."""
-    known = sorted(float(value) for value in cells[DIM].dropna().unique())
-    if dim is None:
-        return [*known, *([None] if cells[DIM].isna().any() else [])], True
-    below, above = [one for one in known if one <= dim], [one for one in known if one >= dim]
-    return list(dict.fromkeys([*below[-1:], *above[:1]])), bool(below and above)
 
 
 def _near(contests: list[_Played], dim: float | None) -> tuple[list[_Played], list[_Played]]:
@@ -275,42 +322,23 @@ def _near(contests: list[_Played], dim: float | None) -> tuple[list[_Played], li
     return near, [one for one, distance in zip(contests, distances, strict=True) if distance > most]
 
 
-def _cost_at(cells: pd.DataFrame, row: pd.Series[Any], question: Question) -> float:
-    """What an estimator spends at the dimension that is asked about: on a line through its two nearest costs, log–log.
-
-    Where it was measured in one dimension only, what it spends there.
-    """
-    import pandas as pd
-
-    here = float(pd.to_numeric(row[question.by]))
-    if question.dim is None or not here > 0:
-        return here
-    same = cells[cells["estimator"] == row["estimator"]]
-    points = sorted(
-        (abs(math.log(dim / question.dim)), math.log(dim), math.log(cost))
-        for dim, cost in zip(same[DIM], pd.to_numeric(same[question.by]), strict=True)
-        if dim > 0 and cost > 0
-    )[:2]
-    if len(points) < 2 or points[0][1] == points[1][1]:
-        return here
-    (_, x, y), (_, other_x, other_y) = points
-    found = math.exp(y + (other_y - y) * (math.log(question.dim) - x) / (other_x - x))
-    return round(found, 9) if question.by == "work" else found
-
-
-def _candidates(contests: Sequence[_Played], evidence: Sequence[Evidence]) -> list[Candidate]:
+def _candidates(contests: Sequence[tuple[_Played, Contest]], evidence: Sequence[Evidence]) -> list[Candidate]:
     """Every family over all contests, the best first."""
     found: dict[str, list[tuple[Any, float, bool, Evidence]]] = {}
-    for played, shown in zip(contests, evidence, strict=True):
-        for row, loss, tied in played.standings():
+    for (played, contest), shown in zip(contests, evidence, strict=True):
+        for row, loss, tied in played.standings(contest):
             found.setdefault(str(row["family"]), []).append((row, loss, tied, shown))
-    candidates = [_candidate(family, results, len(contests)) for family, results in found.items()]
+    candidates = [
+        _candidate(family, results, len(contests), contests[0][0].question) for family, results in found.items()
+    ]
     return sorted(candidates, key=lambda one: (one.typical, -one.best))
 
 
-def _candidate(family: str, results: list[tuple[Any, float, bool, Evidence]], number: int) -> Candidate:
+def _candidate(
+    family: str, results: list[tuple[Any, float, bool, Evidence]], number: int, question: Question
+) -> Candidate:
     wins = [shown for _, _, _, shown in results if shown.winner["family"] == family]
-    shares = [_bias_share(row) for row, _, _, _ in results]
+    shares = [_bias_share(price_of(row, question.by), question.budget) for row, _, _, _ in results]
     missing = (number - len(results)) * math.log(WORST)
     return Candidate(
         family,
@@ -322,16 +350,29 @@ def _candidate(family: str, results: list[tuple[Any, float, bool, Evidence]], nu
         typical=math.exp((sum(math.log(loss) for _, loss, _, _ in results) + missing) / number),
         biased=sum(share > 0 for share in shares),
         bias_share=max(shares),
+        refuted=sum(bool(row.get("claims_refuted") and row["claims_refuted"] > 0) for row, _, _, _ in results),
     )
 
 
-def _bias_share(row: pd.Series[Any]) -> float:
-    """Bias over RMSE where there is a bias: its interval excludes 0, and no claim to be unbiased stands. Else 0."""
-    low, bias, rmse, rounding = (float(row.get(name, math.nan)) for name in ("bias_low", "bias", "rmse", "rounding"))
-    claims = row.get("claims")
-    fair = {"unbiased", "exact"}
-    stands = any(
-        str(claim["claim"]).partition(" ")[0] in fair and claim["verdict"] != "refuted"
-        for claim in (claims if isinstance(claims, list) else [])
-    )
-    return min(bias / rmse, 1.0) if low > 0 and not rmse <= rounding and not stands else 0.0
+def _bias_share(price: Price | None, budget: float | None) -> float:
+    """Bias over RMSE at the budget where there is a bias for certain, else 0."""
+    if budget is None or price is None or price.bias not in ("known", "shown") or price.floor.value == 0:
+        return 0.0
+    return math.sqrt(price.floor.value / price.at(budget).value)
+
+
+def _biased(contests: Sequence[_Played]) -> Iterator[Aside]:
+    """The families that are set aside, with the budgets up to which they err less than the winners."""
+    ahead: dict[str, list[float]] = {}
+    problems: dict[str, int] = {}
+    for played in contests:
+        best = None
+        if played.contest is not None and not played.field.entries["flat"][played.contest.winner]:
+            best = price_of(played.cells.loc[played.contest.winner], played.question.by)
+        for family, some in played.biased.groupby("family", sort=False):
+            problems[str(family)] = problems.get(str(family), 0) + 1
+            rivals = [price_of(row, played.question.by) for row in some.to_dict("records")]
+            found = [break_even(one, best) for one in rivals if one is not None and best is not None]
+            turns = [one.at for one in found if one.first_below and not math.isnan(one.at)]
+            ahead.setdefault(str(family), []).extend([max(turns)] if turns else [])
+    return (Aside(family, tuple(ahead[family]), number) for family, number in problems.items())

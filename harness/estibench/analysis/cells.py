@@ -1,4 +1,4 @@
-"""What kind of cell a row is: a reference out of competition, or one whose error is no more than rounding."""
+"""What kind of cell a row is: a reference, one whose error is no more than rounding, or one that claims too much."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def is_reference(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Which cells are deterministic: they measure what the answer costs, and win any contest of errors."""
+    """Which cells are deterministic: they measure what the answer costs, and win where it is affordable."""
     return _stopped(frame) == "deterministic"
 
 
@@ -21,6 +21,15 @@ def at_rounding(frame: pd.DataFrame) -> pd.Series[bool]:
     if {"rmse", "rounding"} <= {*frame.columns}:
         found |= pd.to_numeric(frame["rmse"]) <= pd.to_numeric(frame["rounding"])
     return found
+
+
+def is_refuted(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Of which cells a claim was refuted: wherever such a one wins, this must be said."""
+    import pandas as pd
+
+    if "claims_refuted" not in frame:
+        return pd.Series(False, index=frame.index)
+    return pd.to_numeric(frame["claims_refuted"]) > 0
 
 
 def _stopped(frame: pd.DataFrame) -> pd.Series[Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from estibench.analysis.curves import normal_quantile
+from estibench.columns import is_counted
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,15 @@ class Contrast:
 
 
 def measured(row: Mapping[str, Any], column: str, confidence: float) -> Measured:
-    """A quantity of a row of the table; without bounds it is exact. NaN where the row lacks it."""
+    """A quantity of a row of the table. NaN where the row lacks it.
+
+    A bound that is absent excludes nothing: the harness gives none where the draws cannot have seen what matters. Only
+    counts are exact.
+    """
     value = _number(row.get(column))
     low, high = (_number(row.get(f"{column}_{side}")) for side in ("low", "high"))
-    low, high = (value if math.isnan(bound) else bound for bound in (low, high))
+    unknown = (value, value) if is_counted(column) else (-math.inf, math.inf)
+    low, high = (other if math.isnan(bound) else bound for bound, other in zip((low, high), unknown, strict=True))
     trials = _number(row.get("time_rounds" if column.startswith("time") else "draws"))
     return Measured(value, low, high, confidence, max(trials - 1, 1.0) if math.isfinite(trials) else math.inf)
 

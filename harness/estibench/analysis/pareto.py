@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from estibench.analysis.cells import at_rounding
-from estibench.columns import BLOCK
+from estibench.columns import BLOCK, is_counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,13 +74,19 @@ def front(error: Measured, cost: Measured) -> NDArray[np.bool_]:
 
 
 def _quantity(cells: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Value, low and high of a column; a missing bound is the value."""
+    """Value, low and high of a column; a bound that is absent excludes nothing, but for counts, which are exact."""
     import pandas as pd
 
     value = pd.to_numeric(cells[name]).astype(float)
-    bounds = {side: cells.get(f"{name}_{side}", value) for side in ("low", "high")}
-    columns = {side: pd.to_numeric(bound).astype(float).fillna(value) for side, bound in bounds.items()}
-    return pd.DataFrame({"value": value, **columns})
+    if is_counted(name):
+        return pd.DataFrame({"value": value, "low": value, "high": value})
+    bounds = {
+        side: pd.to_numeric(cells[f"{name}_{side}"]).astype(float).fillna(unknown)
+        if f"{name}_{side}" in cells
+        else unknown
+        for side, unknown in (("low", -math.inf), ("high", math.inf))
+    }
+    return pd.DataFrame({"value": value, **bounds})
 
 
 def _measured(cells: pd.DataFrame) -> Measured:

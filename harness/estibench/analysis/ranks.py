@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+FEWEST_PROBLEMS = 5  # below, mean ranks are a story about a handful of choices
+
 
 @dataclass(frozen=True)
 class Ranking:
-    """Mean ranks of k estimators over N blocks, by one work-normalised error.
+    """Mean ranks of k estimators over N blocks, by one error.
 
     Attributes:
         estimators: their labels, best first.
@@ -62,7 +64,7 @@ class Ranking:
 
 
 def ranking(cells: pd.DataFrame, column: str, level: float) -> Ranking | None:
-    """Rank the stochastic estimators of one task by a work-normalised error, `mse_work` or `mse_time`.
+    """Rank the stochastic estimators of one task by an error, such as `mse_work` or what a budget buys.
 
     The blocks are those in which some stochastic estimator has the quantity; an estimator takes part when it has it in
     all of them, and ranks count among those that take part. Leaving blocks out instead would let an estimator choose
@@ -74,7 +76,8 @@ def ranking(cells: pd.DataFrame, column: str, level: float) -> Ranking | None:
         level: chance of telling apart any estimators that are alike, such as 0.05.
 
     Returns:
-        None for fewer than two blocks or two estimators.
+        None for fewer than five problems or two estimators. The same problem on another device or in another dtype
+        is a further block, and no further problem.
     """
     if column not in cells or not {*BLOCK, "estimator"} <= {*cells.columns}:
         return None
@@ -85,7 +88,7 @@ def ranking(cells: pd.DataFrame, column: str, level: float) -> Ranking | None:
     table = some.groupby([*BLOCK, "estimator"])["error"].mean().unstack("estimator").dropna(how="all")
     complete = table.loc[:, table.notna().all()]
     blocks, k = complete.shape
-    if blocks < 2 or k < 2:
+    if complete.index.get_level_values(BLOCK[0]).nunique() < FEWEST_PROBLEMS or k < 2:
         return None
     ranks = complete.rank(axis=1)
     means = ranks.mean().sort_values(kind="stable")

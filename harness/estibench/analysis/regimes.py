@@ -1,12 +1,21 @@
-"""Regime maps: which family of estimators wins over a problem's parameter and the budget."""
+"""Regime maps: which family of estimators wins over a problem's parameter and the budget.
+
+By `mse` one estimate is spent, and the budget is the most that it may cost. By `mse_work` or `mse_time` estimates are
+averaged until the budget is spent: their error is bias² + variance × cost / budget (`analysis.price`), which ranks as
+MSE × cost does where nobody is biased.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from estibench.analysis.cells import is_refuted
+from estibench.analysis.criteria import Criterion, criteria
 from estibench.analysis.curves import without_parameter
+from estibench.analysis.price import Cost
 from estibench.analysis.verdicts import ERROR_RATE, holm
 from estibench.analysis.winners import Field
 
@@ -14,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_BUDGETS = 10
-COST = "work"
 
 
 @dataclass(frozen=True)
@@ -25,12 +33,14 @@ class Tile:
         estimator, family: the winner's.
         rival: the estimator of another family that is hardest to tell apart; empty where there is none.
         p_value: against all of them, adjusted by Holm over the contests of the map; NaN without a rival.
+        refuted: whether a claim of the winner was refuted.
     """
 
     estimator: str
     family: str
     rival: str
     p_value: float
+    refuted: bool = False
 
     @property
     def separated(self) -> bool:
@@ -55,7 +65,7 @@ class Regime:
     tiles: dict[tuple[int, int], Tile]
 
 
-def regimes(rows: pd.DataFrame, x: str, error: str, confidence: float) -> list[Regime]:
+def regimes(rows: pd.DataFrame, x: str, error: str, confidence: float, stated: Sequence[float] = ()) -> list[Regime]:
     """A map for each kind of problem of one device and dtype.
 
     The winner of a tile has the smallest error among the cells that spend at most the budget. Neighbouring tiles of one
@@ -65,39 +75,56 @@ def regimes(rows: pd.DataFrame, x: str, error: str, confidence: float) -> list[R
         rows: ok cells.
         x: a column `problem_…`.
         error: `mse`, or `mse_work` or `mse_time` where many estimates are to be averaged.
+        stated: the suite's budgets. Averages are compared at these, or at a ladder, besides the costs that occur.
     """
-    if not {COST, error} <= {*rows.columns}:
+    cost = budget_of(error)
+    if not {cost, "mse"} <= {*rows.columns}:
         return []
     values = rows[x] if x in rows else rows["problem"].map(lambda _: None)
     kinds = rows["problem"].map(lambda label: without_parameter(str(label), x, "problem_"))
+    further = {one.budget for one in criteria(rows, cost, stated) if one.budget} if error != "mse" else set()
     found = []
-    chances: dict[tuple[Any, Any], float] = {}
+    chances: dict[_Pair, float] = {}
     for kind, some in rows.groupby(kinds, sort=False):
         xs = _ordered(values[some.index])
-        fields = [Field(some[_equals(values[some.index], value)], error, COST, confidence) for value in xs]
-        budgets = _budgets(sorted({cost for one in fields for cost in one.entries["cost"] if cost > 0}))
+        blocks = [some[_equals(values[some.index], value)] for value in xs]
+        fields = [Field(block, "mse", cost, confidence) for block in blocks]
+        budgets = _budgets(sorted({cost for one in fields for cost in one.entries["cost"] if cost > 0} | further))
         tiles = {}
-        for column, one in enumerate(fields):
+        for column, block in enumerate(blocks):
             for line, budget in enumerate(budgets):
-                contest = one.contest(budget)
+                field = fields[column] if error == "mse" else Criterion(cost, budget).field(block, confidence)
+                contest = field.contest(budget)
                 if contest is None:
                     continue
+                # The same two at another budget are another contest, unless they compare in the same way there.
+                pair = (contest.winner, contest.rival, f"{contest.p_value:.6g}")
                 if contest.rival is not None:
-                    chances[contest.winner, contest.rival] = contest.p_value
-                tiles[column, line] = (contest.winner, contest.rival)
+                    chances[pair] = contest.p_value
+                tiles[column, line] = pair
         if tiles:
             found.append((str(kind), xs, budgets, tiles))
     adjusted = dict(zip(chances, holm(list(chances.values())), strict=True))
+    refuted = is_refuted(rows)
 
-    def tile(winner: Any, rival: Any) -> Tile:
+    def tile(pair: _Pair) -> Tile:
+        winner, rival, _ = pair
         name = "" if rival is None else str(rows.loc[rival, "estimator"])
         estimator, family = (str(rows.loc[winner, column]) for column in ("estimator", "family"))
-        return Tile(estimator, family, name, adjusted.get((winner, rival), math.nan))
+        return Tile(estimator, family, name, adjusted.get(pair, math.nan), bool(refuted[winner]))
 
     return [
-        Regime(kind, tuple(xs), tuple(budgets), {place: tile(*pair) for place, pair in tiles.items()})
+        Regime(kind, tuple(xs), tuple(budgets), {place: tile(pair) for place, pair in tiles.items()})
         for kind, xs, budgets, tiles in found
     ]
+
+
+def budget_of(error: str) -> Cost:
+    """What the budgets of a map limit."""
+    return "time" if error == "mse_time" else "work"
+
+
+_Pair = tuple[Any, Any, str]
 
 
 def _ordered(values: pd.Series[Any]) -> list[Any]:

@@ -34,12 +34,13 @@ class Contest:
 class Field:
     """The cells of one block that can compete for an error of which less is better.
 
-    References compete: where certainty is within the budget, it wins. Errors of no more than rounding tie at 0, others
-    where they agree in six digits; the cheaper cell wins then, or else the first in the table.
+    References compete: where certainty is within the budget, it wins. Where no budget is named, it wins where it costs
+    no more than the best that is left to chance. Errors of no more than rounding tie at 0, others where they agree in
+    six digits; the cheaper cell wins then, or else the first in the table.
 
     Args:
         cells: ok rows of one block.
-        error: `mse`, `mse_work` or `mse_time`.
+        error: its column: `mse`, `mse_work`, `mse_time`, or another.
         cost: what a budget limits, `work` or `time`.
         confidence: of the rows' intervals.
     """
@@ -48,23 +49,30 @@ class Field:
         import pandas as pd
 
         self.error, self.confidence = error, confidence
-        flat = at_rounding(cells) | is_reference(cells)
-        values = pd.to_numeric(cells[error], errors="coerce").astype(float).where(~flat, 0.0)
+        reference = is_reference(cells)
+        flat = at_rounding(cells) | reference
+        values = pd.to_numeric(cells[error], errors="coerce").astype(float)
+        values = values.where(~flat | values.isna(), 0.0)
         values = values.map(lambda value: float(f"{value:.6g}"))
         costs = pd.to_numeric(cells[cost], errors="coerce").astype(float)
-        entries = pd.DataFrame({"error": values, "cost": costs, "family": cells["family"], "flat": flat})
+        entries = pd.DataFrame(
+            {"error": values, "cost": costs, "family": cells["family"], "flat": flat, "reference": reference}
+        )
         usable = entries[["error", "cost"]].map(math.isfinite).all(axis=1) & (entries["cost"] >= 0)
         self.entries = entries[usable].sort_values(["error", "cost"], kind="stable")
         rows = cells.loc[self.entries.index].to_dict("records")
         self._rows: dict[Any, dict[Any, Any]] = dict(zip(self.entries.index, rows, strict=True))
         self._pairs: dict[tuple[Any, Any], float] = {}
 
-    def contest(self, budget: float = math.inf) -> Contest | None:
+    def contest(self, budget: float | None = None) -> Contest | None:
         """The outcome among the cells that spend at most the budget; None where no cell does."""
-        return self.among(self.entries[self.entries["cost"] <= budget])
+        return self.among(self.entries if budget is None else self.entries[self.entries["cost"] <= budget], budget)
 
-    def among(self, some: pd.DataFrame) -> Contest | None:
+    def among(self, some: pd.DataFrame, budget: float | None = None) -> Contest | None:
         """The outcome among some of the entries, in their order."""
+        return self._outcome(some if budget is not None else without_dear_references(some))
+
+    def _outcome(self, some: pd.DataFrame) -> Contest | None:
         if some.empty:
             return None
         winner = some.index[0]
@@ -95,3 +103,9 @@ class Field:
             return Contrast(ratio, ratio, ratio, 0.0)
         a, b = (measured(self._rows[label], self.error, self.confidence) for label in (one, other))
         return contrast(a, b, self.confidence)
+
+
+def without_dear_references(entries: pd.DataFrame) -> pd.DataFrame:
+    """Entries of a field, in their order, without the references that cost more than the best of the others."""
+    chance = entries[~entries["reference"]]
+    return entries if chance.empty else entries[~entries["reference"] | (entries["cost"] <= chance["cost"].iloc[0])]

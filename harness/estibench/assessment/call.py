@@ -14,7 +14,7 @@ from estibench import host as plugin_host
 from estibench import session as sessions
 from estibench.assessment.answer import Assessment, Wish
 from estibench.assessment.live import known
-from estibench.components import checked_objects
+from estibench.components import checked_objects, own_of
 from estibench.errors import UserError
 from estibench.host import Host
 from estibench.results.run_directory import Results
@@ -70,9 +70,9 @@ def assess(
         if value is not None and not value > 0:
             raise UserError(f"{what}: expected a positive number, got {value!r}")
     host = plugin_host.current()
-    own = host.tasks.get(task).load().own
+    own = own_of(host, task)
     if own is None:
-        able = [entry.name for entry in host.tasks if entry.load().own is not None]
+        able = [entry.name for entry in host.tasks if entry.load().own]
         raise UserError(f"the task {task!r} takes no objects of yours; these do: {', '.join(able)}")
     called = name or f"my_{task}"
     place = sessions.RUNS / called if directory is None else Path(directory)

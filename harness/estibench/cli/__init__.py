@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -10,12 +11,13 @@ from estibench import host as plugin_host
 from estibench.cli.assess import assess_command
 from estibench.cli.compare import compare_command
 from estibench.cli.describe import list_command, plugins_command, show_command
+from estibench.cli.interrupts import interruptible
 from estibench.cli.plan import plan_command
 from estibench.cli.plot import plot_command
 from estibench.cli.plugin import plugin_command
 from estibench.cli.publish import publish_command
 from estibench.cli.recommend import recommend_command
-from estibench.cli.run import run_command
+from estibench.cli.run import how_to_go_on, run_command
 from estibench.cli.selftest import selftest_command
 from estibench.cli.status import status_command
 from estibench.cli.table import table_command
@@ -29,10 +31,16 @@ class PluginGroup(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
     ) -> click.Context:
-        host = plugin_host.start(_plugin_options(args))
-        for line in [*host.warnings, *host.add_commands(self)]:
-            click.echo(f"warning: {line}", err=True)
-        return super().make_context(info_name, args, parent, **extra)
+        runs = run_command.name in args
+        with interruptible(lambda: how_to_go_on((), fresh="--fresh" in args) if runs else "stopped"):
+            host = plugin_host.start(_plugin_options(args))
+            for line in [*host.warnings, *host.add_commands(self)]:
+                click.echo(f"warning: {line}", err=True)
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with interruptible():
+            return super().invoke(ctx)
 
 
 def _plugin_options(args: Sequence[str]) -> list[str]:

@@ -47,7 +47,9 @@ def list_command(kind: str | None) -> None:
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw a 2-D density.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A parameter of the density that is drawn.")
 def show_command(name: str, plot: Path | None, given: tuple[str, ...]) -> None:
-    """Show a task, density, problem, estimator or engine: documentation, parameters, claims and citation.
+    """Show a density, problem, estimator or engine: documentation, parameters, claims and citation.
+
+    Of a task: the estimand, what its problems offer, what an estimate is, and the public names for authors.
 
     With --plot, a density in two dimensions is drawn into FILE (svg, png or pdf): contours, score, samples and modes.
     """
@@ -60,7 +62,12 @@ def show_command(name: str, plot: Path | None, given: tuple[str, ...]) -> None:
         entry = host.registries[kind].get(name)
         click.echo(f"{kind} {name}: {entry.summary}")
         click.echo(f"from {host.registries[kind].origin(name).source}, {entry.target}")
-        _show(entry.load())
+        if kind == "task":
+            from estibench.cli.contract_text import contract_text
+
+            click.echo(contract_text(entry.load(), name))
+        else:
+            _show(entry.load())
     if plot is not None:
         click.echo(f"\ndrawn into {_draw(name, pairs('--set', given), plot)}")
 
@@ -104,14 +111,9 @@ def _tasks(entry: Any) -> str:
 
 
 def _show(target: Any) -> None:
-    """The documentation of a class, function or task."""
+    """The documentation of a class or function."""
     click.echo()
     if not isinstance(target, type):
-        if dataclasses.is_dataclass(target):
-            for field in dataclasses.fields(target):
-                value = getattr(target, field.name)
-                click.echo(f"  {field.name}: {getattr(value, '__name__', value)}")
-            target = getattr(target, "contract", target)
         click.echo(inspect.getdoc(target) or "")
         return
     from estibench.components import parameters_of

@@ -25,18 +25,24 @@ def plugin_command() -> None:
 
 @plugin_command.command("new", short_help="Make a distribution to begin with.")
 @click.argument("name")
-@click.option("--task", default="trace", show_default=True, help="Of its estimator; `own` makes a task and a problem.")
+@click.option(
+    "--task",
+    default="trace",
+    show_default=True,
+    help="Of its estimator, any of `bench list tasks`; `own` makes a task and a problem.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to make; default estibench-NAME.")
 def new_command(name: str, task: str, output: Path | None) -> None:
     """Write a plugin called NAME: a distribution with an estimator that works, a suite, and tests that pass.
 
     It registers the estimator NAME; put your method in its place. Nothing is overwritten.
     """
-    from estibench.scaffold.write import names_of, write_plugin
+    from estibench.scaffold.write import names_of, start_of, write_plugin
 
-    names = names_of(name, task, plugin_host.current())
+    host = plugin_host.current()
+    names = names_of(name, task, host)
     folder = output or Path(names.distribution)
-    for path in write_plugin(names, task, folder):
+    for path in write_plugin(names, start_of(names, task, host), folder):
         click.echo(path)
     click.echo(f"\nnext: cd {folder}; pip install -e '.[test]'; python -m pytest; bench run suite.yaml")
 

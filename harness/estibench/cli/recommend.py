@@ -23,7 +23,7 @@ PLAIN_WIDTH = 160  # columns where there is no terminal to ask
 @click.option(
     "--budget",
     type=click.FloatRange(min=0, min_open=True),
-    help="The most that one estimate may spend; without it, the most efficient estimator is asked for.",
+    help="What may be spent, on averages of estimates; without it, the unbiased estimator of least MSE × cost.",
 )
 @click.option("--by", type=click.Choice(["work", "time"]), default="work", show_default=True, help="What is spent.")
 @click.option("--device", help="Only evidence from this device, such as cpu.")

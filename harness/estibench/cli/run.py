@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from estibench import host as plugin_host
+from estibench.cli.interrupts import interruptible
 from estibench.cli.pairs import pairs
 from estibench.cli.screen import screen
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from estibench.book import News
     from estibench.results import Results
     from estibench.suite import Plan
+    from estibench.suite.plan import Block
 
 PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 
@@ -36,6 +38,14 @@ PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 )
 @click.option("--fresh", is_flag=True, help="Measure everything anew; set aside what is stored.")
 @click.option("--retry", is_flag=True, help="Measure failed cells again.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["undecided", "refuted", "failed", "never"]),
+    default="failed",
+    show_default=True,
+    help="When to end with exit code 1: a claim that is undecided, or one that is refuted, or a cell that failed; each "
+    "holds the next.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the directory of the run, errors, and nothing else.")
 def run_command(
     suite: str,
@@ -46,14 +56,35 @@ def run_command(
     option: tuple[str, ...],
     fresh: bool,
     retry: bool,
+    fail_on: str,
     quiet: bool,
 ) -> None:
     """Measure SUITE, a YAML file or a known suite's name, and write tables, plots and a report.
 
     Cells that the directory already holds are not measured again: a run that was interrupted goes on, and a suite that
     has grown measures what is new. Exit code 0 when every cell was measured or is declared unsupported, 1 when one
-    failed or a file could not be written, 2 for a user's mistake.
+    failed or a file could not be written, 2 for a user's mistake. With --fail-on refuted a refuted claim is a failure
+    too, for a method's own CI.
     """
+    known: list[Path] = [] if output is None else [output]
+    with interruptible(lambda: how_to_go_on(known, fresh)):
+        code = _run(suite, device, known, jobs, engine, option, fresh, retry, quiet, fail_on)
+    raise SystemExit(code)
+
+
+def _run(
+    suite: str,
+    device: str | None,
+    known: list[Path],
+    jobs: int | None,
+    engine: str,
+    option: tuple[str, ...],
+    fresh: bool,
+    retry: bool,
+    quiet: bool,
+    fail_on: str,
+) -> int:
+    """The run's exit code. `known` takes its directory, as soon as that is known."""
     from rich.console import Console
 
     from estibench import session as sessions
@@ -64,23 +95,19 @@ def run_command(
     plan = read_suite(find_suite(suite), host, device)
     options = pairs("-E", option) | ({} if jobs is None else {"jobs": jobs})
     chosen = sessions.make_engine(host, engine, options)
-    directory = sessions.place_of(plan, output)
+    directory = sessions.place_of(plan, known[0] if known else None)
+    known[:] = [directory]
 
     def warn(line: str) -> None:
         click.echo(f"warning: {line}", err=True)
 
     with sessions.opened(host, plan, directory, chosen, fresh, retry) as session:
-        try:
-            if not quiet:
-                for line in session.notes():
-                    click.echo(line, err=True)
-            with _progress(plan, plan.cells - session.pending, Console(stderr=True), quiet) as progress:
-                for news in session.execute(warn):
-                    progress.advance(news)
-        except KeyboardInterrupt:
-            command = "the same command without --fresh" if fresh else "the same command"
-            click.echo(f"\nstopped; what was measured is kept in {directory}: {command} goes on from there", err=True)
-            raise SystemExit(130) from None
+        if not quiet:
+            for line in session.notes():
+                click.echo(line, err=True)
+        with _progress(plan, plan.cells - session.pending, Console(stderr=True), quiet) as progress:
+            for news in session.execute(warn, progress.watch):
+                progress.advance(news)
         results, files, complaints = session.finish()
     for line in complaints:
         warn(line)
@@ -92,7 +119,38 @@ def run_command(
         if row["status"] == "bad_problem":
             click.echo(f"{row['problem']}: {row['reason']}", err=True)
             break
-    raise SystemExit(results.exit_code or int(bool(complaints)))
+    for line in broken_promises(results, fail_on):
+        click.echo(f"--fail-on {fail_on}: {line}", err=True)
+    return exit_code(results, fail_on) or int(bool(complaints))
+
+
+def how_to_go_on(known: Sequence[Path], fresh: bool) -> str:
+    """What somebody reads who has stopped a run, at whatever point."""
+    where = f" in {known[0]}" if known else ""
+    command = "the same command without --fresh" if fresh else "the same command"
+    return f"stopped; what was measured is kept{where}: {command} goes on from there"
+
+
+def exit_code(results: Results, fail_on: str) -> int:
+    """2 for a problem without a truth, whatever is asked; 1 for what `--fail-on` names; else 0."""
+    code = results.exit_code
+    if code == 2:
+        return code
+    return int((code == 1 and fail_on != "never") or bool(broken_promises(results, fail_on)))
+
+
+def broken_promises(results: Results, fail_on: str) -> list[str]:
+    """How many claims got a verdict on which the run is to fail: a line for each such verdict."""
+    from estibench.exports.summary import counts, findings
+
+    found = counts(findings(results))
+    verdicts = {"refuted": ("refuted",), "undecided": ("refuted", "undecided")}.get(fail_on, ())
+    words = {"refuted": "refuted", "undecided": "left undecided"}
+    return [
+        f"{found[verdict]} claim{' was' if found[verdict] == 1 else 's were'} {words[verdict]}"
+        for verdict in verdicts
+        if found[verdict]
+    ]
 
 
 def _print_results(results: Results, files: list[Path], console: Console) -> None:
@@ -108,9 +166,14 @@ def _print_results(results: Results, files: list[Path], console: Console) -> Non
 class _Display(Protocol):
     def advance(self, news: News) -> None: ...
 
+    def watch(self, block: Block, cell: int, step: str) -> None: ...
+
 
 class _Silent:
     def advance(self, news: News) -> None:
+        pass
+
+    def watch(self, block: Block, cell: int, step: str) -> None:
         pass
 
 
@@ -122,6 +185,9 @@ def _progress(plan: Plan, kept: int, console: Console, quiet: bool) -> Iterator[
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from estibench.suite.plan import DATA, PROBLEM, TRUTH
+
+    of_the_block = {PROBLEM: "building the problem", TRUTH: "computing the truth", DATA: "making the problem's data"}
     columns = [
         TextColumn("block {task.fields[block]}/{task.fields[blocks]}"),
         BarColumn(),
@@ -139,5 +205,10 @@ def _progress(plan: Plan, kept: int, console: Console, quiet: bool) -> Iterator[
                 cell = news.cell
                 text = f"{cell.problem.label}: {cell.estimator.label}"
                 bars.update(task, advance=int(news.final), description=text, block=order[cell.identity])
+
+            def watch(self, block: Block, cell: int, step: str) -> None:
+                text = of_the_block.get(step) or f"{block.estimators[cell].label}, {step}"
+                number = order[block.cells[cell].identity]
+                bars.update(task, description=f"{block.problem.label}: {text}", block=number)
 
         yield Bars()

@@ -13,6 +13,8 @@ from estibench.cli.text import print_table
 from estibench.plain import printable
 
 if TYPE_CHECKING:
+    from estibench.keys.changes import Present
+    from estibench.results.ingredients import Table
     from estibench.results.plan_file import PlannedCell
     from estibench.results.run_directory import Known
 
@@ -21,12 +23,15 @@ MOST_LINES = 20
 
 @click.command("status", short_help="Show what of a run is done, failed and missing.")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--cells", is_flag=True, help="List every cell that failed or is missing.")
+@click.option("--cells", is_flag=True, help="List every cell that is not done.")
 def status_command(run: Path, cells: bool) -> None:
-    """Show what of RUN, a run's directory or a suite's name, is done, failed or missing.
+    """Show what of RUN, a run's directory or a suite's name, is done, failed, missing or out of date, and why.
 
-    Exit code 0 when everything is done, 1 when something failed or is missing.
+    Out of date is what `bench run` would measure again: a source, a distribution, Python or the processor has changed
+    since. Exit code 0 when everything is done, 1 otherwise.
     """
+    from estibench.keys.changes import Present
+    from estibench.results.ingredients import read_table
     from estibench.results.lock import is_locked
     from estibench.results.plan_file import read_plan
     from estibench.results.run_directory import Known, read_about
@@ -38,7 +43,9 @@ def status_command(run: Path, cells: bool) -> None:
     records, damaged = Store(directory).read()
     planned = read_plan(directory) or []
     known = Known(latest(records), planned)
-    found = [(cell, *_state(cell, known)) for cell in planned]
+    table = read_table(directory)
+    changes = _Changes(table, Present(table.places, table.measures_here))
+    found = [(cell, *_state(cell, known, changes)) for cell in planned]
     states = Counter(state for _, state, _ in found)
     where = f" on {about['host']}, process {about['process']}" if is_locked(directory) else ""
     running = f"running now{where}" if where else "not running"
@@ -56,16 +63,45 @@ def status_command(run: Path, cells: bool) -> None:
     raise SystemExit(int(bool(open_cells)))
 
 
-def _state(cell: PlannedCell, known: Known) -> tuple[str, str]:
-    """done, missing, not timed, or the status of a cell that is not ok; and the reason."""
+def _state(cell: PlannedCell, known: Known, changes: _Changes) -> tuple[str, str]:
+    """done, missing, out of date, not timed, or the status of a cell that is not ok; and the reason."""
     row, time = known.row(cell), known.time(cell)
     if row is None:
-        return "missing", ""
+        return "missing", changes.since(cell)
     if not known.is_current(cell):
         return "missing", "measured under other settings"
+    changed = changes.meanwhile(cell)
+    if changed:
+        return "out of date", changed
     if row["status"] == "ok":
         return ("not timed", "") if cell.timing and time is None else ("done", "")
     return str(row["status"]).replace("_", " "), str(row["reason"])
+
+
+class _Changes:
+    """Why cells would be measured again. Cells that are made of the same are judged once."""
+
+    def __init__(self, table: Table, present: Present) -> None:
+        self._table = table
+        self._present = present
+        self._meanwhile: dict[tuple[str, ...], str] = {}
+
+    def since(self, cell: PlannedCell) -> str:
+        """What had changed when the run began; empty for a cell that had not been measured before."""
+        from estibench.keys.changes import words_of
+
+        if not cell.before:
+            return ""
+        return "measured before: " + words_of(self._table.of(cell.before), self._table.of(cell.made_of))
+
+    def meanwhile(self, cell: PlannedCell) -> str:
+        """What has changed since the run began."""
+        from estibench.keys.changes import words_of
+
+        if cell.made_of not in self._meanwhile:
+            recorded = self._table.of(cell.made_of)
+            self._meanwhile[cell.made_of] = words_of(recorded, self._present.of(recorded))
+        return self._meanwhile[cell.made_of]
 
 
 def _lines(cells: list[tuple[Any, str, str]]) -> Iterator[tuple[str, ...]]:

@@ -43,7 +43,8 @@ class Estimator(ABC):
         """n independent estimates, `(n, *truth.shape)`. Override only for more speed.
 
         Default: one `torch.func.vmap` over `estimate`, each replicate with randomness of its own. Call `estimate` once
-        before, as the harness does: a problem's cached data cannot be made under `vmap`.
+        before, as the harness does: a problem's cached data cannot be made under `vmap`. Raise `NotImplementedError`
+        where nothing is faster than a loop over `estimate`; the harness then makes one.
         """
         return vectorised(lambda: self.estimate(problem, generator), n)
 

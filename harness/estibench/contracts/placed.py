@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+Data = TypeVar("Data", Tensor, nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +46,14 @@ class Placed:
         assert isinstance(found, torch.dtype)
         return found
 
-    def place(self, data: Tensor) -> Tensor:
-        """`data` (float64, on the CPU) on this object's device in its dtype."""
+    def place(self, data: Data) -> Data:
+        """`data` (float64, on the CPU) on this object's device in its dtype.
+
+        A module comes back as a copy: in evaluation mode, and with weights that require no gradient. The module that
+        was given stays as it is.
+        """
+        if isinstance(data, nn.Module):
+            data = copy.deepcopy(data).eval().requires_grad_(False)
         return data.to(device=self.device, dtype=self.torch_dtype)
 
     def data_generator(self) -> torch.Generator:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from estibench.suite.plan import Measurement, Settings, Work
+from estibench.suite.plan import Block, Measurement, Settings, Work
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,14 @@ class Context:
     Attributes:
         logs: folder for what estimators print; made by whoever first writes to it.
         plugins: the host's `-p` options, for processes that start a host of their own.
+        watch: may be told what is being done now: a block, one of its cells and the step, such as `"drawing"`.
+        kinds: what the engine's `kinds` has said when the run began.
     """
 
     logs: Path = field(default_factory=Path)
     plugins: tuple[str, ...] = ()
+    watch: Callable[[Block, int, str], None] = lambda block, cell, step: None
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,13 @@ class Engine(ABC):
 
     Every engine measures by `estibench.measure`, so all of them measure the same numbers.
     """
+
+    def kinds(self, devices: Sequence[str]) -> Mapping[str, str] | None:
+        """The kinds of the processors that will measure, by device; None where they are those of this machine.
+
+        They are part of the keys, as each kind rounds in its own way. Asked once, before `run`.
+        """
+        return None
 
     @abstractmethod
     def run(self, works: Iterable[Work], settings: Settings, context: Context) -> Iterator[Measurement]:

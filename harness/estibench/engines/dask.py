@@ -7,7 +7,7 @@ import itertools
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,8 +17,11 @@ from estibench import host as plugin_host
 from estibench.contracts.parameters import PositiveInt
 from estibench.engines import messages
 from estibench.engines.contract import Context, Engine
+from estibench.engines.supervisor import START_LIMIT
 from estibench.errors import UserError
 from estibench.keys import Keys
+from estibench.keys.machine import ANY_OF, kinds_of
+from estibench.measure.kept import read_kept
 from estibench.suite.plan import Measurement, Settings, Work
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 TIMING = {"timing": 1}  # the resource that a worker must offer to time blocks: one worker per host
 WAITING = 4  # tasks sent ahead, per thread of the cluster: more would only fill the scheduler's memory
+FIRST_WORKER = 60  # seconds in which a running cluster must have a worker
 LOST = 3  # lost workers that a block may cost, in a cluster that we start, before its cells count as crashed
 LOOPBACK = "127.0.0.1"
 HIDDEN = {"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
@@ -47,11 +51,23 @@ class DaskEngine(Engine):
     scheduler: str = ""
     jobs: PositiveInt = 1
 
+    def kinds(self, devices: Sequence[str]) -> Mapping[str, str] | None:
+        """Those of the workers that a running cluster has; a worker of another kind that comes later refuses."""
+        if not self.scheduler:
+            return None
+        _check_installed()
+        with _client(self.scheduler, self.jobs) as client:
+            try:
+                client.wait_for_workers(1, timeout=FIRST_WORKER)
+            except TimeoutError:
+                raise UserError(f"the cluster at {self.scheduler} has no worker") from None
+            found = client.run(kinds_of, devices).values()
+        return {device: ANY_OF.join(sorted({kinds[device] for kinds in found})) for device in devices}
+
     def run(self, works: Iterable[Work], settings: Settings, context: Context) -> Iterator[Measurement]:
-        if importlib.util.find_spec("distributed") is None:
-            raise UserError("the engine 'dask' needs dask.distributed: pip install 'estibench[dask]'")
+        _check_installed()
         with _client(self.scheduler, self.jobs) as client, _registered(client, context.plugins) as name:
-            cluster = _Cluster(client, name, settings, context.logs)
+            cluster = _Cluster(client, name, settings, context.logs, context.kinds)
             if settings.rounds and not cluster.can_time:
                 raise UserError(
                     "no worker of the cluster offers the resource 'timing': start one worker per host with "
@@ -84,12 +100,14 @@ class _Cluster:
     Attributes:
         plugin: name of the worker plugin that holds the supervised processes.
         logs: folder for what estimators print, by host.
+        kinds: of processors that the keys speak of, by device.
     """
 
     client: Client
     plugin: str
     settings: Settings
     logs: Path
+    kinds: Mapping[str, str]
 
     @property
     def can_time(self) -> bool:
@@ -104,7 +122,7 @@ class _Cluster:
         coming = iter(works)
         sent: dict[Future[Any], Work] = {}
         done = as_completed(loop=self.client.loop)
-        keys = Keys(plugin_host.current(), self.settings)
+        keys = Keys(plugin_host.current(), self.settings, self.kinds)
 
         def send() -> None:
             room = max(0, WAITING * max(1, sum(self.client.nthreads().values())) - len(sent))
@@ -132,9 +150,10 @@ class _Cluster:
             "settings": asdict(self.settings),
             "missing": list(work.missing),
             "known": list(work.known),
+            "kinds": dict(self.kinds),
             "keys": {cell: keys.of(work.block.cells[cell]) for cell in (*work.missing, *work.known)},
         }
-        kept = {cell: path.read_bytes() for cell, path in work.kept.items()}
+        kept = {cell: read_kept(path) for cell, path in work.kept.items()}
         return self.client.submit(
             measure_there, self.plugin, order, kept, timing, pure=False, resources=TIMING if timing else None
         )
@@ -172,6 +191,11 @@ def _append_log(path: Path, text: bytes) -> None:
         log.write(text)
 
 
+def _check_installed() -> None:
+    if importlib.util.find_spec("distributed") is None:
+        raise UserError("the engine 'dask' needs dask.distributed: pip install 'estibench[dask]'")
+
+
 @contextmanager
 def _client(scheduler: str, jobs: int) -> Iterator[Client]:
     """Connected to a running scheduler, or to a cluster of our own."""
@@ -179,14 +203,14 @@ def _client(scheduler: str, jobs: int) -> Iterator[Client]:
 
     if scheduler:
         try:
-            client = Client(scheduler, timeout=5, set_as_default=False)
+            client = Client(scheduler, set_as_default=False)  # dask's configuration says how long it may take
         except (OSError, ValueError) as error:
             raise UserError(f"no scheduler at {scheduler}: {error or type(error).__name__}") from error
         with client:
             yield client
         return
     with _cluster(jobs) as cluster, Client(cluster, set_as_default=False) as client:
-        client.wait_for_workers(jobs, timeout=120)
+        client.wait_for_workers(jobs, timeout=START_LIMIT)
         yield client
 
 

@@ -52,6 +52,10 @@ def supervise(works: Iterable[Work], workers: Sequence[Supervisor]) -> Iterator[
         timing = any(worker.job is not None and worker.job.do == "times" for worker in busy)
         wait([worker.connection for worker in busy if worker.connection], LOOK_AT_TIMING if timing else LOOK)
         for worker in busy:
+            assert worker.job is not None
+            if (notice := worker.begun()) is not None:
+                schedule.begun(worker.job, notice.step)
+                worker.context.watch(worker.job.block, notice.cell, notice.step)
             yield from _reports(worker, schedule)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from estibench.engines.supervisor import Death, Job
-from estibench.suite.plan import PROBLEM, Measurement, Work
+from estibench.engines.supervisor import STARTING, Death, Job
+from estibench.suite.plan import OF_THE_PROBLEM, Measurement, Work
 
 
 class Schedule:
@@ -51,6 +52,14 @@ class Schedule:
         if found.row["status"] == "ok":
             one.able.add(found.cell)
         yield found
+        one.proven = True
+        if found.row["status"] == "bad_problem":  # every other cell of the block would meet the same
+            yield from self._give_up(one, (), found.row, found.traceback)
+
+    def begun(self, job: Job, step: str) -> None:
+        """What the worker does now. Once that is the estimator's affair, the block's problem is known to be good."""
+        if step not in (STARTING, *OF_THE_PROBLEM):
+            self._of_job[job].proven = True
 
     def done(self, job: Job) -> Iterator[Measurement]:
         """The job has ended well."""
@@ -65,17 +74,13 @@ class Schedule:
         row = {"status": death.status, "reason": death.reason, "host": platform.node()}
         if job.do == "accuracy":
             cells = [cell for cell in job.cells if cell in one.left]
-            if death.step == PROBLEM:  # every other cell of the block would meet the same
-                cells += one.waiting
-                one.waiting.clear()
-                if one in self._open:
-                    self._open.remove(one)
-            for cell in cells:
-                one.left.discard(cell)
-                yield Measurement(one.work.block, cell, "accuracy", dict(row), traceback=death.traceback)
+            if death.step in OF_THE_PROBLEM:
+                yield from self._give_up(one, cells, row, death.traceback)
+            else:
+                yield from _rows(one, cells, row, death.traceback)
             self._queue_timing(one)
             return
-        alone = death.step != PROBLEM and death.cell in one.able
+        alone = death.step not in OF_THE_PROBLEM and death.cell in one.able
         cells = [death.cell] if alone else sorted(one.able)
         one.able.difference_update(cells)
         one.times.clear()
@@ -85,8 +90,19 @@ class Schedule:
         if one.able:
             self._to_time.appendleft(one)
 
+    def _give_up(self, one: _Open, cells: Sequence[int], row: dict[str, Any], traceback: str) -> Iterator[Measurement]:
+        """The rows of these cells and of all that nobody has begun: their problem cannot be made."""
+        if one in self._open:
+            self._open.remove(one)
+        cells = [*cells, *one.waiting]
+        one.waiting.clear()
+        yield from _rows(one, cells, row, traceback)
+
     def _next_block(self, worker: str) -> _Open | None:
-        """The worker's own block, else a new one, else the one with the most waiting cells."""
+        """The worker's own block, else a new one, else the one with the most waiting cells.
+
+        Nobody joins a block while another worker makes its problem: is it a bad one, it has been tried once.
+        """
         own = self._last.get(worker)
         if own is not None and own in self._open:
             return own
@@ -98,7 +114,9 @@ class Schedule:
             self._queue_timing(one)
             if self._at_once and self._to_time:
                 return None
-        return max(self._open, key=lambda one: len(one.waiting), default=None)
+        begun = {*self._of_job.values()}
+        open_to_all = (one for one in self._open if one.proven or one not in begun)
+        return max(open_to_all, key=lambda one: len(one.waiting), default=None)
 
     def _queue_timing(self, one: _Open) -> None:
         if not one.left and one.able - set(one.work.timed):
@@ -111,6 +129,13 @@ class Schedule:
         return job
 
 
+def _rows(one: _Open, cells: Sequence[int], row: dict[str, Any], traceback: str) -> Iterator[Measurement]:
+    """The same row for cells whose accuracy will not be known."""
+    for cell in cells:
+        one.left.discard(cell)
+        yield Measurement(one.work.block, cell, "accuracy", dict(row), traceback=traceback)
+
+
 class _Open:
     """A block on its way.
 
@@ -119,6 +144,7 @@ class _Open:
         left: cells whose accuracy is not known yet, those begun included.
         able: cells whose accuracy is ok.
         times: what has come of the block's timing.
+        proven: whether its problem is known to be good.
     """
 
     def __init__(self, work: Work) -> None:
@@ -127,3 +153,4 @@ class _Open:
         self.left = set(work.missing)
         self.able = set(work.known)
         self.times: list[Measurement] = []
+        self.proven = bool(work.known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from estibench.engines.contract import Context, Engine
 from estibench.measure import measure
@@ -16,4 +17,4 @@ class SerialEngine(Engine):
 
     def run(self, works: Iterable[Work], settings: Settings, context: Context) -> Iterator[Measurement]:
         for work in works:
-            yield from measure(work, settings)
+            yield from measure(work, settings, partial(context.watch, work.block))

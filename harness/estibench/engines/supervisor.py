@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import socketpair
-from typing import Any
+from typing import Any, BinaryIO
 
 import psutil
 
@@ -21,13 +21,13 @@ from estibench.engines import messages
 from estibench.engines.board import Board, Notice, new_file
 from estibench.engines.contract import Context
 from estibench.errors import UserError
-from estibench.suite.plan import PROBLEM, Block, Measurement, Settings
+from estibench.suite.plan import OF_THE_PROBLEM, Block, Measurement, Settings
 
 STARTING = "starting"  # the step before the first that a worker posts
-START_LIMIT = 120.0  # seconds in which it must have imported everything
+START_LIMIT = 600.0  # seconds in which it must have imported everything
 LOG_TAIL = 16_384  # bytes of its log that explain a worker's death
 LOG_LIMIT = 64 * 2**20  # bytes that a job may print
-HARMLESS = ("ok", "unsupported", "not_finite", "bad_problem")  # after other cells a worker is not reused
+HARMLESS = ("ok", "unsupported", "not_finite")  # after other cells a worker is not reused
 MEMORY_SHARE = 0.8  # of the machine's memory, for all workers together, where a suite sets no limit
 
 
@@ -74,6 +74,8 @@ class Supervisor:
     _tainted: bool = False  # whether a failed cell may have left something behind in the process
     _resident: int = 0  # bytes of the worker when it was ready
     _order: dict[str, Any] = field(default_factory=dict)
+    _begun: Notice | None = None  # the last notice that somebody was told of
+    _log: BinaryIO | None = None  # kept open: a plugin may delete the file while its worker still writes to it
     _log_start: int = 0
     _oom_kills: int = 0
 
@@ -84,7 +86,8 @@ class Supervisor:
 
     def start(self, job: Job) -> None:
         """Send a job to the worker."""
-        if self._process is None or self._process.poll() is not None or self._has_grown():
+        gone = self._process is None or self._process.poll() is not None
+        if gone or self._has_grown() or not self._log_is_there():
             self.stop()
             self._spawn()
         assert self._board is not None
@@ -101,6 +104,14 @@ class Supervisor:
         }
         if self._ready:
             self._send_order()
+
+    def begun(self) -> Notice | None:
+        """What the worker has begun since this was last asked."""
+        notice = self._notice()
+        if notice is None or notice == self._begun:
+            return None
+        self._begun = notice
+        return notice
 
     def look(self) -> Iterator[Measurement | Death | None]:
         """What has come of the job since the last look. None: it is done; a `Death`: it never will be.
@@ -142,33 +153,38 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the worker, whatever it does, and whatever it has started."""
-        if self._process is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._kill()
         if self.connection is not None:
             self.connection.close()
         if self._board is not None:
             self._board.close()
-        self._process = self.connection = self._board = self.job = None
+        if self._log is not None:
+            self._log.close()
+        self.connection = self._board = self.job = self._log = None
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._process = None
 
     def _spawn(self) -> None:
         ours, theirs = socketpair()
         board = new_file()
-        self.context.logs.mkdir(parents=True, exist_ok=True)
+        self._open_log()
         self._write_log("a new worker process")
         threads = str(self.settings.threads)
         command = [sys.executable, "-P", "-m", "estibench.engines.worker"]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(board), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=(theirs.fileno(), board),
-                start_new_session=True,
-                env=os.environ | {f"{name}_NUM_THREADS": threads for name in ("OMP", "OPENBLAS", "MKL")},
-            )
+        self._process = subprocess.Popen(
+            [*command, str(theirs.fileno()), str(board), str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            pass_fds=(theirs.fileno(), board),
+            start_new_session=True,
+            env=os.environ | {f"{name}_NUM_THREADS": threads for name in ("OMP", "OPENBLAS", "MKL")},
+        )
         theirs.close()
         self.connection = Connection(ours.detach())
         self._board = Board(board)
@@ -197,30 +213,32 @@ class Supervisor:
         notice = self._notice()
         if notice is None:
             return None
-        limits = {PROBLEM: self.settings.problem_limit, STARTING: START_LIMIT}
+        limits = {STARTING: START_LIMIT} | dict.fromkeys(OF_THE_PROBLEM, self.settings.problem_limit)
         limit = limits.get(notice.step, self.settings.time_limit)
         if time.monotonic() - notice.since > limit + grace(limit):
             return "timeout", f"{notice.step} took more than {limit:g} s"
         if (used := self._uses()) > self.memory_limit:
             most = self.memory_limit / 2**30
             return "out_of_memory", f"{notice.step} took {used / 2**30:.2f} GiB of memory, more than {most:.2f}"
-        if self.log.stat().st_size > self._log_start + LOG_LIMIT:
+        if self._log is not None and os.fstat(self._log.fileno()).st_size > self._log_start + LOG_LIMIT:
             return "crashed", f"{notice.step} printed more than {LOG_LIMIT // 2**20} MiB"
         return None
 
     def _death(self, status: str, reason: str) -> Death:
         """Bury the worker."""
         notice, job = self._notice(), self.job
-        self.stop()
+        self._kill()
         since = f", {time.monotonic() - notice.since:.1f} s after it began" if notice else ""
         self._write_log(f"{status}: {reason}{since}")
+        tail = self._log_tail()
+        self.stop()
         if not self._was_ready:
             raise UserError(f"a worker process does not start: {reason}; its log is {self.log}")
         assert job is not None
         cell, step = (notice.cell, notice.step) if notice else (job.cells[0], STARTING)
-        if step == PROBLEM and not reason.startswith(PROBLEM):
-            reason = f"{PROBLEM}: {reason}"
-        return Death(cell, step, status, reason, self._log_tail())
+        if step in OF_THE_PROBLEM and not reason.startswith(step):
+            reason = f"{step}: {reason}"
+        return Death(cell, step, status, reason, tail)
 
     def _send_order(self) -> None:
         """To a worker that listens, so that a long order does not block."""
@@ -242,20 +260,34 @@ class Supervisor:
         except psutil.Error:
             return 0
 
+    def _open_log(self) -> None:
+        """Raises `UserError` where that cannot be."""
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            self._log = self.log.open("a+b", buffering=0)
+        except OSError as error:
+            raise UserError(f"{self.log}: cannot write: {error.strerror}; what was measured before is kept") from error
+
+    def _log_is_there(self) -> bool:
+        """Whether the log that the worker writes to is still the file of that name."""
+        try:
+            return self._log is not None and os.path.samestat(os.fstat(self._log.fileno()), self.log.stat())
+        except OSError:
+            return False
+
     def _write_log(self, line: str) -> int:
         """A heading in the log. Returns where the log goes on."""
-        with self.log.open("ab") as log:
-            with suppress(OSError):  # on a full disk the store will say so
-                log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n".encode(errors="replace"))
-                log.flush()
-            return log.tell()
+        assert self._log is not None
+        with suppress(OSError):  # on a full disk the store will say so
+            self._log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n".encode(errors="replace"))
+        return self._log.seek(0, os.SEEK_END)
 
     def _log_tail(self) -> str:
         """What was printed since the job began, or the end of it."""
-        with self.log.open("rb") as log:
-            end = log.seek(0, os.SEEK_END)
-            log.seek(max(self._log_start, end - LOG_TAIL))
-            return log.read().decode("utf-8", "replace")
+        assert self._log is not None
+        end = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(self._log_start, end - LOG_TAIL))
+        return self._log.read().decode("utf-8", "replace")
 
 
 def grace(limit: float) -> float:

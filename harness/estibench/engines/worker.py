@@ -59,6 +59,7 @@ class _Worker:
     def do(self, order: dict[str, Any]) -> None:
         """One order: the accuracy of a cell, or the times of several."""
         from estibench.measure import Bench
+        from estibench.measure.kept import read_kept
         from estibench.suite import Settings
 
         if self._bench is None or order["block"] != self._block:
@@ -67,7 +68,7 @@ class _Worker:
             settings = Settings(**order["settings"])
             self._bench = Bench(messages.block_from_plain(self._block), settings, self._board.post)
         if order["do"] == "accuracy":
-            kept = Path(order["kept"]).read_bytes() if order["kept"] else b""
+            kept = read_kept(Path(order["kept"]) if order["kept"] else None)
             self._connection.send_bytes(messages.measurement_to_message(self._bench.accuracy(order["cells"][0], kept)))
         else:
             for found in self._bench.times(order["cells"]):

@@ -9,19 +9,26 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.advice import NEAR, WORST, Advice, Candidate, Evidence, Source
+from estibench.exports.budgets import amount
 from estibench.exports.comparison import Entry
-from estibench.exports.contests import seconds, short, unit_of_work
+from estibench.exports.contests import named, seconds, short, unit_of_work
 from estibench.exports.tables import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 HEADER = ("problem", "best", "relative RMSE", "spends", "runner-up of another kind", "its error over the best's")
-KEPT = ("estimator", "family", "relative_rmse", "rmse", "mse", "bias", "work", "time")
+WORTH_IT = 0.99  # of one estimate's RMSE: what averages must stay below to be told as averages
+KEPT = ("estimator", "family", "relative_rmse", "rmse", "mse", "bias", "work", "time", "claims_refuted")
 
 
 def answer(advice: Advice, unit: str) -> str:
     """What to use, by how much it is better, and where it is best."""
+    if not advice.evidence and advice.biased:
+        return (
+            "Every estimator is biased, and averaging does not remove a bias: which one errs least depends on what you "
+            "can spend. Ask again with --budget."
+        )
     if not advice.evidence:
         return f"No estimator was measured that spends at most {_budget(advice, unit)}."
     best, number = advice.candidates[0], len(advice.evidence)
@@ -60,7 +67,8 @@ def limits(advice: Advice, sources: Sequence[Source]) -> Iterator[str]:
     unit, question = unit_of(advice, sources), advice.question
     yield from _about_dimensions(advice)
     if advice.evidence:
-        yield from _about_candidates(advice, unit)
+        yield from _about_candidates(advice)
+    yield from _about_biased(advice, unit)
     names = {one.source for one in advice.evidence}
     used = [source for source in sources if source.name in names]
     if question.by == "time" and used:
@@ -85,6 +93,7 @@ def to_json(advice: Advice, sources: Sequence[Source]) -> str:
         {
             **{name: getattr(one, name) for name in ("source", "problem", "device", "dtype", "dim", "cost", "p_value")},
             "winner": _kept(one.winner),
+            "error": None if one.error is None else [one.error.value, one.error.low, one.error.high],
             "second": None if one.second is None else _kept(one.second),
             "ratio": None if one.ratio is None else [one.ratio.ratio, one.ratio.low, one.ratio.high],
         }
@@ -121,34 +130,51 @@ def print_advice(advice: Advice, sources: Sequence[Source], console: Console) ->
 
 
 def _how_to_read(advice: Advice) -> str:
-    compared = "RMSEs" if advice.question.budget is not None else f"MSE × {advice.question.by}"
+    by, budget = advice.question.by, advice.question.budget
+    compared = f"MSE × {by}" if budget is None else f"RMSEs of averages, √(bias² + variance × {by} / budget)"
     return (
         f"The last column compares {compared}, with its confidence interval; ∞: the best's is no more than rounding. "
         "*: the best is told apart from every estimator of every other kind at 5 %, with Holm's correction over the "
-        "problems. “Over all problems” is the geometric mean; no result, or an error where the best has none, counts "
+        "problems. ✗: a claim of it was refuted. "
+        "“Over all problems” is the geometric mean; no result, or an error where the best has none, counts "
         f"{WORST:g} ×."
     )
 
 
 def _row(one: Evidence, advice: Advice, several: bool) -> tuple[str, ...]:
     where = f"{one.problem} [{one.device}, {one.dtype}]" if several else one.problem
-    spent = seconds(one.cost) if advice.question.by == "time" else short(one.cost)
+    first = (where, named(one.winner), _error_of(one), _spends(one, advice))
     if one.second is None:
-        return where, str(one.winner["estimator"]), _error_of(one.winner), spent, "", ""
+        return (*first, "", "")
     if one.ratio is None:
         ratio = "both at rounding"
     elif math.isinf(one.ratio.ratio):
         ratio = "∞"
     else:
         ratio = f"{one.ratio.ratio:.3g} [{one.ratio.low:.3g}, {one.ratio.high:.3g}]"
-    star = " *" if one.beyond_doubt else ""
-    return where, str(one.winner["estimator"]), _error_of(one.winner), spent, str(one.second["estimator"]), ratio + star
+    return (*first, named(one.second), ratio + (" *" if one.beyond_doubt else ""))
 
 
-def _error_of(row: Mapping[str, Any]) -> str:
+def _spends(one: Evidence, advice: Advice) -> str:
+    """The cost of one estimate, and how many the budget buys: `5.6 × 9`; one where more would change nothing."""
+    by, budget = advice.question.by, advice.question.budget
+    spent = seconds(one.cost) if by == "time" else short(one.cost)
+    helps = one.error is not None and one.error.value < WORTH_IT * one.winner["rmse"]
+    if budget is None or not helps or one.cost <= 0:
+        return spent
+    number = budget / one.cost
+    return f"{number:.0f} × {spent}" if number >= 100 else f"{number:.3g} × {spent}"
+
+
+def _error_of(one: Evidence) -> str:
+    """The winner's RMSE, of the average where there is a budget; relative where the truth is not 0."""
+    row = one.winner
     for name, unit in (("relative_rmse", ""), ("rmse", " (absolute)")):
         value, low, high = (float(row.get(column, math.nan)) for column in (name, f"{name}_low", f"{name}_high"))
         if math.isfinite(value):
+            if one.error is not None and row["rmse"] > 0:
+                scale = value / row["rmse"]
+                value, low, high = (scale * bound for bound in (one.error.value, one.error.low, one.error.high))
             return plain(Entry(value, low, high)) + unit
     return "n/a"
 
@@ -172,12 +198,14 @@ def _about_dimensions(advice: Advice) -> Iterator[str]:
     yield "Costs are read off, or continued, on log–log lines through those of the nearest dimensions; errors are not."
 
 
-def _about_candidates(advice: Advice, unit: str) -> Iterator[str]:
+def _about_candidates(advice: Advice) -> Iterator[str]:
     best, number = advice.candidates[0], _count(len(advice.evidence), "problem")
+    if best.refuted:
+        yield f"REFUTED: a claim of {best.family} was refuted on {best.refuted} of {number}: see the run's report."
     if best.biased:
         yield (
             f"BIASED: {best.family} has a bias on {best.biased} of {number}, up to {100 * best.bias_share:.0f} % of "
-            "its RMSE: averaging estimates does not remove it."
+            "its RMSE at this budget: averaging estimates does not remove it."
         )
         fair = next((one for one in advice.candidates if not one.biased), None)
         if fair is not None:
@@ -185,9 +213,26 @@ def _about_candidates(advice: Advice, unit: str) -> Iterator[str]:
     if best.solved < len(advice.evidence):
         yield f"{best.family} has no result within the budget on {len(advice.evidence) - best.solved} of {number}."
     if advice.question.budget is not None:
-        spent = max(one.cost for one in advice.evidence)
-        most = seconds(spent) if advice.question.by == "time" else short(spent)
-        yield f"Only parameters that were measured compete: of {_budget(advice, unit)} winners spend {most} at most."
+        yield "Only parameters that were measured compete; each is averaged until the budget is spent."
+
+
+def _about_biased(advice: Advice, unit: str) -> Iterator[str]:
+    """The families that are set aside because no budget is named, and when they are better all the same."""
+    if not advice.biased or not advice.evidence:
+        return
+    told = []
+    for one in advice.biased:
+        ends = [_amount(advice, unit, budget) for budget in (min(one.ahead), max(one.ahead))] if one.ahead else []
+        where = f"on {len(one.ahead)} of {_count(one.problems, 'problem')}"
+        told.append(
+            f"{one.family} (below {' to '.join(dict.fromkeys(ends))}, {where})" if ends else f"{one.family} (never)"
+        )
+    yield (
+        "BIASED, so set aside where no budget is named, for averaging does not remove a bias; in brackets the budgets "
+        f"below which they err less than the best all the same: {'; '.join(told)}. Name yours with --budget."
+    )
+    if "gradient" in advice.question.task:
+        yield "What a biased gradient does to a training run is another question, which fits answer."
 
 
 def _alternatives(best: Candidate) -> str:
@@ -211,10 +256,12 @@ def _origin(source: Source) -> str:
 
 
 def _budget(advice: Advice, unit: str) -> str:
-    question = advice.question
-    if question.budget is None:
-        return "any budget"
-    return seconds(question.budget) if question.by == "time" else f"{short(question.budget)} {unit}"
+    budget = advice.question.budget
+    return "any budget" if budget is None else _amount(advice, unit, budget)
+
+
+def _amount(advice: Advice, unit: str, budget: float) -> str:
+    return seconds(budget) if advice.question.by == "time" else f"{amount(float(f'{budget:.3g}'))} {unit}"
 
 
 def _error(advice: Advice) -> str:

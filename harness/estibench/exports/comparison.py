@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from estibench.analysis.cells import at_rounding, is_reference
+from estibench.analysis.cells import at_rounding, is_reference, is_refuted
 from estibench.columns import ERRORS, HIGHER_IS_BETTER, MEASURED, WITH_INTERVAL, is_lower_better, label
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ DEFAULTS = ({"name": "error", "value": "relative_rmse"}, {"name": "time", "value
 ROWS_OF_A_WIDE_TABLE = 7
 
 BEST = "Bold: best of its {rows}; its interval overlaps no other."
+REFUTED = "✗ beside a best entry: a claim of that estimator was refuted there."
 TIE = "†: best of its {rows} together with the others marked so, whose intervals overlap its own."
 REFERENCE = "Italic: deterministic reference, out of competition."
 UNSUPPORTED = "–: the estimator does not apply; the report says why."
@@ -35,7 +36,8 @@ Mark = Literal["", "best", "tie", "reference"]
 class Entry:
     """One entry of a comparison: an estimate with its interval (NaN where there is none) and n, or `text` instead.
 
-    `rounding` entries are errors of no more than rounding: they tie, whatever their intervals say.
+    `rounding` entries are errors of no more than rounding: they tie, whatever their intervals say. `refuted` ones are
+    of cells of which a claim was refuted: this is said where they are best.
     """
 
     value: float = math.nan
@@ -45,6 +47,12 @@ class Entry:
     mark: Mark = ""
     rounding: bool = False
     draws: int = 0
+    refuted: bool = False
+
+    @property
+    def sign(self) -> str:
+        """✗ beside a best entry of which a claim was refuted."""
+        return " ✗" if self.refuted and self.mark in ("best", "tie") else ""
 
     def details(self, confidence: float) -> str:
         """The bounds and n in words: `95 % interval [0.1, 0.2], 512 draws`; empty where there are none."""
@@ -129,6 +137,7 @@ def comparison_of(frame: pd.DataFrame, wanted: dict[str, Any], confidence: float
     entries = [entry for section in sections for _, row in section.grid.rows for entry in row]
     marks, texts = {entry.mark for entry in entries}, {entry.text for entry in entries}
     notes = [(BEST, "best" in marks), (TIE, "tie" in marks), (REFERENCE, "reference" in marks)]
+    notes += [(REFUTED, any(entry.sign for entry in entries))]
     notes += [(UNSUPPORTED, "–" in texts), (UNDEFINED, "n/a" in texts)]
     competing = columns if _is_of_estimators(rows) and not _is_of_estimators(columns) else rows
     used = tuple(note.format(rows=label(competing)) for note, is_used in notes if is_used)
@@ -139,7 +148,8 @@ def _section(frame: pd.DataFrame, value: str, rows: str, columns: str, heading: 
     row_keys, column_keys = _keys(frame, rows), _keys(frame, columns)
     names = {rows, columns, "estimator", "family", "status", "draws", value, f"{value}_low", f"{value}_high"}
     known = frame[[name for name in frame.columns if name in names]]
-    records = known.assign(reference=is_reference(frame), rounding=at_rounding(frame)).to_dict("records")
+    kinds = {"reference": is_reference(frame), "rounding": at_rounding(frame), "refuted": is_refuted(frame)}
+    records = known.assign(**kinds).to_dict("records")
     cells: dict[tuple[Any, Any], list[dict[Any, Any]]] = {}
     for record in records:
         cells.setdefault((record[rows], record[columns]), []).append(record)
@@ -204,7 +214,8 @@ def _entry(cells: Sequence[dict[Any, Any]], value: str) -> Entry:
     error = value in ERRORS
     mark: Mark = "reference" if error and cell["reference"] else ""
     draws = int(_or(cell.get("draws"), 0.0))
-    return Entry(float(cell[value]), low, high, mark=mark, rounding=error and bool(cell["rounding"]), draws=draws)
+    rounding, refuted = error and bool(cell["rounding"]), bool(cell["refuted"])
+    return Entry(float(cell[value]), low, high, "", mark, rounding, draws, refuted)
 
 
 def mark_best(entries: Sequence[Entry], column: str) -> list[Entry]:
@@ -216,15 +227,18 @@ def mark_best(entries: Sequence[Entry], column: str) -> list[Entry]:
     if len(competing) < 2:
         return list(entries)
     best = min(competing, key=lambda at: entries[at].value if lower else -entries[at].value)
-    tied = [at for at in competing if _overlap(entries[at], entries[best])]
+    tied = [at for at in competing if _overlap(entries[at], entries[best], column in WITH_INTERVAL)]
     mark: Mark = "best" if tied == [best] else "tie"
     return [replace(entry, mark=mark) if at in tied else entry for at, entry in enumerate(entries)]
 
 
-def _overlap(one: Entry, other: Entry) -> bool:
+def _overlap(one: Entry, other: Entry, measured: bool) -> bool:
+    """Whether two intervals overlap; a bound that is absent excludes nothing where the quantity has bounds."""
     if one.rounding and other.rounding:
         return True
-    low, high = zip(*((_or(e.low, e.value), _or(e.high, e.value)) for e in (one, other)), strict=True)
+    ends = [(-math.inf, math.inf) if measured else (e.value, e.value) for e in (one, other)]
+    bounds = [(_or(e.low, a), _or(e.high, b)) for e, (a, b) in zip((one, other), ends, strict=True)]
+    low, high = zip(*bounds, strict=True)
     return bool(low[0] <= high[1] and low[1] <= high[0])
 
 

@@ -1,13 +1,16 @@
-"""Who wins where: the most accurate estimators at equal work, and the most efficient ones, problem by problem."""
+"""Who is most accurate at equal work, problem by problem; and how tables name winners, budgets and places."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.cells import at_rounding, is_reference
-from estibench.columns import BLOCK, EFFICIENCIES, label
+from estibench.analysis.verdicts import ERROR_RATE, holm
+from estibench.analysis.winners import Contest, Field
+from estibench.columns import BLOCK, label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,13 +19,11 @@ SAME_WORK = 1.5  # budgets within this factor count as the same
 MOST_CLASSES = 5
 CONTESTED = ("mse", "mse_low", "mse_high", "work", "time", "mse_work", "mse_time")
 
+REFUTED = "✗: a claim of it was refuted, see below."
 AT_EQUAL_WORK = (
-    "The kind of estimator with the lowest error among those whose work is the same within a factor of 1.5. "
-    "†: the runner-up's confidence interval overlaps. Deterministic references do not compete."
-)
-EFFICIENT = (
-    "The estimator with the least MSE × work by counted cost, and MSE × time by the clock: half the MSE for twice the "
-    "cost is as good. °: no more than rounding is left. The last column is what certainty costs instead."
+    "The kind of estimator with the lowest error of one estimate among those whose work is the same within a factor of "
+    "1.5, and the exact answer where it costs no more. †: not told apart from every other kind, at 5 % with Holm's "
+    f"correction. °: no more than rounding is left. {REFUTED}"
 )
 
 
@@ -47,20 +48,59 @@ def measured(frame: pd.DataFrame) -> pd.DataFrame:
     return ok.assign(block=[block_label(row, several) for row in ok[BLOCK].to_dict("records")])
 
 
-def at_equal_work(cells: pd.DataFrame, task: str) -> SummaryTable:
-    """The most accurate family of each problem in each class of work."""
+def at_equal_work(cells: pd.DataFrame, task: str, level: float) -> SummaryTable:
+    """The most accurate family of each problem in each class of work; `level` is the confidence of the intervals."""
     classes: list[list[float]] = []
     rows: list[tuple[str, ...]] = []
     if {"mse", "work"} <= {*cells.columns}:
-        cells = cells[~cells["reference"] & (cells["work"] > 0) & cells["mse"].notna()]
-        classes = contested_classes(cells)
-        for block, some in cells.groupby("block", sort=False):
-            winners = [_winner(some[some["work"].isin(works)]) for works in classes]
+        cells = cells[(cells["work"] > 0) & cells["mse"].notna()]
+        classes = contested_classes(cells[~cells["reference"]])
+        contests = {
+            (block, at): found
+            for block, some in cells.groupby("block", sort=False)
+            for at, works in enumerate(classes)
+            if (found := _contest(some, works, level)) is not None
+        }
+        doubtful = in_doubt(contests)
+        for block in cells["block"].unique():
+            winners = [
+                _told(cells, contests[block, at], (block, at) in doubtful) if (block, at) in contests else ""
+                for at in range(len(classes))
+            ]
             if any(winners):
                 rows.append((str(block), *winners))
     heads = [f"work {short(works[0])}" + (f"–{short(works[-1])}" if len(works) > 1 else "") for works in classes]
     title = f"Most accurate at equal work ({task}, work in {unit_of_work(cells)})"
     return SummaryTable(title, AT_EQUAL_WORK, ("problem", *heads), tuple(rows))
+
+
+def _contest(cells: pd.DataFrame, works: list[float], level: float) -> Contest | None:
+    """Among the cells of one class of work, and the exact answer where it costs no more than the best of them."""
+    chance = cells[~cells["reference"] & cells["work"].isin(works)]
+    if chance["family"].nunique() < 2:
+        return None
+    return Field(cells[cells["reference"] | cells.index.isin(chance.index)], "mse", "work", level).contest()
+
+
+def _told(cells: pd.DataFrame, found: Contest, doubt: bool) -> str:
+    """The winner's family with its signs."""
+    row = cells.loc[found.winner]
+    if row["reference"] or row["rounding"]:
+        return named(row, "family") + ("" if row["reference"] else "°")
+    return named(row, "family") + (" †" if doubt else "")
+
+
+def in_doubt(contests: Mapping[Any, Contest]) -> set[Any]:
+    """Which of the contests of a table are not decided beyond doubt, Holm-corrected over all of them."""
+    tested = {place: found.p_value for place, found in contests.items() if not math.isnan(found.p_value)}
+    adjusted = zip(tested, holm(list(tested.values())), strict=True)
+    return {place for place, chance in adjusted if chance >= ERROR_RATE}
+
+
+def named(row: Mapping[Any, Any], column: str = "estimator") -> str:
+    """An estimator's label, with a sign where a claim that it makes was refuted."""
+    refuted = row.get("claims_refuted")
+    return f"{row[column]}{' ✗' if refuted is not None and refuted > 0 else ''}"
 
 
 def contested_classes(cells: pd.DataFrame) -> list[list[float]]:
@@ -80,46 +120,7 @@ def contested_classes(cells: pd.DataFrame) -> list[list[float]]:
     return sorted(busiest)
 
 
-def _winner(cells: pd.DataFrame) -> str:
-    """The family with the lowest MSE, with a dagger where another's interval overlaps; empty without a contest."""
-    if cells["family"].nunique() < 2:
-        return ""
-    best = cells.nsmallest(1, "mse").iloc[0]
-    others = cells[cells["family"] != best["family"]]
-    bound = best.get("mse_high", math.nan)
-    bound = best["mse"] if math.isnan(bound) else bound
-    lows = others["mse_low"].fillna(others["mse"]) if "mse_low" in others else others["mse"]
-    tied = bool((lows <= bound).any()) or (bool(best["rounding"]) and bool(others["rounding"].any()))
-    return f"{best['family']} †" if tied else str(best["family"])
-
-
-def most_efficient(cells: pd.DataFrame) -> SummaryTable:
-    """The best estimator of each block by each work-normalised error, and what the exact answer costs."""
-    columns = [column for column in EFFICIENCIES if column in cells]
-    rows = []
-    for block, some in cells.groupby("block", sort=False):
-        best = [_most_efficient_by(some[~some["reference"]], column) for column in columns]
-        if any(best):
-            rows.append((str(block), *best, _price(some[some["reference"]])))
-    header = (
-        "problem",
-        *(f"lowest {EFFICIENCIES[column]}" for column in columns),
-        f"exact:\n{unit_of_work(cells)}, time",
-    )
-    return SummaryTable("Most efficient", EFFICIENT, header, tuple(rows))
-
-
-def _most_efficient_by(cells: pd.DataFrame, column: str) -> str:
-    cells = cells[cells[column].notna()]
-    if cells.empty:
-        return ""
-    rounding = cells[cells["rounding"]]
-    if not rounding.empty:
-        return f"{rounding.nsmallest(1, column.removeprefix('mse_')).iloc[0]['estimator']}°"
-    return str(cells.nsmallest(1, column).iloc[0]["estimator"])
-
-
-def _price(references: pd.DataFrame) -> str:
+def cheapest_reference(references: pd.DataFrame) -> str:
     """What the cheapest deterministic answer costs."""
     if references.empty:
         return ""

@@ -13,18 +13,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from estibench.analysis.cells import is_refuted
+from estibench.analysis.criteria import criteria
 from estibench.analysis.curves import Curve, curves
 from estibench.analysis.ranks import ranking
-from estibench.analysis.regimes import regimes
+from estibench.analysis.regimes import budget_of, regimes
 from estibench.analysis.verdict_matrix import verdict_matrix
 from estibench.axes import axes_of
 from estibench.columns import EFFICIENCIES, label
+from estibench.exports.budgets import budget_in_words
 from estibench.exports.canvas import heading, label_axes, looks_for, style, svg_text
 from estibench.exports.comparison import blocks
+from estibench.exports.contests import seconds
 from estibench.exports.curves_plot import curves_of, draw_curves
 from estibench.exports.panels import panels_of, shows_frontiers, shows_fronts, shows_levels, small_multiples
 from estibench.exports.rank_plot import draw_ranks
-from estibench.exports.regime_plot import draw_regimes
+from estibench.exports.regime_plot import budget_text, draw_regimes
 from estibench.exports.scaling_plot import draw_scaling
 from estibench.exports.verdict_plot import draw_verdicts
 
@@ -44,15 +48,23 @@ PARETO = (
     "it as well: the column {column}."
 )
 ROUNDING = " Errors at the level of rounding, however small, are drawn as ▽ on the floor of their panel."
+AT_BUDGET = (
+    " Some are biased, and averaging does not remove a bias: the ranks are those of bias² + variance × cost / budget."
+)
+REFUTED = " ✗: a claim of it was refuted."
 FREE = " A dashed line across a panel: an estimator that spends nothing."
 FRONTIER = (
     " Grey steps: the frontier, the least bias at up to so much random error. It falls to the ground at the first "
     "estimator whose bias is not distinguishable from 0; errors at the level of rounding take no part."
 )
+AVERAGED = (
+    "the average of as many estimates as the budget buys errs least, bias² + variance × cost / budget (where nobody is "
+    "biased this is the order of MSE × {cost}), among those"
+)
 WINNERS = {
-    "mse": "the smallest error",
-    "mse_work": "the smallest MSE × work (what averaging to a given error costs, but for a bias, which stays)",
-    "mse_time": "the smallest MSE × time (what averaging to a given error costs, but for a bias, which stays)",
+    "mse": "one estimate errs least, among those",
+    "mse_work": AVERAGED.format(cost="work"),
+    "mse_time": AVERAGED.format(cost="time"),
 }
 CAPTIONS = {
     "error_cost": (
@@ -82,10 +94,10 @@ CAPTIONS = {
         "these problems, not by how much, and depend on who else is ranked."
     ),
     "regime": (
-        "Which kind of estimator has {what} among the estimators that spend at most the budget, one panel per kind of "
-        "problem. The budgets are amounts of work that occur. Hatched: the winner is not told apart from every "
-        "estimator of every other kind, tested at 5 % with Holm's correction over all contests of the figure. "
-        "Empty: no estimator spends as little. References take part: where certainty is affordable, it wins."
+        "Of which kind of estimator {what} that cost at most the budget, one panel per kind of problem. The budgets "
+        "are costs that occur{further}. Hatched: the winner is not told apart from every estimator of every other "
+        "kind, tested at 5 % with Holm's correction over all contests of the figure. Empty: no estimator spends as "
+        "little. References take part: where certainty is affordable, it wins."
     ),
     "verdicts": (
         "How many tests of each kind of claim were supported (✓), refuted (✗) or undecided (?), over all problems. A "
@@ -191,19 +203,32 @@ def _rank_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Critical-difference diagrams, one for each task."""
     if results.frame.empty:
         return
-    looks, level, column = looks_for(results), 1 - results.confidence, str(axes_of(plot)[1])
+    looks, level = looks_for(results), 1 - results.confidence
+    by = budget_of(str(axes_of(plot)[1]))
+    stated = (results.about.get("budgets") or {}).get(by, ())
     tasks = list(_wanted(results.frame, plot.get("problems")).groupby("task", sort=False))
     for task, cells in tasks:
-        found = ranking(cells, column, level)
-        if found is None:
-            continue
-        name, title = _words(plot, [str(task)] if len(tasks) > 1 else [])
-        families = dict(zip(cells["estimator"], cells["family"], strict=True))
-        caption = CAPTIONS["ranks"].format(level=100 * level, size=found.size, chance=found.chance)
-        if found.left_out:
-            caption += f" Left out, for they were not measured in every block: {'; '.join(found.left_out)}."
-        draw = partial(draw_ranks, found, looks, families, EFFICIENCIES[column])
-        yield Picture(name, title, caption, partial(_finished, draw, title))
+        for criterion in criteria(cells, by, stated):
+            found = ranking(criterion.errors(cells), "error", level)
+            if found is None:
+                continue
+            part = [str(task)] if len(tasks) > 1 else []
+            words = EFFICIENCIES[f"mse_{by}"]
+            if criterion.budget is not None:
+                words = f"error at {budget_in_words(cells, criterion)}"
+                part.append(words.removeprefix("error "))
+            name, title = _words(plot, part)
+            families = dict(zip(cells["estimator"], cells["family"], strict=True))
+            caption = CAPTIONS["ranks"].format(level=100 * level, size=found.size, chance=found.chance)
+            if criterion.budget is not None:
+                caption += AT_BUDGET
+            refuted = set(cells.loc[is_refuted(cells), "estimator"].astype(str))
+            if refuted & {*found.estimators}:
+                caption += REFUTED
+            if found.left_out:
+                caption += f" Left out, for they were not measured in every block: {'; '.join(found.left_out)}."
+            draw = partial(draw_ranks, found, looks, families, words, refuted)
+            yield Picture(name, title, caption, partial(_finished, draw, title))
 
 
 def _curve_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
@@ -230,17 +255,24 @@ def _regime_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture
     ]
     several = [len({part[at] for part in parts}) > 1 for at in range(3)]
     for *place, rows in parts:
-        found = regimes(rows, x, error, results.confidence)
+        stated = (results.about.get("budgets") or {}).get(budget_of(error), ())
+        found = regimes(rows, x, error, results.confidence, stated)
         if not found:
             continue
         names = place if any(several[:2]) else place[2:]
         name, title = _words(plot, [*map(str, names)] if any(several) else [])
-        caption = CAPTIONS["regime"].format(what=WINNERS[error])
-        axes = (
-            label(x) if any(one.xs != (None,) for one in found) else "",
-            axis_label(rows, "work").replace("work", "budget", 1),
+        caption = CAPTIONS["regime"].format(
+            what=WINNERS[error], further="" if error == "mse" else ", and where a bias shows multiples of them"
         )
-        yield Picture(name, title, caption, partial(_finished, partial(draw_regimes, found, looks), title, axes))
+        if any(tile.refuted for one in found for tile in one.tiles.values()):
+            caption += REFUTED
+        budget = (
+            "budget [time]" if budget_of(error) == "time" else axis_label(rows, "work").replace("work", "budget", 1)
+        )
+        axes = (label(x) if any(one.xs != (None,) for one in found) else "", budget)
+        tick = seconds if budget_of(error) == "time" else budget_text
+        draw = partial(draw_regimes, found, looks, tick)
+        yield Picture(name, title, caption, partial(_finished, draw, title, axes))
 
 
 def _verdict_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:

@@ -6,7 +6,7 @@ After Demšar (2006, J. Mach. Learn. Res. 7:1–30), Figure 1, with the best ran
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.ranks import Ranking
@@ -24,12 +24,19 @@ CLEAR = 0.25  # between bars at one height, lest they look like one
 SIDE = 2.0  # the least room beside the axis: few blocks have a critical difference of up to 1.4 axes
 
 
-def draw_ranks(found: Ranking, looks: Mapping[str, Look], families: Mapping[str, str], error: str) -> Figure:
+def draw_ranks(
+    found: Ranking,
+    looks: Mapping[str, Look],
+    families: Mapping[str, str],
+    error: str,
+    refuted: Collection[str] = (),
+) -> Figure:
     """The diagram of a ranking by `error`, its name in words.
 
     Args:
         looks: colour and marker of every family.
         families: each estimator's family.
+        refuted: estimators of which a claim was refuted.
     """
     from matplotlib.figure import Figure
 
@@ -38,7 +45,8 @@ def draw_ranks(found: Ranking, looks: Mapping[str, Look], families: Mapping[str,
     bars = [(found.mean_ranks[first], found.mean_ranks[last]) for first, last in found.groups if first < last]
     levels = bar_levels(bars, CLEAR * per_inch)
     first_line = SCALE + BAR * (max(levels, default=-1) + 2) + 0.12
-    room = max(SIDE, 0.6 + LETTER * max(map(len, found.estimators)))
+    names = [f"{name} ✗" if name in refuted else name for name in found.estimators]
+    room = max(SIDE, 0.6 + LETTER * max(map(len, names)))
     width, height = 2 * room + ACROSS, first_line + LINE * (math.ceil(k / 2) - 1) + MARGIN
     figure = Figure(figsize=(width, height))
     # Ranks across, inches down: nothing is left to a layout.
@@ -55,7 +63,7 @@ def draw_ranks(found: Ranking, looks: Mapping[str, Look], families: Mapping[str,
     for at, (estimator, rank) in enumerate(zip(found.estimators, found.mean_ranks, strict=True)):
         line = first_line + LINE * (at if at < better else k - 1 - at)
         end, side = (1 - 0.15 * per_inch, "right") if at < better else (k + 0.15 * per_inch, "left")
-        _draw_estimator(axis, (rank, line, end), side, f"{rank:.1f}", estimator, looks[families[estimator]])
+        _draw_estimator(axis, (rank, line, end), side, f"{rank:.1f}", names[at], looks[families[estimator]])
     return figure
 
 

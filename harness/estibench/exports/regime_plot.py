@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.regimes import Regime
@@ -25,8 +26,12 @@ TINT = 0.4  # of a tile's colour in white: paler than a marker, which must stand
 HATCH: dict[str, Any] = {"hatch": "////", "edgecolor": "0.15", "linewidth": 0.0}
 
 
-def draw_regimes(maps: list[Regime], looks: dict[str, Look]) -> Figure:
-    """One panel per kind of problem, and one legend for all."""
+def draw_regimes(maps: list[Regime], looks: dict[str, Look], told: Callable[[float], str]) -> Figure:
+    """One panel per kind of problem, and one legend for all.
+
+    Args:
+        told: a budget in words.
+    """
     from matplotlib.legend_handler import HandlerTuple
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -42,11 +47,14 @@ def draw_regimes(maps: list[Regime], looks: dict[str, Look]) -> Figure:
     if any(not tile.separated for one in maps for tile in one.tiles.values()):
         handles.append(Patch(facecolor="white", **HATCH))
         texts.append("not told apart\nfrom another kind")
+    if any(tile.refuted for one in maps for tile in one.tiles.values()):
+        handles.append(Line2D([], [], ls="", marker="$✗$", ms=6, mew=0, color="black"))
+        texts.append("a claim of the winner\nwas refuted")
     rows = sum(1 + text.count("\n") for text in texts)
     titles = title_lines((one.problem for one in maps), TITLE_WIDTH)
     figure, axes = panel_grid(len(maps), Layout(2.25, 1.75, 0.7, 4, 2.6), 0.9 + 0.18 * rows, titles)
     for axis, one in zip(axes, maps, strict=True):
-        _draw_map(axis, one, looks)
+        _draw_map(axis, one, looks, told)
         axis.set_title(literal(wrapped(one.problem, TITLE_WIDTH)), fontsize=7.5, loc="left", pad=4)
     overlaid = {tuple: HandlerTuple(ndivide=1)}
     legend = figure.legend(handles, texts, handler_map=overlaid, loc="upper left", fontsize=7.5, frameon=False)
@@ -62,7 +70,7 @@ def tint(colour: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _draw_map(axis: Axes, one: Regime, looks: dict[str, Look]) -> None:
+def _draw_map(axis: Axes, one: Regime, looks: dict[str, Look], told: Callable[[float], str]) -> None:
     import seaborn as sns
     from matplotlib.patches import Rectangle
 
@@ -73,6 +81,8 @@ def _draw_map(axis: Axes, one: Regime, looks: dict[str, Look]) -> None:
         if not tile.separated:
             axis.add_patch(Rectangle(where, 1, 1, facecolor="none", **HATCH))
         axis.plot(column, line, ls="", marker=look.marker, ms=5.5, mew=0, color=look.colour, zorder=4)
+        if tile.refuted:
+            axis.annotate("✗", (column, line), (7, 0), textcoords="offset points", va="center", fontsize=7.5, zorder=5)
     axis.set(xlim=(-0.5, len(one.xs) - 0.5), ylim=(-0.5, len(one.budgets) - 0.5))
     names = ["" if x is None else f"{x:g}" if isinstance(x, (int, float)) else str(x) for x in one.xs]
     axis.set_xticks(range(len(one.xs)), [literal(name) for name in names])
@@ -80,7 +90,7 @@ def _draw_map(axis: Axes, one: Regime, looks: dict[str, Look]) -> None:
     axis.tick_params(labelsize=7, length=2)
     if longest * len(names) > 36:
         axis.tick_params(axis="x", rotation=30)
-    axis.set_yticks(range(len(one.budgets)), [budget_text(budget) for budget in one.budgets])
+    axis.set_yticks(range(len(one.budgets)), [told(budget) for budget in one.budgets])
     sns.despine(ax=axis)
 
 

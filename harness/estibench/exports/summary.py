@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.noise import noise_warning
+from estibench.exports.budgets import price_tables
 from estibench.exports.contests import (
     SummaryTable,
     at_equal_work,
     block_label,
     measured,
-    most_efficient,
     several_places,
     short,
 )
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from estibench.results.run_directory import Results
 
-NAME_WIDTH = 31  # characters of a problem on one line of a terminal of 80 to 109 columns …
-WIDE_NAME = 56  # … and of a wider one
+NAME_WIDTH = 31  # characters of a problem on one line of a narrow terminal …
+WIDE_NAME = 56  # … and of a wide one
+OTHER_WIDTH = 27  # of a name in another column
 MOST_LINES = 20
 
 
@@ -60,11 +61,15 @@ def print_summary(results: Results, console: Console) -> None:
         console.print(Text(f"\n{table.title}", style="bold"))
         if table.explanation:
             console.print(Text(table.explanation, style="dim"))
+        if _needs(table) > console.width:
+            _print_stacked(table, console)
+            continue
         shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(table.header):
             shown.add_column(Text(name), overflow="fold", no_wrap=index == 0)
+        width = min(NAME_WIDTH + console.width - _needs(table), WIDE_NAME)
         for name, *others in table.rows:
-            shown.add_row(Text(_folded(name, WIDE_NAME if console.width >= 110 else NAME_WIDTH)), *map(Text, others))
+            shown.add_row(Text(_folded(name, width)), *(Text(_folded(text, OTHER_WIDTH)) for text in others))
         console.print(shown)
     for line in notes(results):
         console.print(Text(line))
@@ -77,6 +82,30 @@ def summary_markdown(results: Results) -> str:
         lines += [f"**{md(table.title)}.** {md(table.explanation)}".rstrip(), ""]
         lines += [*markdown_table([*map(md, table.header)], [[*map(md, row)] for row in table.rows], ":--"), ""]
     return "\n".join([*lines, *(f"- {md(line)}" for line in notes(results))]).rstrip() + "\n"
+
+
+def _needs(table: SummaryTable) -> int:
+    """Columns of a terminal that the table takes without breaking a word."""
+    lines = [
+        table.header,
+        *([_folded(row[0], NAME_WIDTH), *(_folded(text, OTHER_WIDTH) for text in row[1:])] for row in table.rows),
+    ]
+    widths = [max(len(part) for text in column for part in text.split("\n")) for column in zip(*lines, strict=True)]
+    return sum(widths) + 3 * len(widths)
+
+
+def _print_stacked(table: SummaryTable, console: Console) -> None:
+    """A table that is too wide, row by row: each column on a line of its own."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    names = [name.replace("\n", " ") for name in table.header[1:]]
+    width = max(map(len, names))
+    for first, *others in table.rows:
+        console.print(Text(f"\n{first}"))
+        for name, text in zip(names, others, strict=True):
+            if text:
+                console.print(Padding(Text.assemble((f"{name:{width}}", "dim"), f"  {text}"), (0, 0, 0, 2)))
 
 
 def _folded(name: str, width: int) -> str:
@@ -110,8 +139,10 @@ def summary_tables(results: Results) -> list[SummaryTable]:
         return []
     cells = measured(results.frame)
     tasks = [(str(task), rows) for task, rows in cells.groupby("task", sort=False)]
-    tables = [at_equal_work(rows, task) for task, rows in tasks]
-    tables += [most_efficient(cells), *(standings(rows, task, 1 - results.confidence) for task, rows in tasks)]
+    level, stated = results.confidence, results.about.get("budgets") or {}
+    tables = [at_equal_work(rows, task, level) for task, rows in tasks]
+    tables += [table for task, rows in tasks for table in price_tables(rows, task, stated, level)]
+    tables += [standings(rows, task, stated, 1 - level) for task, rows in tasks]
     tables = [table for table in tables if table.rows]
     said = [table.explanation for table in tables]
     return [

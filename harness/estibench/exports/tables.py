@@ -1,6 +1,7 @@
 """The suite's comparisons as Markdown and LaTeX: `tables/<name>.md`, `tables/<name>.tex`.
 
-Beside them the scaling exponents and the break-evens: `tables/scaling.{md,csv}`, `tables/break_even.{md,csv}`.
+Beside them the scaling exponents and the break-evens: `tables/scaling.{md,csv}`, `tables/break_even.{md,csv}`; and
+where a bias shows, what stated budgets buy and where the order turns: `tables/budgets.csv`, `tables/flips.csv`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from estibench.exports.budget_files import budget_tables
 from estibench.exports.comparison import Comparison, Entry, Part, comparisons
 from estibench.exports.grids import (
     BREAK_EVEN_CAPTION,
@@ -45,6 +47,10 @@ def export(results: Results) -> list[Path]:
         caption = BREAK_EVEN_CAPTION if len(crossings) else f"{BREAK_EVEN_CAPTION} {NO_BREAK_EVEN}"
         texts["break_even.md"] = _grids_markdown("Break-even", caption, break_even_grids(crossings))
         texts["break_even.csv"] = crossings.to_csv(index=False)
+    bought, turns = budget_tables(results)
+    if len(bought):
+        texts["budgets.csv"] = bought.to_csv(index=False)
+        texts["flips.csv"] = turns.to_csv(index=False)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
@@ -140,7 +146,7 @@ def _latex_entry(entry: Entry) -> str:
     body = {"best": rf"\mathbf{{{body}}}", "reference": rf"\mathit{{{body}}}", "tie": rf"{{{body}}}^\dagger"}.get(
         entry.mark, body
     )
-    return f"${body}$"
+    return f"${body}${latex(entry.sign)}"
 
 
 def _digits(entry: Entry) -> tuple[str, str, tuple[str, ...], int]:
@@ -179,7 +185,8 @@ def md(text: str) -> str:
 
 def _markdown_entry(entry: Entry) -> str:
     text = md(plain(entry))
-    return {"best": f"**{text}**", "reference": f"*{text}*", "tie": f"{text} †"}.get(entry.mark, text)
+    marked = {"best": f"**{text}**", "reference": f"*{text}*", "tie": f"{text} †"}.get(entry.mark, text)
+    return f"{marked}{entry.sign}"
 
 
 def _grids_markdown(title: str, caption: str, grids: Sequence[Grid]) -> str:

@@ -34,16 +34,13 @@ from estibench.measure.sampling import take_again, take_sample
 from estibench.measure.seeds import chunk_seed
 from estibench.measure.timing import time_block
 from estibench.measure.timing_columns import times
+from estibench.measure.truth import BadProblemError, settle_truth
 from estibench.measure.work import Work, measure_work
-from estibench.suite.plan import PROBLEM, Block, Measurement, Settings
+from estibench.suite.plan import DATA, PROBLEM, TRUTH, Block, Measurement, Settings
 
 SINGLE_CALLS = "single calls"  # names the randomness of the untimed and timed single calls
 
 Watch = Callable[[int, str], None]
-
-
-class BadProblemError(Exception):
-    """A problem that cannot be measured against, whatever the estimator."""
 
 
 class Bench:
@@ -125,23 +122,27 @@ class Bench:
         """Make the problem, once. Sets `_failed` where that does not work."""
         if self._problem is not None or self._failed is not None:
             return
-        row, trace = {}, ""
+        row, trace, step = {}, "", PROBLEM
         unavailable = why_unavailable(self.block.device, self.block.dtype)
         if unavailable:
             missing = why_missing(self.block.device) is not None
             row = {"status": "unsupported", "reason": unavailable, "device_missing": missing}
         else:
-            self._watch(cell, PROBLEM)
-            warm_up(self.block.device)
             try:
+                self._watch(cell, step)
+                warm_up(self.block.device)
                 problem = self.block.problem.build(plugin_host.current()).at(self.block.device, self.block.dtype)
+                self._watch(cell, step := TRUTH)
                 self._facts = _facts(problem)
+                self._watch(cell, step := DATA)
                 problem.prepare()
                 self._problem = problem
-            except (BadProblemError, UserError) as error:
+            except BadProblemError as error:
                 row = {"status": "bad_problem", "reason": str(error)}
+            except Unsupported as error:
+                row = _failure(error, f"{step}: ")
             except (Exception, SystemExit) as error:  # a plugin's problem may fail in any way
-                row, trace = _failure(error, f"{PROBLEM}: "), _traceback(error)
+                row, trace = {"status": "bad_problem", "reason": f"{step}: {_reason(error)}"}, _traceback(error)
         if row:
             self._failed = Measurement(self.block, cell, "accuracy", row, traceback=trace)
 
@@ -232,13 +233,8 @@ def _warm(call: Callable[[], Any]) -> None:
 
 
 def _facts(problem: Any) -> Row:
-    """Truth and its source. Raises `BadProblemError` for a truth that is not finite."""
-    truth = problem.truth
-    if not isinstance(truth, Tensor) or truth.dtype != torch.float64 or truth.device.type != "cpu":
-        raise BadProblemError("the problem's truth must be a float64 tensor on the CPU")
-    if not bool(torch.isfinite(truth).all()):
-        bad = int((~torch.isfinite(truth)).sum())
-        raise BadProblemError(f"the problem's truth is not finite in {bad} of {truth.numel()} components")
+    """Truth and its source. Raises `BadProblemError` for a truth that nothing can be compared with."""
+    truth = settle_truth(problem)
     return {
         "truth_source": problem.truth_source,
         "truth_norm": float(truth.norm()),
@@ -268,13 +264,13 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _reason(error: BaseException) -> str:
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""
-    if isinstance(error, ContractError):
+    if isinstance(error, (ContractError, UserError)):
         return first
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _traceback(error: BaseException) -> str:
     """The traceback, unless the error explains itself."""
-    if isinstance(error, (Unsupported, ContractError)):
+    if isinstance(error, (Unsupported, ContractError, UserError)):
         return ""
     return "".join(traceback.format_exception(error))

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from estibench.measure.bench import Bench
-from estibench.measure.kept import unpack
+from estibench.measure.bench import Bench, Watch
+from estibench.measure.kept import read_kept, unpack
 from estibench.measure.metrics import Row
 from estibench.measure.pairing import Errors, pair_with_baseline
 from estibench.suite.plan import Block, Measurement, Settings, Work
 
 
-def measure(work: Work, settings: Settings) -> Iterator[Measurement]:
+def measure(work: Work, settings: Settings, watch: Watch = lambda cell, step: None) -> Iterator[Measurement]:
     """What is left to do of a block: the missing accuracies one by one, then all times in one interleaved run."""
-    bench = Bench(work.block, settings)
+    bench = Bench(work.block, settings, watch)
     able = set(work.known)
     for cell in work.missing:
-        path = work.kept.get(cell)
-        found = bench.accuracy(cell, path.read_bytes() if path else b"")
+        found = bench.accuracy(cell, read_kept(work.kept.get(cell)))
         yield found
         if found.row["status"] == "ok":
             able.add(cell)

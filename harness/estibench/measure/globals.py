@@ -16,10 +16,12 @@ from estibench.measure.device import global_streams
 def untouched() -> Iterator[list[str]]:
     """A list that holds, after the `with` block, what code in it has done to what it shares; empty for good code.
 
-    Torch's default dtype and gradient mode are put back, so that others do not suffer.
+    Generators, torch's default dtype and gradient mode are put back, so that others do not suffer: neither from what
+    it did nor, where two of a kind seed alike, from a second one that then seems to change nothing.
     """
     found: list[str] = []
     generators, dtype, gradients = _generators(), torch.get_default_dtype(), torch.is_grad_enabled()
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     try:
         yield found
     finally:
@@ -27,6 +29,9 @@ def untouched() -> Iterator[list[str]]:
         used = ", ".join(name for name, state in generators.items() if state != after[name])
         if used:
             found.append(f"draws from the global generator of {used}, not from the one it is given")
+            torch.set_rng_state(states[0])
+            np.random.set_state(states[1])
+            random.setstate(states[2])
         if torch.get_default_dtype() != dtype:
             found.append("changes torch's default dtype")
             torch.set_default_dtype(dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -59,6 +60,14 @@ def _narrowed(values: Tensor) -> Tensor:
     """In float32 where that holds the values exactly, as those of any estimator that computes in no more."""
     narrow = values.to(torch.float32)
     return narrow if torch.equal(narrow.to(values.dtype), values) else values
+
+
+def read_kept(path: Path | None) -> bytes:
+    """The bytes of a file of draws; none where it has vanished since the work was planned: then all are drawn again."""
+    try:
+        return b"" if path is None else path.read_bytes()
+    except OSError:
+        return b""
 
 
 def unpack(data: bytes) -> KeptDraws:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.module_tracker import ModuleTracker
 
 from estibench.contracts.counting import counting
 from estibench.measure.memory import peak_of
@@ -32,6 +33,16 @@ def measure_work(call: Callable[[], Any], device: str) -> Work:
     with counting() as counts:
         peak = peak_of(call, device)
     flop_counter = FlopCounterMode(display=False)
+    flop_counter.mod_tracker = _NoModules()  # type: ignore[assignment]
     with flop_counter:
         call()
     return Work(dict(counts), int(flop_counter.get_total_flops()), peak.allocated, peak.reserved)
+
+
+class _NoModules(ModuleTracker):
+    """torch's tracker without its hooks on modules, which fail under `torch.autograd.grad` in a module's input."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...

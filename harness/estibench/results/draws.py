@@ -20,7 +20,7 @@ class DrawsFolder:
         """Replace the cell's file. Returns the digest that goes into the cell's record."""
         if not data:
             return ""
-        self.path.mkdir(exist_ok=True)
+        self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self._file(key), data)
         return _digest(data)
 

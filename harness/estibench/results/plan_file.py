@@ -9,7 +9,6 @@ from typing import Any
 
 from estibench.errors import UserError
 from estibench.plain import from_json, to_json
-from estibench.results.files import write_whole
 
 FILE = "plan.jsonl"
 
@@ -23,6 +22,8 @@ class PlannedCell:
         block: name of its block, whose times must be of one interleaved run.
         accuracy, timing: digests of the settings that its records must have; no timing, no times.
         baseline: key of the cell that its times must be compared with.
+        made_of: what the key is made of, as names in the run's table of ingredients.
+        before: what the cell was made of when it was last measured, where that is something else.
     """
 
     key: str
@@ -31,30 +32,37 @@ class PlannedCell:
     accuracy: str
     timing: str
     baseline: str
+    made_of: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
 
 
 FIELDS = tuple(field.name for field in fields(PlannedCell))
 
 
-def write_plan(directory: Path, cells: Sequence[PlannedCell]) -> None:
-    """Replace the plan of a run."""
-    lines = (to_json({name: getattr(cell, name) for name in FIELDS}) for cell in cells)
-    write_whole(directory / FILE, "".join(f"{line}\n" for line in lines))
+def plan_text(cells: Sequence[PlannedCell]) -> str:
+    """The content of the file."""
+    return "".join(to_json({name: getattr(cell, name) for name in FIELDS}) + "\n" for cell in cells)
 
 
 def read_plan(directory: Path) -> list[PlannedCell] | None:
     """The cells, or None where there is no plan. Raises `UserError` for a file that cannot be read."""
     path = directory / FILE
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb") as file:  # which only "\n" ends, as they were written
+            lines = file.readlines()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror}") from error
     try:
-        cells = [PlannedCell(**from_json(line)) for line in lines]
+        cells = [_planned(from_json(line)) for line in lines]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: damaged; run the suite again into this directory: nothing is measured twice"
         ) from error
     return cells
+
+
+def _planned(data: dict[str, Any]) -> PlannedCell:
+    sets = {name: tuple(map(str, data.get(name, ()))) for name in ("made_of", "before")}
+    return PlannedCell(**data | sets)

@@ -27,7 +27,7 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class Results:
-    """A run's results.
+    """A run's results: what `estibench.run` and `estibench.load` return.
 
     Attributes:
         directory: the run directory.
@@ -162,6 +162,16 @@ def set_aside(directory: Path) -> Path | None:
     return folder
 
 
-def load(directory: str | Path) -> pd.DataFrame:
-    """The table of a run as a DataFrame: `estibench.load("results/runs/…")`. Nothing is unpickled or executed."""
-    return Results.read(Path(directory)).frame
+def load(directory: str | Path) -> Results:
+    """The results of a run that is stored or published, as `estibench.run` returned them; `.frame` is the table.
+
+    Nothing is unpickled or executed.
+
+    Raises:
+        UserError: the directory holds no run, or none of this version.
+
+    Example:
+        >>> import estibench
+        >>> estibench.load("results/runs/trace").frame  # doctest: +SKIP
+    """
+    return Results.read(Path(directory))

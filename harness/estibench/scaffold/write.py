@@ -1,7 +1,14 @@
-"""Writes a plugin distribution from templates: what `bench plugin new` does."""
+"""Writes a plugin distribution from templates: what `bench plugin new` does.
+
+The estimator that a distribution begins with is the example that its task names (`Task.example`), a module in the
+plugin that registers the task: whoever adds a task adds the example, and the host has no template for any.
+"""
 
 from __future__ import annotations
 
+import ast
+import importlib
+import json
 import keyword
 import re
 from collections.abc import Iterator
@@ -10,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import estibench
+from estibench.components import parameters_of
 from estibench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -17,9 +25,11 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMMON = "common"
+ESTIMATOR = "estimator"
 OWN = "own"
 SUFFIX = ".j2"
 PREFIX = "estibench"
+CLASS = "Example"  # what the class of an example is called
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 TAKEN_MODULES = ("hooks", "problem", "tests", "conftest")
 LONGEST = 40
@@ -43,9 +53,33 @@ class Names:
     task: str
 
 
-def known_tasks() -> tuple[str, ...]:
-    """The tasks for which there is a template; `own` makes a task, a problem and an estimator."""
-    return tuple(sorted(folder.name for folder in TEMPLATES.iterdir() if folder.is_dir() and folder.name != COMMON))
+@dataclass(frozen=True)
+class Start:
+    """What a plugin begins with.
+
+    Attributes:
+        source: of the estimator's module; empty where a template has it.
+        summary: what the method is, in a few words.
+        tasks: that the estimator serves, the one that was asked for first.
+        problems: registered names, one of each task.
+        problem: the first of them with parameters that make it small, as a suite writes it.
+        estimator: likewise.
+        baseline, unit: of the task.
+    """
+
+    source: str = ""
+    summary: str = ""
+    tasks: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    problem: str = ""
+    estimator: str = ""
+    baseline: str = ""
+    unit: str = ""
+
+
+def known_tasks(host: Host) -> tuple[str, ...]:
+    """The tasks that name an example; `own` makes a task, a problem and an estimator."""
+    return (OWN, *(entry.name for entry in host.tasks if entry.load().example))
 
 
 def names_of(name: str, task: str, host: Host) -> Names:
@@ -58,12 +92,13 @@ def names_of(name: str, task: str, host: Host) -> Names:
         )
     plain = short.replace("-", "_")
     title = "".join(word.capitalize() for word in plain.split("_"))
-    if keyword.iskeyword(plain) or plain in TAKEN_MODULES or title in estibench.__all__:
+    if keyword.iskeyword(plain) or plain in TAKEN_MODULES or title in (*estibench.__all__, "State"):
         raise UserError(f"{name!r} cannot name a plugin: {plain!r} or {title!r} means something else already")
-    if task not in known_tasks():
-        hint = did_you_mean(task, known_tasks())
+    known = known_tasks(host)
+    if task not in known:
+        hint = did_you_mean(task, known)
         if task in host.tasks:
-            hint = f"; there are templates for {', '.join(known_tasks())}; begin with one and name the task in hooks.py"
+            hint = f", which names no example; begin with one of {', '.join(known)} and name the task in hooks.py"
         raise UserError(f"no template for the task {task!r}{hint}")
     for registry in (host.estimators, host.problems, host.tasks):
         for taken in (plain, f"{plain}_problem"):
@@ -73,7 +108,32 @@ def names_of(name: str, task: str, host: Host) -> Names:
     return Names(plain, title, distribution, distribution.replace("-", "_"), plain if task == OWN else task)
 
 
-def write_plugin(names: Names, template: str, folder: Path) -> list[Path]:
+def start_of(names: Names, task: str, host: Host) -> Start:
+    """What a plugin of a task begins with. Raises `UserError` where the task's example cannot be used."""
+    if task == OWN:
+        return Start(problems=(f"{names.name}_problem",))
+    chosen = host.tasks.get(task).load()
+    others = [entry.name for entry in host.tasks if entry.name != task and entry.load().example == chosen.example]
+    tasks = (task, *others)
+    problems = {entry.task: entry.name for entry in reversed(list(host.problems)) if entry.task in tasks}
+    if task not in problems:
+        raise UserError(f"no problem of the task {task!r} is registered: there is nothing to try an estimator on")
+    parameters = next(iter(host.problems.get(problems[task]).load().examples))
+    text, cls = _example(chosen.example, task)
+    _, _, summary = (ast.get_docstring(ast.parse(text)) or "").partition(": ")
+    return Start(
+        source=text,
+        summary=summary.rstrip("."),
+        tasks=tasks,
+        problems=tuple(problems[name] for name in tasks if name in problems),
+        problem=json.dumps({"name": problems[task], **parameters}, ensure_ascii=False),
+        estimator=json.dumps(_with_ladder(names.name, cls)),
+        baseline=chosen.baseline,
+        unit=chosen.work,
+    )
+
+
+def write_plugin(names: Names, start: Start, folder: Path) -> list[Path]:
     """Writes the distribution into `folder`, which must not exist or be empty, and returns its files.
 
     Raises:
@@ -85,9 +145,11 @@ def write_plugin(names: Names, template: str, folder: Path) -> list[Path]:
         raise UserError(f"{folder}: already exists and is not empty; choose another folder with -o")
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
     rendered = {
-        folder / target: environment.from_string(source.read_text(encoding="utf-8")).render(names=names)
-        for source, target in _sources(names, template)
+        folder / target: environment.from_string(source.read_text(encoding="utf-8")).render(names=names, start=start)
+        for source, target in _sources(names, ESTIMATOR if start.source else OWN)
     }
+    if start.source:
+        rendered[folder / "src" / names.package / f"{names.name}.py"] = _renamed(start, names)
     try:
         for path, text in rendered.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,3 +166,26 @@ def _sources(names: Names, template: str) -> Iterator[tuple[Path, Path]]:
         for source in sorted(root.rglob(f"*{SUFFIX}")):
             path = str(source.relative_to(root)).removesuffix(SUFFIX)
             yield source, Path(path.replace("PACKAGE", names.package).replace("MODULE", names.name))
+
+
+def _example(module: str, task: str) -> tuple[str, type]:
+    """The source of an example, and its class. Raises `UserError` where there is none of the agreed name."""
+    try:
+        found = importlib.import_module(module)
+        return Path(found.__file__ or "").read_text(encoding="utf-8"), getattr(found, CLASS)
+    except (ImportError, OSError, AttributeError) as error:
+        raise UserError(
+            f"the task {task!r} names the example {module!r}, of which there is no {CLASS}: {error}"
+        ) from error
+
+
+def _with_ladder(name: str, cls: type) -> dict[str, object]:
+    """The estimator as a suite writes it, with two values of its first whole number, if it has any."""
+    numbers = [one for one in parameters_of(cls).values() if type(one.default) is int]
+    return {"name": name} | {one.name: [one.default, 4 * one.default] for one in numbers[:1]}
+
+
+def _renamed(start: Start, names: Names) -> str:
+    """The example's module under the plugin's own names."""
+    text = re.sub(r'\A"""(.|\n)*?"""', lambda _: f'"""The estimator `{names.name}`: {start.summary}."""', start.source)
+    return re.sub(rf"\b{CLASS}\b", names.title, text)

@@ -95,7 +95,12 @@ def _of_plugins(run: Run) -> list[Path]:
     source = run.results.directory
     ours = {picture.name for picture in plots.pictures(run.results)}
     pictures = [path for path in sorted((source / plots.FOLDER).glob("*.png")) if path.stem not in ours]
-    written = {comparison.name for comparison in comparisons(run.results)} | {"scaling", "break_even"}
+    written = {comparison.name for comparison in comparisons(run.results)} | {
+        "scaling",
+        "break_even",
+        "budgets",
+        "flips",
+    }
     texts = [path for path in sorted((source / tables.FOLDER).glob("*.md")) if path.stem not in written]
     return [*pictures, *texts]
 

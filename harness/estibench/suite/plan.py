@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from estibench.components import Component, canonical
 
-PROBLEM = "the problem"  # the step of a measurement that is not the estimator's fault
+PROBLEM, TRUTH, DATA = "the problem", "the problem's truth", "the problem's data"  # made in these steps,
+OF_THE_PROBLEM = (PROBLEM, TRUTH, DATA)  # which are not the estimator's fault when they fail
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Settings:
     Attributes:
         precision: stop drawing when the CI of the RMSE is narrower than ± this fraction of it.
         time_limit: seconds of drawing, and of timing, that one cell may take.
-        problem_limit: seconds that a problem may take to make its truth and its data.
+        problem_limit: seconds that a problem may take to find its truth, and as many to make its data.
         memory_limit: bytes that the process of a cell may take; None leaves the choice to the engine.
         threads: torch's intra-op threads, pinned for the whole run.
         keep_draws: bytes of draws that are kept of one cell, so that more draws can be added to them.
@@ -137,6 +138,7 @@ class Plan:
     break_even: tuple[dict[str, Any], ...]
     tables: tuple[dict[str, Any], ...]
     plots: tuple[dict[str, Any], ...]
+    budgets: Mapping[str, list[float]] = field(default_factory=dict)
 
     @property
     def cells(self) -> int:

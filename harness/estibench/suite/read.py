@@ -99,6 +99,7 @@ class _Reader:
             break_even=tuple(entry.model_dump() for entry in suite.break_even),
             tables=tuple(entry.model_dump() for entry in suite.tables),
             plots=tuple(entry.model_dump() for entry in suite.plots),
+            budgets=suite.budgets.model_dump(),
         )
 
     def top_level(self, data: Mapping[str, Any]) -> Any:

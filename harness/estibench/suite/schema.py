@@ -41,6 +41,16 @@ class BreakEven(_Strict):
     between: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
 
 
+Budget = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Budgets(_Strict):
+    """Budgets at which averages are compared where a bias shows: in the task's work, and in seconds."""
+
+    work: list[Budget] = []
+    time: list[Budget] = []
+
+
 class Table(_Strict):
     """A pivot of one column of the results."""
 
@@ -88,5 +98,6 @@ class SuiteFile(_Strict):
     estimators: Annotated[list[Any], Field(min_length=1)]
     scaling: list[Scaling] = []
     break_even: list[BreakEven] = []
+    budgets: Budgets = Budgets()
     tables: list[Table] = []
     plots: list[Plot] = []

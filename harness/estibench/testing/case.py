@@ -176,19 +176,19 @@ class Case:
             return self.estimator.draws_with_error(self.problem, n, stream)
         return self.estimator.draws(self.problem, n, stream)
 
-    @property
-    def fast(self) -> str:
-        """The path by which the harness draws: the estimator's own, else vmap, else a loop."""
-        paths = self.paths() if self.chunk > 1 else {}
-        if "draws" in paths:
-            return "draws"
-        if "vmap" in paths:
-            try:
-                self.sample("vmap", 2, 99)
-            except NotApplicable:
-                return "loop"
-            return "vmap"
-        return "loop"
+    @cached_property
+    def taken(self) -> tuple[str, str]:
+        """The path by which the harness draws, its own, else vmap, else a loop; and why it is no faster one."""
+        path = next(reversed(self.paths()))
+        if path == "loop":
+            return path, "a draw is a whole set of samples"
+        if self.chunk < 2:
+            return "loop", "two estimates at once would take too much memory to be faster"
+        try:
+            self.sample(path, 2, 99)
+        except NotApplicable as reason:
+            return "loop", str(reason)
+        return path, ""
 
     def groups(self, path: str) -> Tensor:
         """Draws of several calls, each from a stream of its own: (groups, n, columns)."""
@@ -200,7 +200,7 @@ class Case:
         """n draws from stream `number` by a path, (n, columns), float64 on the CPU; once drawn they are kept.
 
         Raises:
-            NotApplicable: vmap refuses the estimator.
+            NotApplicable: vmap refuses the estimator, or its own draws say that there are none.
         """
         key = f"{path}:{n}:{number}"
         if key not in self.samples:
@@ -212,10 +212,11 @@ class Case:
             except Unsupported as reason:
                 raise NotApplicable(f"unsupported: {reason}") from reason
             except Exception as error:
-                if path != "vmap":
+                if path == "loop" or (path == "draws" and not isinstance(error, NotImplementedError)):
                     raise
-                text = (str(error).splitlines() or [""])[0]
-                raise NotApplicable(f"vmap gives up ({text}); the harness draws in a loop") from error
+                text = (str(error).splitlines() or [type(error).__name__])[0]
+                who = {"vmap": "vmap gives", "draws": "its own draws give"}[path]
+                raise NotApplicable(f"{who} up ({text}); the harness draws in a loop") from error
             self.samples[key] = torch.cat(parts)
         return self.samples[key]
 

@@ -35,12 +35,15 @@ def draws_have_their_shape(case: Case) -> None:
     if not case.has_own_draws:
         raise NotApplicable("the estimator has no draws of its own")
     _ = case.first
-    for n in (1, FEW):
-        if isinstance(estimator, ErrorBarEstimator):
-            for found in estimator.draws_with_error(case.problem, n, case.stream()):
-                _judge(found, (n, *shape), case.problem, f"draws_with_error of {n}", finite=False)
-        else:
-            _judge(estimator.draws(case.problem, n, case.stream()), (n, *shape), case.problem, f"draws of {n}")
+    try:
+        for n in (1, FEW):
+            if isinstance(estimator, ErrorBarEstimator):
+                for found in estimator.draws_with_error(case.problem, n, case.stream()):
+                    _judge(found, (n, *shape), case.problem, f"draws_with_error of {n}", finite=False)
+            else:
+                _judge(estimator.draws(case.problem, n, case.stream()), (n, *shape), case.problem, f"draws of {n}")
+    except NotImplementedError as reason:
+        raise NotApplicable(f"its own draws say that there are none: {reason}") from reason
 
 
 def error_bar_is_sane(case: Case) -> None:

@@ -18,8 +18,8 @@ DIRECTIONS = 3  # random combinations of the components that are looked at, besi
 ROUNDING = 1e-9  # of a component's spread
 
 
-def paths_agree(case: Case) -> None:
-    """A loop over `estimate`, `vmap` and the estimator's own `draws` are samples of one law."""
+def paths_agree(case: Case) -> str:
+    """A loop over `estimate`, `vmap` and the estimator's own `draws` are samples of one law; it says which is taken."""
     reference = case.groups("loop").flatten(0, 1)
     compared = 0
     for path in case.paths():
@@ -38,14 +38,16 @@ def paths_agree(case: Case) -> None:
                 "an own `draws` must make n independent estimates, each as `estimate` would; under vmap, give every "
                 "random call its generator, and keep data-dependent branches out",
             )
+    taken, why = case.taken
     if not compared:
-        raise NotApplicable("a loop is the only way to draw")
+        raise NotApplicable(f"a loop is the only way to draw: {why}")
+    return f"the harness draws by {taken}" + (f": {why}" if why else "")
 
 
 def draws_are_independent(case: Case) -> None:
     """Draws of one call are as different from each other as draws of different calls: they share no randomness."""
     _ = case.affordable  # or there is nothing to compare
-    for path in dict.fromkeys((case.fast, "loop")):
+    for path in dict.fromkeys((case.taken[0], "loop")):
         groups = case.groups(path)
         p_value = p_value_of_groups(groups)
         if p_value < LEVEL:

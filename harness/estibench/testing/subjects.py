@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from estibench.components import Component, ParameterError, check_value, make, parameters_of
+from estibench.components import Component, Parameter, ParameterError, check_value, make, parameters_of
 from estibench.contracts.density import Density
 from estibench.contracts.estimator import Estimator
 from estibench.contracts.problem import Problem
@@ -71,10 +71,28 @@ class Subject:
     def build(self, parameters: Mapping[str, Any]) -> Example:
         """An instance, made as for a suite where it is registered. Raises whatever the class raises."""
         if self.entry is None:
-            instance = self.cls(**parameters)
+            known = parameters_of(self.cls)
+            instance = self.cls(
+                **{
+                    name: self._density(known[name], value, parameters)
+                    if name in known and known[name].is_density
+                    else value
+                    for name, value in parameters.items()
+                }
+            )
             return Example(_label(self.name, instance), instance)
         component = self.component(parameters)
         return Example(component.label, component.build(self.host))
+
+    def _density(self, parameter: Parameter, value: Any, beside: Mapping[str, Any]) -> Any:
+        """A density by its name, in the dimension of the problem around it; an instance stays what it is."""
+        if isinstance(value, Density):
+            return value
+        checked = check_value(self.host, parameter, value)
+        around = parameters_of(self.cls).get("dim")
+        dim = {} if around is None else {"dim": beside.get("dim", around.default)}
+        given = dim | {key: inner for key, inner in checked.items() if key != "name"}
+        return make(self.host, "density", checked["name"], given).build(self.host)
 
     def component(self, given: Mapping[str, Any]) -> Component:
         """What a suite would make of these parameters. Raises `ValueError` for those that it would refuse."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from estibench.measure.device import pinned
 
-Check = Callable[[Any], None]
+Check = Callable[[Any], str | None]
 Status = Literal["passed", "failed", "skipped", "expected failure", "unexpected pass"]
 BAD = ("failed", "unexpected pass")
 
@@ -38,7 +38,7 @@ class Trial:
 
     Attributes:
         subject: what is checked, in words: `hutchinson(probes=10) on matrix(dim=64)`.
-        check: raises `CheckFailedError` or `NotApplicable`, or passes.
+        check: raises `CheckFailedError` or `NotApplicable`, or passes, with a note if it has one.
         material: what the check is given.
         expected: why it is known to fail; empty where it should pass.
     """
@@ -53,15 +53,18 @@ class Trial:
         """The check's name: what `expected_failures` quotes."""
         return self.check.__name__
 
-    def __call__(self) -> None:
-        """Run the check, on one thread as the harness does; a failure is an `AssertionError` with its explanation."""
+    def __call__(self) -> str:
+        """Run the check, on one thread as the harness does; a failure is an `AssertionError` with its explanation.
+
+        Returns the check's note, or nothing.
+        """
         with pinned(1):
-            self.check(self.material)
+            return self.check(self.material) or ""
 
     def outcome(self) -> Outcome:
         """Run the check and say how it went."""
         try:
-            self()
+            note = self()
         except NotApplicable as reason:
             return Outcome(self.subject, self.name, "skipped", str(reason))
         except Exception as error:  # a plugin may fail in any way
@@ -75,12 +78,12 @@ class Trial:
                 "expected failures"
             )
             return Outcome(self.subject, self.name, "unexpected pass", detail)
-        return Outcome(self.subject, self.name, "passed", "")
+        return Outcome(self.subject, self.name, "passed", note)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial went. `detail` is empty for one that passed."""
+    """How a trial went. `detail` is empty for one that passed, or a note, such as by which path draws are made."""
 
     subject: str
     check: str

@@ -2,9 +2,9 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,14 @@ def bench_problems():
         ProblemEntry(cls.__name__.lower(), f"{__name__}:{cls.__name__}", cls.__doc__, "trace")
         for cls in (CrashingProblem, HangingProblem)
     ]
+
+
+def hang(pause=signal.pause):
+    """Never returns. Where the environment names a file, it says there who hangs: see `leap.py`."""
+    if "FAULTS_HANG" in os.environ:
+        Path(os.environ["FAULTS_HANG"]).write_text(str(os.getpid()))
+    while True:
+        pause()
 
 
 @dataclass(frozen=True)
@@ -51,19 +59,28 @@ class Talks(Good):
 
 
 @dataclass(frozen=True)
-class Hangs(Good):
-    """Sleeps in C code, without the interpreter's lock."""
+class DeletesLogs(Talks):
+    """Talks, but deletes the folder of logs, named by the environment, in which that is written down."""
 
     def estimate(self, problem, generator):
-        time.sleep(3600)
+        shutil.rmtree(os.environ["FAULTS_LOGS"], ignore_errors=True)
+        return super().estimate(problem, generator)
+
+
+@dataclass(frozen=True)
+class Hangs(Good):
+    """Waits in C code, without the interpreter's lock."""
+
+    def estimate(self, problem, generator):
+        hang()
 
 
 @dataclass(frozen=True)
 class HangsWithLock(Good):
-    """Sleeps in C code and holds the interpreter's lock: no thread of the process can do anything about it."""
+    """Waits in C code and holds the interpreter's lock: no thread of the process can do anything about it."""
 
     def estimate(self, problem, generator):
-        ctypes.PyDLL(None).sleep(3600)
+        hang(ctypes.PyDLL(None).pause)
 
 
 @dataclass(frozen=True)
@@ -108,13 +125,12 @@ class IsKilled(Good):
 
 @dataclass(frozen=True)
 class Allocates(Good):
-    """Takes memory without end."""
+    """Takes a GiB, chunk by chunk, and keeps it until somebody looks."""
 
     def estimate(self, problem, generator):
-        taken = []
-        while True:
-            taken.append(torch.ones(4_000_000))
-            time.sleep(0.005)
+        taken = [torch.ones(2**22) for _ in range(64)]
+        while taken:
+            signal.pause()
 
 
 @dataclass(frozen=True)
@@ -187,7 +203,7 @@ class HangsWhenTimed(CrashesWhenTimed):
     def estimate(self, problem, generator):
         hanging[0] += 1
         if hanging[0] > 20:
-            time.sleep(3600)
+            hang()
         return Good.estimate(self, problem, generator)
 
 
@@ -234,8 +250,8 @@ class ForksAndExits(Good):
 
     def estimate(self, problem, generator):
         if os.fork() == 0:
-            time.sleep(20)
-            os._exit(0)
+            signal.alarm(3600)  # whatever becomes of the test
+            signal.pause()
         os._exit(6)
 
 
@@ -249,11 +265,12 @@ class RealTimeSignal(Good):
 
 @dataclass(frozen=True)
 class Floods(Good):
-    """Prints without end."""
+    """Prints more than anyone reads, and waits until somebody looks."""
 
     def estimate(self, problem, generator):
-        while True:
+        for _ in range(65):
             os.write(1, b"x" * 2**20)
+        signal.pause()
 
 
 @dataclass(frozen=True)
@@ -262,7 +279,7 @@ class KillsTheWorker(Good):
 
     def estimate(self, problem, generator):
         os.kill(os.getppid(), signal.SIGKILL)
-        time.sleep(60)
+        signal.pause()  # what dies with its parent dies here
 
 
 @dataclass(frozen=True)
@@ -291,7 +308,7 @@ class HangingProblem(StructuredMatrix):
 
     @property
     def truth(self):
-        time.sleep(3600)
+        hang()
 
 
 calls, hanging = [0], [0]
@@ -299,6 +316,7 @@ calls, hanging = [0], [0]
 ALL = [
     Good,
     Talks,
+    DeletesLogs,
     Hangs,
     HangsWithLock,
     Exits,

@@ -1,0 +1,93 @@
+"""The installed distributions: which of them an import comes from, and what they require."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cached_property
+from importlib.metadata import Distribution
+
+_TOP = re.compile(r"^([A-Za-z_]\w*)(?:/|(?:\.[\w-]+)*\.(?:py|so|pyd),)", re.MULTILINE)  # of a line in RECORD
+ABSENT = "not installed"
+
+
+class Installed:
+    """Distributions by name, wherever the user happens to stand."""
+
+    def __init__(self) -> None:
+        here = {"", os.getcwd()}
+        self._places = [place for place in sys.path if place not in here]
+
+    def owners(self, root: str) -> tuple[str, ...]:
+        """Distributions that install a package of this name, but those in development, whose sources change."""
+        return tuple(sorted(self._owners.get(root, ())))
+
+    def closure(self, names: Iterable[str]) -> dict[str, str]:
+        """Versions of these distributions and of all that they require here, by name."""
+        from packaging.requirements import InvalidRequirement, Requirement
+
+        found: dict[str, str] = {}
+        waiting = [(name, "") for name in sorted(names)]
+        seen = set(waiting)
+        while waiting:
+            name, extra = waiting.pop()
+            one = self._by_name.get(name)
+            found[name] = ABSENT if one is None else one.version
+            for text in (one.requires or ()) if one is not None else ():
+                try:
+                    requirement = Requirement(text)
+                except InvalidRequirement:
+                    continue
+                if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+                    wanted = [(normal(requirement.name), inner) for inner in ("", *sorted(requirement.extras))]
+                    waiting += [pair for pair in wanted if pair not in seen]
+                    seen.update(wanted)
+        return dict(sorted(found.items()))
+
+    def version(self, name: str) -> str:
+        """Of one distribution."""
+        one = self._by_name.get(name)
+        return ABSENT if one is None else one.version
+
+    @cached_property
+    def _by_name(self) -> dict[str, Distribution]:
+        found: dict[str, Distribution] = {}
+        for one in importlib.metadata.distributions(path=self._places):
+            found.setdefault(normal(one.name), one)  # the first on the path is the one that is imported
+        return found
+
+    @cached_property
+    def _owners(self) -> dict[str, set[str]]:
+        found = defaultdict(set)
+        for name, one in self._by_name.items():
+            if not _is_editable(one):
+                for root in _roots(one):
+                    found[root].add(name)
+        return found
+
+
+def normal(name: str) -> str:
+    """A distribution's name as indexes write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _roots(one: Distribution) -> set[str]:
+    """The names under which it can be imported."""
+    declared = one.read_text("top_level.txt")
+    if declared:
+        return set(declared.split())
+    return set(_TOP.findall(one.read_text("RECORD") or ""))
+
+
+def _is_editable(one: Distribution) -> bool:
+    """Whether its files are a developer's own."""
+    text = one.read_text("direct_url.json")
+    try:
+        return bool(text and json.loads(text).get("dir_info", {}).get("editable"))
+    except (ValueError, AttributeError):
+        return False

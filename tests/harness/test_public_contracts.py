@@ -1,0 +1,76 @@
+"""What plugin packages export to authors, and what `bench show TASK` says of each task's contract."""
+
+import ast
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from estibench.cli import bench
+
+PACKAGES = (
+    *("estibench_discrete", "estibench_flow", "estibench_sampling"),
+    *("estibench_score", "estibench_selftest", "estibench_trace"),
+)
+SAYS = {  # of each task: a sentence of its contract, an oracle with its shapes, a public name
+    "score_gradient": ("∇_θ ½E‖s_θ(x) − ∇log p(x)‖²", "s(x): (..., m) → (..., m).", "ScoreEstimator: An objective"),
+    "score_fit": ("One draw is one training run", "with_vjps(x, v)", "PlainLoss"),
+    "score_estimate": ("∇log p at fixed points", "Where the score is wanted, (points, m).", "SampleScoreEstimator"),
+    "discrete_gradient": ("independent z_bl ~ Cat(softmax θ_bl)", "f(z): (n, batch, L, K) → (n, batch)", "Memoryless"),
+    "discrete_fit": ("Minimise E f with Adam", "The objective and the logits, (batch, L, K).", "FitProblem"),
+    "categorical_sampling": (
+        "The probabilities of a categorical variable",
+        "Uniform numbers in (0, 1)",
+        "CategoricalSampler",
+    ),
+    "sampling": ("A density to be sampled", "∇ log p: (chains, dim) → (chains, dim)", "KernelSampler"),
+    "density_evolution": ("∂p/∂t = −∇·(f p)", "∇·f: (..., dim) → (...).", "EvolutionProblem"),
+    "synthetic": ("The vector t", "t on the problem's device", "Constant"),
+}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_are_the_ones_that_type_checkers_see(package):
+    module = importlib.import_module(package)
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    guarded = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {alias.name: node.module for node in guarded.body for alias in node.names}
+    assert typed == module._MODULE_OF
+    assert all(getattr(module, name) is not None for name in module.__all__)
+    assert set(module.__all__) == set(dir(module))
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = module.Nothing
+
+
+def test_importing_the_packages_imports_nothing_heavy():
+    code = f"import json, sys, {', '.join(PACKAGES)}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "numpy", "pydantic"} & set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("task", SAYS)
+def test_show_prints_the_contract(task):
+    done = CliRunner().invoke(bench, ["show", task])
+    assert done.exit_code == 0, done.output
+    for words in SAYS[task]:
+        assert words in done.output
+    for title in ("The estimand", "What `estimate(problem, generator)` returns", "What a problem offers", "Ranked by"):
+        assert f"\n{title}\n" in done.output
+    assert f"bench plugin new NAME --task {task}" in done.output
+    samples = task == "sampling"
+    assert ("points: states of independent chains" in done.output) == samples
+    assert ("One estimate, shaped like `problem.truth`" in done.output) != samples
+
+
+def test_every_task_names_its_page_and_an_example(host):
+    root = Path(__file__).parents[2]
+    for entry in host.tasks:
+        task = entry.load()
+        assert (root / task.docs).is_file(), entry.name
+        example = importlib.import_module(task.example).Example
+        assert example.citation
+        assert example.__doc__
