@@ -141,7 +141,7 @@ REFUSED: dict[str, tuple[str, Callable[[], dict[str, Any]], str]] = {
     "dropout": (
         "divergence",
         lambda: {"field": network(nn.Dropout(0.1)), "points": X},
-        "field: 1: Dropout in training",
+        "Dropout in training",
     ),
     "batch norm": ("divergence", lambda: {"field": _norm(True), "points": X}, "field: 1: BatchNorm1d in training"),
     "mixing": ("divergence", lambda: {"field": lambda x: x - x.mean(0), "points": X}, MIXES),

@@ -60,7 +60,8 @@ def assess(
 
     Example:
         >>> import estibench, torch
-        >>> found = estibench.assess("divergence", field=torch.nn.Linear(3, 3), points=torch.randn(5, 3))  # doctest: +SKIP
+        >>> net, x = torch.nn.Linear(3, 3), torch.randn(5, 3)
+        >>> found = estibench.assess("divergence", field=net, points=x)  # doctest: +SKIP
         >>> print(found)  # doctest: +SKIP
     """
     start = time.monotonic()

@@ -40,7 +40,10 @@ def _for_target(
     goal = percent(target)
     if not plans:
         best = min(some, key=lambda one: one.error)
-        return f"No estimator reaches {goal}: {best.label} comes closest with {error_of(best)}, and averaging is not known to help."
+        return (
+            f"No estimator reaches {goal}: {best.label} comes closest with a {error_of(best)}, "
+            "and averaging is not known to help."
+        )
     first = plans[0]
     if first.candidate.exact:
         words = (

@@ -89,7 +89,8 @@ def _refuse_training(given: nn.Module, name: str, direct: bool) -> None:
             raise UserError(f"{where}: {type(module).__name__} in training mode is random; call eval() on it first")
         if module.training and isinstance(module, MIXING):
             raise UserError(
-                f"{where}: {type(module).__name__} in training mode mixes the points of a batch; call eval() on it first"
+                f"{where}: {type(module).__name__} in training mode mixes the points of a batch; "
+                "call eval() on it first"
             )
 
 
