@@ -56,7 +56,7 @@ def own_score(
         raise UserError("network: expected an nn.Module with parameters, whose gradient is wanted")
     if (data is None) == (density is None):
         raise UserError("data: give either data or a density")
-    own = OwnFunction.of(network, "network")
+    own, smoothing = OwnFunction.of(network, "network"), tuple[float, ...]()
     if density is None:
         points = OwnPoints.of(data, "data", own)
         law: Density = OwnData(data=points.data.flatten(1), dim=points.data[0].numel())
@@ -67,7 +67,7 @@ def own_score(
             raise UserError(f"density: expected an instance of a density, got {type(density).__name__}")
         sample = density.sample(4, torch.Generator().manual_seed(0))
         points = OwnPoints.of(sample, "density", own)
-        law, x, shape, smoothing = density, points.placed, (density.dim,), ()
+        law, x, shape = density, points.placed, (density.dim,)
         device, dtype = points.device, points.dtype
     values = finite(repeats(own, x), "network")
     energy = is_energy(values, x)

@@ -89,6 +89,12 @@ def test_a_cheap_exact_method_is_the_answer() -> None:
     )
 
 
+def test_an_error_larger_than_the_truth_is_not_recommended() -> None:
+    rows = [EXACT, row("hutchinson(probes=1)", 12.0, 0.0004, 1)]
+    said = advice(rows, "the exact trace", "matvecs", None, None, "time")
+    assert said.startswith("exact: the exact trace in 1 s. The most efficient noisy way, hutchinson(probes=1)")
+
+
 def test_a_refuted_estimator_is_left_out_and_named() -> None:
     wrong = row("wrong", 0.001, 1e-6, 1, claims=[{"claim": "unbiased", "verdict": "refuted"}])
     said = advice([EXACT, wrong, row("a", 0.6, 0.01, 16)], "the exact trace", "matvecs", None, None, "time")

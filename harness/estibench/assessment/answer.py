@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from estibench.exports.plots import Picture
+
 SHOWN = {
     "estimator": "estimator",
     "relative_rmse": "relative error",
@@ -25,7 +27,7 @@ SHOWN = {
     "peak_bytes": "memory [MB]",
     "status": "status",
 }
-PLOT = {"kind": "error_cost", "x": "time", "y": "relative_rmse", "problems": None, "title": "", "name": "assess"}
+PLOT = {"kind": "error_cost", "x": "time", "problems": None, "title": "", "name": "assess"}
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,19 @@ class Assessment:
 
     def plot(self) -> Figure:
         """Error against time, one point for each estimator. Raises `UserError` where nothing was measured."""
+        return self._picture().draw()
+
+    def _picture(self) -> Picture:
         from dataclasses import replace
 
         from estibench.exports.plots import pictures
 
-        drawn = next(pictures(replace(self.results, about={**self.results.about, "plots": [PLOT]})), None)
+        relative = "relative_rmse" in self.frame and self.frame["relative_rmse"].notna().any()
+        plot = PLOT | {"y": "relative_rmse" if relative else "rmse"}
+        drawn = next(pictures(replace(self.results, about={**self.results.about, "plots": [plot]})), None)
         if drawn is None:
             raise UserError("nothing to draw: no estimator has both an error and a time")
-        return drawn.figure
+        return drawn
 
     def save(self, directory: str | Path) -> Path:
         """Copy the run to a directory, with tables, plots and a report. Returns it.
@@ -123,13 +130,12 @@ class Assessment:
     def _repr_html_(self) -> str:
         """For a notebook: the answer, a plot, the table."""
         import html
-        import io
 
-        picture = io.StringIO()
+        from estibench.exports.plots import to_svg
+
         try:
-            self.plot().savefig(picture, format="svg")
+            drawn = to_svg(self.results, self._picture())
         except UserError:
-            picture = io.StringIO()
-        drawn = picture.getvalue()
+            drawn = ""
         table: Any = self.table.to_html(index=False, float_format=lambda value: f"{value:.3g}", border=0)
-        return f"<p><b>{html.escape(self.advice)}</b></p>{drawn[drawn.find('<svg') :] if drawn else ''}{table}"
+        return f"<p><b>{html.escape(self.advice)}</b></p>{drawn[max(drawn.find('<svg'), 0) :]}{table}"

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from estibench import host as plugin_host
 from estibench import session as sessions
@@ -32,7 +32,7 @@ def assess(
     seconds: float = 60.0,
     target: float | None = None,
     budget: float | None = None,
-    by: str = "time",
+    by: Literal["time", "work"] = "time",
     estimators: Sequence[Any] | None = None,
     name: str | None = None,
     directory: str | Path | None = None,

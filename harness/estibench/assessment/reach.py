@@ -77,7 +77,8 @@ def candidates(rows: Sequence[dict[str, Any]]) -> list[Candidate]:
             continue
         quantity = "relative_rmse" if math.isfinite(_number(row.get("relative_rmse"))) else "rmse"
         value, low, high = (_number(row.get(quantity + side)) for side in ("", "_low", "_high"))
-        claims = row.get("claims") if isinstance(row.get("claims"), list) else []
+        known = row.get("claims")
+        claims = known if isinstance(known, list) else []
         refuted = tuple(str(claim["claim"]) for claim in claims if claim["verdict"] == "refuted")
         fair = any(
             str(claim["claim"]).partition(" ")[0] in ("unbiased", "exact") and claim["verdict"] == "supported"

@@ -91,6 +91,10 @@ def _in_general(some: Sequence[Candidate], exact: Candidate | None, exact_words:
     if exact is not None and exact.cost(by) <= best.cost(by):
         least = amount(exact.cost(by), by, unit)
         return f"{exact.label}: {exact_words} in {least} costs no more than {alone}, which leaves a {error_of(best)}."
+    if exact is not None and best.relative and best.low >= 1:
+        least = amount(exact.cost(by), by, unit)
+        left = error_of(best)
+        return f"{exact.label}: {exact_words} in {least}. The most efficient noisy way, {alone}, leaves a {left}."
     words = f"{best.label}: {error_of(best)} in {amount(best.cost(by), by, unit)}"
     if exact is not None:
         words += f", {percent(best.cost(by) / exact.cost(by))} of {exact_words}'s {amount(exact.cost(by), by, unit)}"
