@@ -137,7 +137,7 @@ baseline: exct
         ("break_even: [{y: time, between: [exact]}]", "9:24: break_even[0].between: list should have at least 2 items"),
         ("break_even: [{y: time, betwen: [a, b]}]", "9:24: break_even[0].betwen: unknown key; did you mean 'between'?"),
         ("tables: [{name: t, value: rmsee}]", "9:20: tables[0].value: unknown column 'rmsee'; did you mean 'rmse'?"),
-        ("budgets: {work: [10, 0]}", "9:20: budgets.work[1]: input should be greater than 0, got 0"),
+        ("budgets: {work: [10, 0]}", "9:22: budgets.work[1]: input should be greater than 0, got 0"),
         ("budgets: {wrk: [10]}", "9:11: budgets.wrk: unknown key; did you mean 'work'?"),
         ("plots: [{kind: error_cost, x: wrk}]", "9:28: plots[0].x: unknown column 'wrk'; did you mean 'work'?"),
         (
