@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import types
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import pytest
 import torch
@@ -125,3 +129,14 @@ def test_a_mixture_is_its_components():
     normal = torch.distributions.Normal
     parts = [normal(-1.0, 0.5).log_prob(x).sum(-1).exp() / 4, normal(1.0, 1.0).log_prob(x).sum(-1).exp() * 3 / 4]
     torch.testing.assert_close(Pair().log_prob(x), (parts[0] + parts[1]).log())
+
+
+def test_the_energy_network_of_the_page_conforms(monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "writing_a_density.md").read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL) if "EnergyDensity" in block)
+    module = types.ModuleType("documented_energy")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(code, vars(module))
+    outcomes = check_density(module.NetworkDensity, expected_failures={"registered": "not a plugin"})
+    passed = {outcome.check for outcome in outcomes if outcome.status == "passed"}
+    assert {"score_is_the_gradient", "laplacian_is_the_trace", "shapes_follow_the_batch"} <= passed

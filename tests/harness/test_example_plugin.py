@@ -85,11 +85,14 @@ def test_the_plugin_is_listed_and_measured(environment, tmp_path):
     import estibench
 
     frame = estibench.load(tmp_path / "run").frame
-    mine = frame[frame["estimator_name"] == "unit_vector"]
-    assert len(mine) == 8
-    assert set(mine["status"]) == {"ok"}
-    assert (mine["claims_refuted"] == 0).all()
-    assert (mine["claims_supported"] >= 2).all()
+    for name, cells in {"unit_vector": 10, "ralston": 3}.items():
+        mine = frame[frame["estimator_name"] == name]
+        assert len(mine) == cells
+        assert set(mine["status"]) == {"ok"}
+        assert (mine["claims_refuted"] == 0).all()
+        assert (mine["claims_supported"] >= 2).all()
+    solved = frame[frame["estimator_name"] == "ralston"]
+    assert (solved["error_discretised"] < 1e-6).all(), "it shows its solver"
     others = frame[frame["estimator_name"].isin(["two_slices", "swapped_pair", "random_walk"])]
     assert len(others) == 3
     assert set(others["status"]) == {"ok"}

@@ -1,1 +1,1 @@
-"""An estibench plugin: the unit-vector estimator of a trace."""
+"""An estibench plugin: an estimator for each family of tasks, and a density, with public names only."""

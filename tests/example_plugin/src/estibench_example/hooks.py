@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from estibench import EstimatorEntry, hookimpl
+from estibench import DensityEntry, EstimatorEntry, hookimpl
 
 
 @hookimpl
@@ -32,4 +32,17 @@ def bench_estimators() -> list[EstimatorEntry]:
             summary="random-walk Metropolis, as a pair (init, step)",
             tasks=("sampling",),
         ),
+        EstimatorEntry(
+            name="ralston",
+            target="estibench_example.ralston:Ralston",
+            summary="backpropagation through Ralston's solver",
+            tasks=("ode_gradient",),
+        ),
+    ]
+
+
+@hookimpl
+def bench_densities() -> list[DensityEntry]:
+    return [
+        DensityEntry("two_wells", "estibench_example.two_wells:TwoWells", "two wells in every coordinate, by energy")
     ]
