@@ -12,7 +12,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "tasks" / "sampling.md"
 
 def test_steps_compose_with_a_schedule_as_the_docs_show():
     """5 000 chains on a ring of eight modes of radius 4: nearly all are within four standard deviations of one."""
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    (code,) = [block for block in blocks if "ula.step" in block]
     names: dict = {}
     exec(code, names)
     x = names["state"].x

@@ -4,8 +4,6 @@ import torch
 from estibench_example.random_walk import random_walk
 
 from estibench.testing import Effort, parametrize_with_checks
-from estibench_densities.gaussian import Gaussian
-from estibench_sampling import Target
 
 
 @parametrize_with_checks(["two_slices"], on=["score_gradient"], effort=Effort(128, 0.3))
@@ -26,11 +24,9 @@ def test_random_walk(check):
 def test_the_kernel_is_a_pair_that_works_by_itself():
     """From its own law a normal walk stays in it: 4096 chains, mean of squares within 5 standard errors of 1."""
     generator = torch.Generator().manual_seed(0)
-    target = Target(Gaussian(dim=1))
-    init, step = random_walk(target.log_prob, 0.5)
-    state = init(target.density.sample(4096, generator))
+    init, step = random_walk(lambda x: -0.5 * x.square().sum(-1), 0.5)
+    state = init(torch.randn(4096, 1, generator=generator, dtype=torch.float64))
     for _ in range(20):
         state, info = step(generator, state)
-    centred = (state.position - target.density.mean) / target.density.covariance_matrix.sqrt()
-    assert abs(float(centred.square().mean()) - 1) < 5 * (2 / 4096) ** 0.5
-    assert 0 < float(info.acceptance_rate.mean()) <= 1
+    assert abs(float(state.position.square().mean()) - 1) < 5 * (2 / 4096) ** 0.5
+    assert 0.5 < float(info.acceptance_rate.mean()) < 1
