@@ -16,6 +16,7 @@ from estibench.measure.claims import gather_evidence, rounding_tolerance, scalin
 from estibench.measure.curve import curve
 from estibench.measure.intervals import Interval, clustered_proportion_interval, proportion_interval
 from estibench.measure.means import mean_interval, positive_mean_interval
+from estibench.measure.rare import barely_seen
 from estibench.measure.sampling import Sample
 from estibench.suite.plan import Settings
 
@@ -39,15 +40,16 @@ def finiteness(draws: Tensor, confidence: float) -> Row:
 def accuracy(sample: Sample, problem: Any, settings: Settings) -> Row:
     """Errors with their intervals. All draws are finite."""
     truth, confidence = problem.truth.reshape(-1), settings.confidence
-    m = statistics.Moments(sample.draws, truth)
-    mse, bias = statistics.mse_interval(m, confidence), statistics.bias_interval(m, confidence)
+    m = sample.moments(problem)
+    mse = m.honest(statistics.mse_interval(m, confidence))
+    bias = m.honest(statistics.bias_interval(m, confidence))
     found = {
         "mse": mse,
         "rmse": mse.root(),
-        "variance": statistics.variance_interval(m, confidence),
-        "bias_squared": statistics.squared_bias_interval(m, confidence),
+        "variance": m.honest(statistics.variance_interval(m, confidence)),
+        "bias_squared": m.honest(statistics.squared_bias_interval(m, confidence)),
         "bias": bias,
-        "mean_error": statistics.mean_error_interval(m, confidence),
+        "mean_error": m.honest(_mean(m.errors.mean(1), confidence, m.random)),
         "component_rmse_max": statistics.component_rmse_interval(m, confidence),
         "component_bias_max": statistics.component_bias_interval(m, confidence),
         "zeros_fraction": statistics.zeros_interval(m.draws, confidence),
@@ -56,13 +58,13 @@ def accuracy(sample: Sample, problem: Any, settings: Settings) -> Row:
     if norm > 0:
         found |= {"relative_rmse": mse.root().scaled(1 / norm), "relative_bias": bias.scaled(1 / norm)}
         if m.components > 1:
-            found["cosine"] = statistics.cosine_interval(m.draws, truth, confidence)
+            found["cosine"] = m.honest(statistics.cosine_interval(m.draws, truth, confidence))
     covered = _covered(sample, m, rounding_tolerance(problem), confidence)
     if covered is not None:
         found["coverage"] = clustered_proportion_interval(covered, m.components, confidence)
     return {
         **columns(found | readings(sample, confidence)),
-        **({} if problem.axis is None else {"curve": curve(m.errors, problem.axis, confidence)}),
+        **({} if problem.axis is None else {"curve": curve(m, problem.axis, confidence)}),
         "largest_share": float(m.squared_errors.max() / m.squared_errors.sum()) if mse.value > 0 else 0.0,
     }
 
@@ -74,15 +76,26 @@ def readings(sample: Sample, confidence: float) -> dict[str, Interval]:
         if not bool(torch.isfinite(values).all()):
             found[column] = Interval(math.nan, math.nan, math.nan)
         elif column.startswith(ERROR_PREFIX):
-            found[column] = positive_mean_interval(values, confidence)
+            interval = positive_mean_interval(values, confidence)
+            found[column] = interval if not _hides(values, sample.random) else interval.without_bounds()
         else:
-            found[column] = mean_interval(values, confidence)
+            found[column] = _mean(values, confidence, sample.random)
     return found
+
+
+def _mean(values: Tensor, confidence: float, random: bool) -> Interval:
+    found = mean_interval(values, confidence)
+    return found.without_bounds() if _hides(values, random) else found
+
+
+def _hides(values: Tensor, random: bool) -> bool:
+    """Whether scalars of a random estimator are equal, or all but a handful: their mean has no interval then."""
+    return random and barely_seen(values)
 
 
 def claims(sample: Sample, problem: Any, counts: dict[str, int], settings: Settings, estimator: Estimator) -> Row:
     """The evidence that finite draws and counted work give for each claim."""
-    m = statistics.Moments(sample.draws, problem.truth.reshape(-1))
+    m = sample.moments(problem)
     covered = _covered(sample, m, rounding_tolerance(problem), settings.confidence)
     read = {column.partition("_")[2]: values for column, values in sample.readings.items()}
     evidence = gather_evidence(estimator, problem, m, counts, covered, read, settings.confidence)
