@@ -7,8 +7,9 @@ claim about them is left without power and with the reason in words, unless a cl
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,6 +37,8 @@ READING_ROUNDING = 1e-5  # of the mean of a reading, which may be computed in si
 MISSES_THAT_MATTER = 2.0  # of an error bar, over those that are claimed
 LOOKS = (1, 4)  # samples of this many times `max_draws` that a claim must fail on before it is refuted
 LEAST_P_VALUE = 1e-300  # of a test of something random: 0 is for certainties, which are not tested again
+
+Bound = Callable[[], float | None]
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def gather_evidence(
         readings: what the problem reads off each draw, by name, (n,).
     """
     found: list[Evidence | None] = []
-    variance = claimed_variance(estimator, problem)
+    variance = partial(claimed_variance, estimator, problem)
     for claim in estimator.claims:
         if not claim.applies(problem, estimator):
             continue
@@ -165,15 +168,13 @@ def _total(formula: Tensor | float) -> float:
     return float(torch.as_tensor(formula, dtype=torch.float64).sum())
 
 
-def _biased(
-    title: str, m: Moments, formula: Tensor | float | None, variance: float | None, confidence: float
-) -> Evidence:
+def _biased(title: str, m: Moments, formula: Tensor | float | None, variance: Bound, confidence: float) -> Evidence:
     """E g − t = formula; None is the claim that there is no bias.
 
     Args:
-        variance: total variance that the estimator claims, which bounds what can hide.
+        variance: gives the total variance that the estimator claims, if any: it bounds what can hide.
     """
-    measured = m.honest(bias_interval(m, confidence))
+    measured = bias_interval(m, confidence)
     claimed, about, off = 0.0, m, ""
     if formula is not None:
         bias = torch.as_tensor(formula, dtype=torch.float64, device="cpu").reshape(-1).expand(m.components)
@@ -186,7 +187,7 @@ def _biased(
     return Evidence(title, p_value, *_numbers(measured), claimed, effect, **power)
 
 
-def _test_of_mean(m: Moments, mse: float, variance: float | None) -> tuple[float, dict[str, Any]]:
+def _test_of_mean(m: Moments, mse: float, variance: Bound) -> tuple[float, dict[str, Any]]:
     """p-value of E g = t, and the power of its test, for the components that were seen.
 
     Where the others could hold a bias that matters, or make up for one that the bulk shows, the test has no power. With
@@ -197,8 +198,9 @@ def _test_of_mean(m: Moments, mse: float, variance: float | None) -> tuple[float
     power = _power_against_bias(seen, mse) if seen is not None else {"draws": m.n}
     if left is not None and left.bias_may_hide:
         power = _powerless(left)
-        if variance is not None:
-            found.append(too_few(m.n, left.number, left.shift(), variance))
+        most = variance()
+        if most is not None:
+            found.append(too_few(m.n, left.number, left.shift(), most))
     return _random(min((len(found) * p_value for p_value in found), default=1.0), m.random), power
 
 
@@ -226,15 +228,15 @@ def _variance(title: str, m: Moments, formula: Tensor | float | None, confidence
     if formula is None:
         return None
     claimed, tolerance = _total(formula), m.rounding
-    found = variance_interval(m, confidence)
+    measured = variance_interval(m, confidence)
+    found = measured.value
     if not math.isfinite(claimed) or claimed < 0:
-        return _certain(title, found.value, claimed, False)
-    measured = m.honest(found)
+        return _certain(title, found, claimed, False)
     effect = f"a variance off by a factor of {FACTOR_THAT_MATTERS:g}"
-    if m.unseen is not None and max(found.value, claimed) > tolerance**2:
+    if m.unseen is not None and max(found, claimed) > tolerance**2:
         p_value, power = _test_of_thin_variance(m, m.unseen, torch.as_tensor(formula, dtype=torch.float64).reshape(-1))
         return Evidence(title, p_value, *_numbers(measured), claimed, effect, **power)
-    if min(claimed, found.value) <= tolerance**2:
+    if min(claimed, found) <= tolerance**2:
         return Evidence(title, _p_value_of_variance(m, claimed), *_numbers(measured), claimed)
     p_value = _random(variance_p_value(m, claimed), m.random)
     return Evidence(title, p_value, *_numbers(measured), claimed, effect, **_power_against_factor(m))
@@ -291,7 +293,7 @@ def _reading(
         return _certain(title, found.value, claimed, False)
     rounding = READING_ROUNDING * abs(claimed) + eps
     m = Moments(values[:, None], torch.tensor([claimed], dtype=torch.float64), random, rounding)
-    p_value, power = _test_of_mean(m, m.trace, None)
+    p_value, power = _test_of_mean(m, m.trace, lambda: None)
     effect = f"a mean off by {READING_THAT_MATTERS:g} standard deviations of one draw"
     return Evidence(title, p_value, *_numbers(m.honest(found)), claimed, effect, **power)
 

@@ -41,15 +41,14 @@ def accuracy(sample: Sample, problem: Any, settings: Settings) -> Row:
     """Errors with their intervals. All draws are finite."""
     truth, confidence = problem.truth.reshape(-1), settings.confidence
     m = sample.moments(problem)
-    mse = m.honest(statistics.mse_interval(m, confidence))
-    bias = m.honest(statistics.bias_interval(m, confidence))
+    mse, bias = statistics.mse_interval(m, confidence), statistics.bias_interval(m, confidence)
     found = {
         "mse": mse,
         "rmse": mse.root(),
-        "variance": m.honest(statistics.variance_interval(m, confidence)),
-        "bias_squared": m.honest(statistics.squared_bias_interval(m, confidence)),
+        "variance": statistics.variance_interval(m, confidence),
+        "bias_squared": statistics.squared_bias_interval(m, confidence),
         "bias": bias,
-        "mean_error": m.honest(_mean(m.errors.mean(1), confidence, m.random)),
+        "mean_error": statistics.mean_error_interval(m, confidence),
         "component_rmse_max": statistics.component_rmse_interval(m, confidence),
         "component_bias_max": statistics.component_bias_interval(m, confidence),
         "zeros_fraction": statistics.zeros_interval(m.draws, confidence),
@@ -58,7 +57,7 @@ def accuracy(sample: Sample, problem: Any, settings: Settings) -> Row:
     if norm > 0:
         found |= {"relative_rmse": mse.root().scaled(1 / norm), "relative_bias": bias.scaled(1 / norm)}
         if m.components > 1:
-            found["cosine"] = m.honest(statistics.cosine_interval(m.draws, truth, confidence))
+            found["cosine"] = statistics.cosine_interval(m, confidence)
     covered = _covered(sample, m, rounding_tolerance(problem), confidence)
     if covered is not None:
         found["coverage"] = clustered_proportion_interval(covered, m.components, confidence)
@@ -75,22 +74,10 @@ def readings(sample: Sample, confidence: float) -> dict[str, Interval]:
     for column, values in sample.readings.items():
         if not bool(torch.isfinite(values).all()):
             found[column] = Interval(math.nan, math.nan, math.nan)
-        elif column.startswith(ERROR_PREFIX):
-            interval = positive_mean_interval(values, confidence)
-            found[column] = interval if not _hides(values, sample.random) else interval.without_bounds()
-        else:
-            found[column] = _mean(values, confidence, sample.random)
+            continue
+        interval = (positive_mean_interval if column.startswith(ERROR_PREFIX) else mean_interval)(values, confidence)
+        found[column] = interval.without_bounds() if sample.random and barely_seen(values) else interval
     return found
-
-
-def _mean(values: Tensor, confidence: float, random: bool) -> Interval:
-    found = mean_interval(values, confidence)
-    return found.without_bounds() if _hides(values, random) else found
-
-
-def _hides(values: Tensor, random: bool) -> bool:
-    """Whether scalars of a random estimator are equal, or all but a handful: their mean has no interval then."""
-    return random and barely_seen(values)
 
 
 def claims(sample: Sample, problem: Any, counts: dict[str, int], settings: Settings, estimator: Estimator) -> Row:
@@ -110,7 +97,7 @@ def squared_errors(draws: Tensor, problem: Any) -> Tensor:
 def _covered(sample: Sample, m: statistics.Moments, tolerance: float, confidence: float) -> Tensor | None:
     """Which error bars cover, (n,); None without error bars, or where only rounding is left to cover."""
     errors = sample.errors
-    if errors is None or bool(errors.isnan().all()) or statistics.mse_interval(m, confidence).high <= tolerance**2:
+    if errors is None or bool(errors.isnan().all()) or math.sqrt(float(m.squared_errors.mean())) <= tolerance:
         return None
     return statistics.covered(m.draws, errors, m.truth, confidence, tolerance / math.sqrt(m.components))
 

@@ -99,6 +99,7 @@ class Unseen:
         distances: ‖g_i − a‖ over B of the draws that are hits, (hits,), less what a may be off.
         mse: mean squared error over all components.
         share: that of B in the mean squared error; 1 where every component is in B.
+        at_rounding: whether the RMSE is no more than rounding.
     """
 
     draws: int
@@ -110,6 +111,7 @@ class Unseen:
     distances: Tensor
     mse: float
     share: float
+    at_rounding: bool
 
     @property
     def number(self) -> int:
@@ -129,6 +131,8 @@ class Unseen:
     @property
     def blurs_errors(self) -> bool:
         """Whether mean errors and squares of the whole sample rest on too few hits for an interval."""
+        if self.at_rounding:  # noise of its own, whose size means little
+            return False
         thin = self.number < few(self.draws)
         return thin and (self.bias_may_hide or self.share > SHARE_THAT_MATTERS or bool(self.barely.all()))
 
@@ -144,13 +148,12 @@ class Unseen:
         if self.most_hits == 0:
             which = "" if barely == components else f" in {barely} of {components} components"
             return f"all {n} draws are equal{which}: {unseen}"
-        if components == 1:
-            verb = "differs" if self.number == 1 else "differ"
-            return f"only {self.number} of {n} draws {verb} from the rest: too few to tell how often that happens"
-        return (
-            f"in {barely} of {components} components fewer than {few(n)} of {n} draws differ from the rest: too few to "
-            "tell how often that happens"
-        )
+        where = "" if barely == components else f"in {barely} of {components} components "
+        if self.number < few(n):
+            which = f"{where}only {self.number} of {n} draws differ{'s' if self.number == 1 else ''}"
+        else:
+            which = f"in {barely} of {components} components fewer than {few(n)} of {n} draws differ"
+        return f"{which} from the rest: too few to tell how often that happens"
 
 
 def unseen(draws: Tensor, truth: Tensor, rounding: float) -> Unseen | None:
@@ -180,6 +183,7 @@ def unseen(draws: Tensor, truth: Tensor, rounding: float) -> Unseen | None:
         ((errors[hit] - centre).norm(dim=1) - BULK_ERRORS * bulk_error).clamp(min=0),
         total,
         1.0 if bool(barely.all()) else share,
+        math.sqrt(total) <= rounding,
     )
 
 

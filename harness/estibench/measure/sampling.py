@@ -30,7 +30,7 @@ from estibench.measure.draws import Drawer, Drawn
 from estibench.measure.kept import KeptDraws
 from estibench.measure.means import positive_mean_interval
 from estibench.measure.seeds import chunk_seed
-from estibench.measure.statistics import Moments
+from estibench.measure.statistics import Moments, mse_interval
 from estibench.suite.plan import Settings
 
 LARGEST_CHUNK = 1024
@@ -98,7 +98,7 @@ def take_sample(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDr
         reason = "time_limit"
     elif reason == "rounding" and math.sqrt(float(m.squared_errors.mean())) <= m.rounding:
         pass
-    elif _saw_too_little(m):
+    elif _saw_too_little(m, settings.confidence):
         reason = "rare"
     elif _precise(m, settings):
         reason = "precision"
@@ -137,16 +137,14 @@ def _expects_more(drawer: Drawer) -> bool:
     return drawer.random and claimed is not None and claimed > rounding_tolerance(drawer.problem) ** 2
 
 
-def _saw_too_little(m: Moments) -> bool:
-    """Whether the errors rest on too few draws that differ from the rest."""
-    finite = bool(torch.isfinite(m.errors).all())
-    return finite and m.unseen is not None and m.unseen.blurs_errors
+def _saw_too_little(m: Moments, confidence: float) -> bool:
+    """Whether the errors rest on too few draws that differ from the rest for an interval."""
+    return bool(torch.isfinite(m.errors).all()) and math.isnan(mse_interval(m, confidence).low)
 
 
 def _precise(m: Moments, settings: Settings) -> bool:
     """Whether the interval of the RMSE is as narrow as asked for."""
-    mse = positive_mean_interval(m.squared_errors, settings.confidence)
-    return mse.root().relative_half_width <= settings.precision
+    return mse_interval(m, settings.confidence).root().relative_half_width <= settings.precision
 
 
 def plan(pilot: Moments, problem: Any, settings: Settings) -> tuple[int, str]:
@@ -160,7 +158,7 @@ def plan(pilot: Moments, problem: Any, settings: Settings) -> tuple[int, str]:
     mse = positive_mean_interval(errors, settings.confidence)
     if math.sqrt(mse.high) <= rounding_tolerance(problem):
         return settings.min_draws, "rounding"
-    if _saw_too_little(pilot):
+    if _saw_too_little(pilot, settings.confidence):
         return settings.max_draws, "max_draws"
     needed = MARGIN * pilot.n * (mse.root().relative_half_width / settings.precision) ** 2
     number = settings.min_draws

@@ -27,7 +27,7 @@ from estibench.measure.means import (
     straightened_mean,
     summarise,
 )
-from estibench.measure.rare import SHARE_THAT_MATTERS, Unseen, unseen
+from estibench.measure.rare import SHARE_THAT_MATTERS, Unseen, barely_seen, unseen
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,15 @@ class Moments:
         """Some components alone, given as a mask (D,)."""
         return Moments(self.draws[:, components], self.truth[components], self.random, self.rounding)
 
-    def honest(self, found: Interval) -> Interval:
-        """The interval of a quantity of all components, without bounds where these would pretend to know."""
+    def honest(self, found: Interval, series: Tensor | None = None) -> Interval:
+        """The interval of a quantity of all components, without bounds where these would pretend to know.
+
+        Args:
+            series: scalars (n,) that the quantity is the mean of, if any: they may be equal where the draws are not.
+        """
         blurred = self.unseen is not None and self.unseen.blurs_errors
-        return found.without_bounds() if blurred or (self.random and found.low == found.high) else found
+        equal = self.random and (found.low == found.high or (series is not None and barely_seen(series)))
+        return found.without_bounds() if blurred or equal else found
 
     @cached_property
     def by_component(self) -> Summary:
@@ -129,17 +134,18 @@ class Moments:
 
 def mse_interval(m: Moments, confidence: float) -> Interval:
     """E‖g − t‖²."""
-    return positive_mean_interval(m.squared_errors, confidence)
+    return m.honest(positive_mean_interval(m.squared_errors, confidence), m.squared_errors.sqrt())
 
 
 def variance_interval(m: Moments, confidence: float) -> Interval:
     """tr Cov(g)."""
-    return positive_mean_interval(m.squared_deviations, confidence, m.variance_of_centring)
+    return m.honest(positive_mean_interval(m.squared_deviations, confidence, m.variance_of_centring))
 
 
 def mean_error_interval(m: Moments, confidence: float) -> Interval:
     """Mean over the components of E g − t, signed."""
-    return mean_interval(m.errors.mean(1), confidence)
+    series = m.errors.mean(1)
+    return m.honest(mean_interval(series, confidence), series)
 
 
 def squared_bias_interval(m: Moments, confidence: float) -> Interval:
@@ -157,14 +163,14 @@ def squared_bias_interval(m: Moments, confidence: float) -> Interval:
     shift = 2 * q**2 * m.variance_along_bias / m.n
     noise = q**2 * 2 * m.trace_squared / m.n**2
     half = math.sqrt(max((value + shift) ** 2 - value**2 + noise, 0.0))
-    return Interval(value, min(value + shift - half, value), max(value + shift + half, 0.0))
+    return m.honest(Interval(value, min(value + shift - half, value), max(value + shift + half, 0.0)))
 
 
 def bias_interval(m: Moments, confidence: float) -> Interval:
     """‖b‖. For one component |ḡ − t| with the interval of a mean; else the root of the debiased square."""
     if m.components > 1:
         return squared_bias_interval(m, confidence).root()
-    found = mean_interval(m.errors[:, 0], confidence)
+    found = m.honest(mean_interval(m.errors[:, 0], confidence))
     ends = sorted((abs(found.low), abs(found.high)))
     return Interval(abs(found.value), 0.0 if found.low <= 0 <= found.high else ends[0], ends[1])
 
@@ -207,10 +213,10 @@ def variance_p_value(m: Moments, claimed: float) -> float:
     return positive_mean_p_value(m.squared_deviations, claimed, m.variance_of_centring)
 
 
-def cosine_interval(draws: Tensor, truth: Tensor, confidence: float) -> Interval:
+def cosine_interval(m: Moments, confidence: float) -> Interval:
     """Mean cosine between a draw and the truth."""
-    cosines = torch.nn.functional.cosine_similarity(draws, truth[None], dim=1)
-    return mean_interval(cosines, confidence).clipped(-1.0, 1.0)
+    cosines = torch.nn.functional.cosine_similarity(m.draws, m.truth[None], dim=1)
+    return m.honest(mean_interval(cosines, confidence).clipped(-1.0, 1.0), cosines)
 
 
 def zeros_interval(draws: Tensor, confidence: float) -> Interval:
