@@ -66,9 +66,11 @@ def test_difference() -> None:
     assert difference(a, b, 0.95, 2.0).p_value == 1
 
 
-def test_rows_without_bounds_are_exact_and_lack_nothing_else() -> None:
+def test_rows_without_bounds_are_exact_and_empty_bounds_exclude_nothing() -> None:
     row = {"mse": 2.0, "mse_low": 1.5, "mse_high": math.nan, "draws": 65, "time": 1.0, "time_rounds": 11}
-    assert measured(row, "mse", 0.9) == Measured(2.0, 1.5, 2.0, 0.9, 64)
+    assert measured(row, "mse", 0.9) == Measured(2.0, 1.5, math.inf, 0.9, 64)
+    blurred = measured(row | {"mse_low": math.nan}, "mse", 0.9)
+    assert contrast(blurred, exact(1e9), 0.95).p_value == 1
     assert measured(row, "time", 0.9) == Measured(1.0, 1.0, 1.0, 0.9, 10)
     assert math.isnan(measured({}, "mse", 0.9).value)
 
