@@ -215,7 +215,7 @@ def test_kept_draws_know_whether_the_estimator_is_random(host):
     first = bench.accuracy(0)
     again = bench.accuracy(0, first.draws)
     assert repr(again.row["claims"]) == repr(first.row["claims"])
-    assert all(claim["p_value"] == 1 for claim in again.row["claims"] if claim["reason"])
+    assert all(claim["p_value"] > 0.9 for claim in again.row["claims"] if claim["reason"])
     assert any(claim["reason"] for claim in again.row["claims"])
 
 
@@ -259,7 +259,7 @@ def test_the_summary_says_why(host):
     class Run:
         pass
 
-    rows = measure_block(block(host, ("rare", {"probability": 1e-6})), Settings(rounds=0))
+    rows = measure_block(block(host, ("rare", {"probability": 1e-6})), Settings(rounds=0, max_draws=1024))
     named = {"problem": "p", "estimator": "e", "device": "cpu", "dtype": "float64"}
     Run.frame = to_frame([row | named for row in rows])
     texts = [found.evidence for found in findings(Run) if found.verdict == "undecided"]

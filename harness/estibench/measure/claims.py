@@ -246,17 +246,18 @@ def _test_of_thin_variance(m: Moments, left: Unseen, claimed: Tensor) -> tuple[f
     """p-value of tr Cov(g) = Σ claimed where some components B were barely seen, and the power of its test.
 
     What B hides can only add to what was seen. So a sample below the claim refutes nothing, except by its other
-    components S where the claim names their share. One above it counts: by the usual test of S, or of everything where
-    the hits of all components together are many; and by how far away the few are.
+    components S where the claim names their share. (Not above that share: S are those that happened to have hits.) One
+    above the claim counts: by the usual test of everything, where the hits of all components together are many, else of
+    S; and by how far away the few are.
     """
     seen, total = m.seen(), float(claimed.sum())
     named = claimed.numel() == m.components > 1
-    judged = seen if seen is not None or barely_seen(m.squared_deviations.sqrt()) else m
+    judged = seen if barely_seen(m.squared_deviations.sqrt()) else m
     found = [too_many(m.n, left.distances, float(claimed[left.barely].sum()) if named else total)]
-    if named and seen is not None:
-        found.append(_p_value_of_variance(seen, float(claimed[~left.barely].sum())))
-    elif judged is not None and judged.trace > total:
+    if judged is not None and judged.trace > total:
         found.append(_p_value_of_variance(judged, total))
+    if named and seen is not None and seen.trace < (share := float(claimed[~left.barely].sum())):
+        found.append(_p_value_of_variance(seen, share))
     stands = m.trace >= total or _p_value_of_variance(m, total) >= DOUBTFUL
     power = _power_against_factor(judged) if judged is not None and stands else _powerless(left)
     return _random(min(len(found) * one for one in found), m.random), power
