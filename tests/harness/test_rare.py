@@ -262,8 +262,9 @@ def test_the_summary_says_why(host):
     rows = measure_block(block(host, ("rare", {"probability": 1e-6})), Settings(rounds=0, max_draws=1024))
     named = {"problem": "p", "estimator": "e", "device": "cpu", "dtype": "float64"}
     Run.frame = to_frame([row | named for row in rows])
-    texts = [found.evidence for found in findings(Run) if found.verdict == "undecided"]
-    assert texts
+    undecided = [found for found in findings(Run) if found.verdict == "undecided"]
+    texts = [found.evidence for found in undecided if not found.claim.startswith("error bar")]  # which has few misses
+    assert len(texts) == 4
     for text in texts:
         assert text.endswith("all 1024 draws are equal: an event rarer than 0.3 % would not have been seen")
         assert "nan" not in text

@@ -173,10 +173,10 @@ def _evidence(claim: dict[str, Any]) -> str:
     p_value = claim.get("p_adjusted")
     if claim["verdict"] == "undecided" and claim.get("reason"):
         chance = f": {claim['reason']}"
+    elif claim["verdict"] == "undecided" and claim.get("effect"):
+        chance = f" (power {100 * claim['power']:.0f} % against {claim['effect']})"
     elif p_value is None or p_value in (0, 1):
         chance = ""
-    elif claim["verdict"] == "undecided":
-        chance = f" (power {100 * claim['power']:.0f} % against {claim['effect']})"
     else:
         chance = f" (adjusted p = {short(p_value)})"
     return f"measured {measured}, claimed {short(claim.get('claimed'))}{chance}"
