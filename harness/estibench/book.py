@@ -273,11 +273,11 @@ class Book:
 
     def _errors(self, page: _Page, cell: int) -> Errors | None:
         path = self._path(page.keys[cell])
-        squared = unpack(read_kept(path)).squared_errors
-        if squared is None:
+        kept = unpack(read_kept(path))
+        if kept.squared_errors is None:
             return None
         rounding = self._records[page.keys[cell], "accuracy"].row["rounding"]
-        return Errors(page.block.estimators[cell].label, squared, rounding)
+        return Errors(page.block.estimators[cell].label, kept.squared_errors, rounding, kept.random)
 
     def restore(self) -> None:
         """Make anew what somebody has deleted of the run's files since they were written."""

@@ -39,7 +39,8 @@ MEASURED = {
     "draw_time": "seconds spent drawing",
     "stopped": (
         "why there are no more draws: precision (reached), planned (the pilot's number, but precision missed), "
-        "max_draws, time_limit, rounding (no other error is left), deterministic (an exact reference) or constant"
+        "max_draws, time_limit, rare (all draws or their errors are equal, or all but a handful: as many as allowed), "
+        "rounding (no other error is left), deterministic (an exact reference) or constant"
     ),
     "largest_share": "share of the largest squared error in the sum of all: near 1, the MSE rests on a single draw",
     "flops": "floating-point operations of matrix products in one estimate",

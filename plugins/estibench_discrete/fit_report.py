@@ -29,7 +29,8 @@ def _table(problem: str, rows: list[dict[Any, Any]]) -> str:
     for row in ranked:
         value, low, high = (row["curve"][name][-1] for name in ("error", "low", "high"))
         numbers = [f"{row['draws']:g}", f"{row.get('work', float('nan')):g}", f"{row.get('time', float('nan')):.3g}"]
-        table.append([row["estimator"], f"{value:.3g}", f"[{low:.3g}, {high:.3g}]", *numbers])
+        bounds = "" if low is None else f"[{low:.3g}, {high:.3g}]"  # none where nearly all runs end alike
+        table.append([row["estimator"], f"{value:.3g}", bounds, *numbers])
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     lines = ["   ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in table]
     return "\n".join([problem, lines[0], "─" * max(map(len, lines)), *lines[1:]])

@@ -15,6 +15,7 @@ from estibench.exports import table_files
 from estibench.measure.curve import curve
 from estibench.measure.metrics import accuracy
 from estibench.measure.sampling import Sample
+from estibench.measure.statistics import Moments
 from estibench.results import Results
 from estibench.suite import Settings, read_suite
 
@@ -49,10 +50,11 @@ def test_each_component_has_the_interval_of_its_own_mean():
     draws = sample().draws - 1
     assert found["error"] == pytest.approx(draws.mean(0).tolist())
     half = (1.966 * draws.std(0) / 20).tolist()
-    for error, low, high, expected in zip(found["error"], found["low"], found["high"], half, strict=True):
+    for error, low, high, expected in list(zip(found["error"], found["low"], found["high"], half, strict=True))[:2]:
         assert error - low == pytest.approx(expected, rel=0.05)
         assert high - error == pytest.approx(expected, rel=0.05)
-    assert found["error"][2] == found["low"][2] == found["high"][2] == 0.5
+    assert found["error"][2] == 0.5
+    assert found["low"][2] is None, "equal draws of a random estimator have no interval"
 
 
 def test_a_problem_without_an_axis_has_no_curve():
@@ -61,7 +63,7 @@ def test_a_problem_without_an_axis_has_no_curve():
 
 def test_an_axis_of_another_length_is_refused():
     with pytest.raises(ValueError, match="axis has 2 places for 3 components"):
-        curve(sample().draws, ("step", (0.0, 1.0)), 0.95)
+        curve(Moments(sample().draws, Run().truth), ("step", (0.0, 1.0)), 0.95)
 
 
 def test_the_exported_table_holds_the_curve_as_json(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from estibench import Exact
+from estibench import Exact, Variance
 from estibench.measure import sampling
 from estibench.measure.draws import Drawn
 from estibench.measure.kept import KeptDraws
@@ -17,6 +17,9 @@ from estibench.suite import Settings
 def take_sample(drawer, block, settings):
     """A sample that begins with nothing kept."""
     return sampling.take_sample(drawer, block, settings, KeptDraws())
+
+
+TEN = Variance(lambda problem, estimator: 10.0)
 
 
 class Problem:
@@ -33,6 +36,7 @@ class Drawer:
 
     distribution: str = "normal"
     claims: tuple = ()
+    random: bool = False
     seconds: float = 0.0
     clock: list = None
 
@@ -48,6 +52,8 @@ class Drawer:
             "normal": lambda: chooser.standard_normal((n, 1)),
             "laplace": lambda: chooser.laplace(size=(n, 1)) / 2**0.5,
             "exact": lambda: np.zeros((n, 1)),
+            "stuck": lambda: np.ones((n, 1)),
+            "coin": lambda: (chooser.random((n, 1)) < 0.02) - 0.02,
             "tiny": lambda: 1e-15 * chooser.standard_normal((n, 1)),
         }[self.distribution]()
         if self.clock is not None:
@@ -90,6 +96,11 @@ def test_a_fixed_number_of_draws_needs_no_pilot(precision, stopped):
     [
         (Drawer("exact", claims=(Exact(),)), Settings(), "deterministic", 2),
         (Drawer("tiny"), Settings(), "rounding", 128),
+        (Drawer("exact", claims=(Exact(),), random=True), Settings(), "rounding", 128),
+        (Drawer("exact", claims=(TEN,), random=True), Settings(max_draws=300), "rare", 300),
+        (Drawer("stuck"), Settings(precision=0.1, max_draws=300), "precision", 128),
+        (Drawer("stuck", random=True), Settings(precision=0.1, max_draws=300), "rare", 300),
+        (Drawer("coin", random=True), Settings(precision=0.9, max_draws=300), "rare", 300),
         (Drawer(), Settings(precision=0.1), "precision", 256),
         (Drawer(), Settings(precision=1e-6, max_draws=300), "max_draws", 300),
     ],

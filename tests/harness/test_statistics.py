@@ -135,10 +135,14 @@ def test_coverage_counts_draws_within_z_errors():
 
 
 def test_constant_draws_have_degenerate_intervals():
-    m = s.Moments(torch.full((5, 2), 3.0, dtype=torch.float64), torch.full((2,), 3.0, dtype=torch.float64))
-    for interval in (s.mse_interval(m, 0.95), s.variance_interval(m, 0.95), s.bias_interval(m, 0.95)):
-        assert (interval.value, interval.low, interval.high) == (0, 0, 0)
-        assert interval.relative_half_width == 0
+    draws, truth = torch.full((5, 2), 3.0, dtype=torch.float64), torch.full((2,), 3.0, dtype=torch.float64)
+    for interval in (s.mse_interval, s.variance_interval, s.bias_interval):
+        found = interval(s.Moments(draws, truth, random=False), 0.95)
+        assert (found.value, found.low, found.high) == (0, 0, 0)
+        assert found.relative_half_width == 0
+        random = interval(s.Moments(draws, truth), 0.95)
+        assert math.isnan(random.low)
+        assert math.isnan(random.high)
 
 
 def test_interval_arithmetic():

@@ -13,6 +13,8 @@ CASES = [
     *(("additive", {"noise": noise}) for noise in ("normal", "laplace", "exponential", "student")),
     ("additive", {"noise": "exponential", "bias": 0.3, "scale": 2.0, "samples": 4}),
     ("dropout", {"keep": 0.3}),
+    *(("rare", {"probability": 0.1, "values": values}) for values in ("above", "below", "either", "weights")),
+    ("rare", {"probability": 0.2, "bias": 0.3}),
 ]
 PLACES = [*itertools.product(CASES, [1, 2, 5]), (("rotation", {"angle": 0.7}), 2)]
 

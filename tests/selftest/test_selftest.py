@@ -36,10 +36,11 @@ def failed(found):
 
 
 def test_the_harness_passes(plan):
-    """Of some 70 lines over 15 repetitions with fixed seeds none fails."""
+    """Of some 150 lines over 15 repetitions with fixed seeds none fails."""
     found = lines(plan)
     assert failed(found) == set()
-    assert {line.check for line in found} == {"coverage", "false refutation", "false rejection at 5 %", "power"}
+    checks = {"coverage", "false refutation", "false rejection at 5 %", "power", "an interval is given"}
+    assert {line.check for line in found} == checks
     quantities = {line.subject.partition(",")[0] for line in found if line.check == "coverage"}
     assert {"mse", "variance", "bias", "coverage", "zeros_fraction", "not_finite_fraction", "mse_ratio"} <= quantities
 
@@ -63,6 +64,16 @@ def test_a_test_that_refutes_too_often_fails(plan, monkeypatch):
     honest = statistics.variance_p_value
     monkeypatch.setattr(claims, "variance_p_value", lambda m, claimed: honest(m, 1.3 * claimed))
     assert {"false refutation", "false rejection at 5 %"} <= failed(lines(plan, 10))
+
+
+def test_rare_events_that_are_taken_for_seen_fail(plan, monkeypatch):
+    """As before: equal draws and a handful of others refute, and have intervals."""
+    some = [one for one in plan.blocks[0].estimators if one.name in ("additive", "rare")]
+    block = replace(plan.blocks[0], estimators=tuple(some), baseline=some.index(plan.blocks[0].estimators[0]))
+    monkeypatch.setattr(statistics, "unseen", lambda draws, truth, rounding: None)
+    monkeypatch.setattr(statistics, "barely_seen", lambda series: False)
+    found = lines(replace(plan, blocks=(block,)), 10)
+    assert {"false refutation", "false rejection at 5 %"} <= failed(found)
 
 
 def test_numbers_do_not_depend_on_the_order(plan, monkeypatch):

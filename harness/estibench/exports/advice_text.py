@@ -151,7 +151,9 @@ def _row(one: Evidence, advice: Advice, several: bool) -> tuple[str, ...]:
     elif math.isinf(one.ratio.ratio):
         ratio = "∞"
     else:
-        ratio = f"{one.ratio.ratio:.3g} [{one.ratio.low:.3g}, {one.ratio.high:.3g}]"
+        ratio = f"{one.ratio.ratio:.3g}"
+        if math.isfinite(one.ratio.high):
+            ratio += f" [{one.ratio.low:.3g}, {one.ratio.high:.3g}]"
     return (*first, named(one.second), ratio + (" *" if one.beyond_doubt else ""))
 
 

@@ -64,7 +64,9 @@ def curves_of(rows: pd.DataFrame, x: str) -> dict[str, list[Line]]:
             if seconds is None or not math.isfinite(seconds) or last <= 0:
                 continue
             axis, places = "time [s]", [place / last * seconds for place in places]
-        bounds = (tuple(curve[name]) for name in ("error", "low", "high"))
+        bounds = (
+            tuple(math.nan if bound is None else bound for bound in curve[name]) for name in ("error", "low", "high")
+        )
         line = Line(str(row["estimator"]), str(row["family"]), axis, tuple(places), *bounds)
         found.setdefault(str(row["problem"]), []).append(line)
     return found

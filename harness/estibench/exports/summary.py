@@ -199,13 +199,15 @@ def notes(results: Results) -> list[str]:
 def _evidence(claim: dict[str, Any]) -> str:
     measured = short(claim.get("measured"))
     low, high = claim.get("low"), claim.get("high")
-    if low is not None and low != high:
+    if low is not None and low < high:
         measured += f" [{short(low)}, {short(high)}]"
     p_value = claim.get("p_adjusted")
-    if p_value is None or p_value in (0, 1):
-        chance = ""
-    elif claim["verdict"] == "undecided":
+    if claim["verdict"] == "undecided" and claim.get("reason"):
+        chance = f": {claim['reason']}"
+    elif claim["verdict"] == "undecided" and claim.get("effect"):
         chance = f" (power {100 * claim['power']:.0f} % against {claim['effect']})"
+    elif p_value is None or p_value in (0, 1):
+        chance = ""
     else:
         chance = f" (adjusted p = {short(p_value)})"
     return f"measured {measured}, claimed {short(claim.get('claimed'))}{chance}"

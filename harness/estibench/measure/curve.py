@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+from estibench.measure.means import mean_bounds
+from estibench.measure.statistics import Moments
 
-from estibench.measure.means import mean_bounds, summarise
 
-
-def curve(errors: Tensor, axis: tuple[str, tuple[float, ...]], confidence: float) -> dict[str, Any]:
+def curve(m: Moments, axis: tuple[str, tuple[float, ...]], confidence: float) -> dict[str, Any]:
     """Mean error of each component with its confidence interval, as plain data.
 
+    Bounds are None where a component was barely seen.
+
     Args:
-        errors: estimate − truth of each draw, (n, components), n ≥ 2.
         axis: the problem's: a name, and the place of each component.
 
     Raises:
         ValueError: for an axis of another length.
     """
     name, places = axis
-    if len(places) != errors.shape[1]:
-        raise ValueError(f"the problem's axis has {len(places)} places for {errors.shape[1]} components")
-    means = summarise(errors)
+    if len(places) != m.components:
+        raise ValueError(f"the problem's axis has {len(places)} places for {m.components} components")
+    means = m.by_component
     low, high = mean_bounds(means, (1 - confidence) / 2)
+    seen = [True] * m.components if m.unseen is None else (~m.unseen.barely).tolist()
     return {
         "axis": name,
         "x": [float(place) for place in places],
         "error": means.mean.tolist(),
-        "low": low.tolist(),
-        "high": high.tolist(),
+        "low": _where(seen, low.tolist()),
+        "high": _where(seen, high.tolist()),
     }
+
+
+def _where(seen: list[bool], bounds: list[float]) -> list[float | None]:
+    return [bound if known else None for known, bound in zip(seen, bounds, strict=True)]

@@ -62,6 +62,7 @@ class Drawer:
         columns: of what the problem reads off a draw; those of the first draw, which every other must have.
         path: `"draws"` (the estimator's own), `"vmap"` or `"loop"`; known after the first call.
         fallback: why a loop, where the estimator could be drawn in another way.
+        random: whether the estimator has used a generator that it was given.
     """
 
     estimator: Estimator
@@ -70,6 +71,7 @@ class Drawer:
     columns: tuple[str, ...] = ()
     path: str = field(init=False)
     fallback: str = field(init=False, default="")
+    random: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         own = type(self.estimator).draws is not Estimator.draws
@@ -103,7 +105,9 @@ class Drawer:
         return self._gather(n, stream)
 
     def _gather(self, n: int, stream: torch.Generator) -> Drawn:
+        before = stream.get_state()
         parts = [self._some(min(self.chunk, n - start), stream) for start in range(0, n, self.chunk)]
+        self.random |= not torch.equal(before, stream.get_state())
         columns = [[part for part in column if part is not None] for column in zip(*parts, strict=True)]
         return Drawn(torch.cat(columns[0]), *(torch.cat(column) if column else None for column in columns[1:]))
 

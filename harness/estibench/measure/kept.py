@@ -14,6 +14,7 @@ from estibench.errors import UserError
 _ERRORS = ".errors"
 _READINGS = ".readings"
 _SQUARED = "squared_errors"
+_TRUE = "yes"
 
 
 @dataclass
@@ -26,6 +27,7 @@ class KeptDraws:
         readings: by stream, what the problem reads off each draw, (n, columns), where it reads anything.
         squared_errors: ‖g_i − t‖² of the draws that count, (n,): all that a comparison with a baseline needs.
         path, chunk, fallback: how they were drawn; see `Drawer`. No path and 0 before any draw.
+        random: whether the estimator used its generator, or its draws differ beyond rounding.
     """
 
     values: dict[str, Tensor] = field(default_factory=dict)
@@ -35,6 +37,7 @@ class KeptDraws:
     path: str = ""
     chunk: int = 0
     fallback: str = ""
+    random: bool = False
 
 
 def pack(kept: KeptDraws, most: int) -> bytes:
@@ -53,7 +56,8 @@ def pack(kept: KeptDraws, most: int) -> bytes:
     if kept.squared_errors is not None:
         tensors[_SQUARED] = kept.squared_errors
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    return save(tensors, metadata={"path": kept.path, "chunk": str(kept.chunk), "fallback": kept.fallback})
+    metadata = {"path": kept.path, "chunk": str(kept.chunk), "fallback": kept.fallback, "random": _TRUE * kept.random}
+    return save(tensors, metadata=metadata)
 
 
 def _narrowed(values: Tensor) -> Tensor:
@@ -93,6 +97,7 @@ def unpack(data: bytes) -> KeptDraws:
         metadata.get("path", ""),
         chunk,
         metadata.get("fallback", ""),
+        metadata.get("random", "") == _TRUE,
     )
 
 
