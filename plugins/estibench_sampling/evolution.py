@@ -72,7 +72,7 @@ class EvolutionProblem(Problem):
         count("update", updates)
 
     def starts(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        """Independent samples of p_0, (*shape, dim)."""
+        """Independent samples of p_0, `(*shape, dim)`."""
         source = generator
         if generator.device.type != "cpu":  # densities sample on the CPU
             seed = torch.randint(2**62, (), generator=generator, device=generator.device)
