@@ -27,6 +27,7 @@ BLOCK = ["problem", "device", "dtype"]  # what the cells of a block share
 
 MEASURED = {
     "truth_norm": "Euclidean norm of the truth",
+    "truth_error": "norm of the truth's own standard error, 0 for an exact one; every interval and verdict includes it",
     "truth_source": "where the truth comes from",
     "components": "number of components of the estimand",
     "rounding": "norm of the error up to which an estimate counts as exact",

@@ -32,6 +32,14 @@ class Problem(Placed, ABC):
     def truth_source(self) -> str:
         """Where `truth` comes from: `"closed form"`, or the float64 reference that was computed."""
 
+    @property
+    def truth_error(self) -> float:
+        """Norm of the truth's standard error, √E‖t̂ − t‖²: 0 for an exact truth, the default.
+
+        Declare it where the truth is a mean over a sample. Intervals and verdicts then include it.
+        """
+        return 0.0
+
     def prepare(self) -> None:
         """Make the data that all estimators share, so that the first one's first call does not pay for them.
 

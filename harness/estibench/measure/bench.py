@@ -242,6 +242,7 @@ def _facts(problem: Any) -> Row:
     return {
         "truth_source": problem.truth_source,
         "truth_norm": float(truth.norm()),
+        "truth_error": float(problem.truth_error),
         "components": truth.numel(),
         "rounding": rounding_tolerance(problem),
     }

@@ -27,6 +27,7 @@ from estibench.measure.statistics import (
     variance_interval,
     variance_p_value,
 )
+from estibench.measure.uncertain_truth import doubted, power_in_doubt, widened_bias
 
 ROUNDING = 32.0
 DOUBTFUL = 0.01  # p-value below which a claim is tested again
@@ -106,7 +107,7 @@ def gather_evidence(
                     found.append(_biased(claim.title, m, formula, variance, confidence))
             case declared.Exact():
                 worst = float(m.errors.norm(dim=1).max())
-                found.append(_constant(claim.title, m, worst, worst <= m.rounding))
+                found.append(_constant(claim.title, m, worst, worst <= doubted(m).rounding))
             case declared.Deterministic():
                 spread = float((m.draws - m.draws[0]).abs().max())
                 found.append(_constant(claim.title, m, spread, spread == 0))
@@ -174,16 +175,18 @@ def _biased(title: str, m: Moments, formula: Tensor | float | None, variance: Bo
     Args:
         variance: gives the total variance that the estimator claims, if any: it bounds what can hide.
     """
-    measured = bias_interval(m, confidence)
-    claimed, about, off = 0.0, m, ""
+    measured = widened_bias(bias_interval(m, confidence), m.truth_error, confidence)
+    claimed, about, off = 0.0, doubted(m), ""
     if formula is not None:
         bias = torch.as_tensor(formula, dtype=torch.float64, device="cpu").reshape(-1).expand(m.components)
         claimed, off = float(bias.norm()), " that is off by"
         if not math.isfinite(claimed):
             return _certain(title, measured.value, claimed, False)
-        about = Moments(m.draws, m.truth + bias, m.random, m.rounding)
+        about = replace(about, truth=m.truth + bias)
     effect = f"a bias{off} {BIAS_THAT_MATTERS:g} RMSE" if off else f"a bias of {BIAS_THAT_MATTERS:g} RMSE"
-    p_value, power = _test_of_mean(about, float(m.squared_errors.mean()), variance)
+    mse = float(m.squared_errors.mean())
+    p_value, power = _test_of_mean(about, mse, variance)
+    power = power_in_doubt(power, m, BIAS_THAT_MATTERS * math.sqrt(mse))
     return Evidence(title, p_value, *_numbers(measured), claimed, effect, **power)
 
 

@@ -18,6 +18,7 @@ from estibench.measure.intervals import Interval, clustered_proportion_interval,
 from estibench.measure.means import mean_interval, positive_mean_interval
 from estibench.measure.rare import barely_seen
 from estibench.measure.sampling import Sample
+from estibench.measure.uncertain_truth import widened
 from estibench.suite.plan import Settings
 
 Row = dict[str, Any]
@@ -58,6 +59,7 @@ def accuracy(sample: Sample, problem: Any, settings: Settings) -> Row:
         found |= {"relative_rmse": mse.root().scaled(1 / norm), "relative_bias": bias.scaled(1 / norm)}
         if m.components > 1:
             found["cosine"] = statistics.cosine_interval(m, confidence)
+    found = widened(found, m, norm, confidence)
     covered = _covered(sample, m, rounding_tolerance(problem), confidence)
     if covered is not None:
         found["coverage"] = clustered_proportion_interval(covered, m.components, confidence)

@@ -67,7 +67,8 @@ class Sample:
 
     def moments(self, problem: Any) -> Moments:
         """The draws against the problem's truth."""
-        return Moments(self.draws, problem.truth.reshape(-1), self.random, rounding_tolerance(problem))
+        rounding, doubt = rounding_tolerance(problem), float(problem.truth_error)
+        return Moments(self.draws, problem.truth.reshape(-1), self.random, rounding, doubt)
 
 
 def take_sample(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDraws) -> Sample:

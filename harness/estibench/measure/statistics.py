@@ -38,12 +38,14 @@ class Moments:
         random: whether the estimator used its generator, or its draws differ beyond rounding. Equal draws of one that
             is not random are certain; those of a random one may hide what is rare.
         rounding: norm of an error that counts as none.
+        truth_error: norm of the truth's own standard error; see `estibench.measure.uncertain_truth`.
     """
 
     draws: Tensor
     truth: Tensor
     random: bool = True
     rounding: float = 0.0
+    truth_error: float = 0.0
 
     @property
     def n(self) -> int:
