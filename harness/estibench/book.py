@@ -239,11 +239,11 @@ class Book:
 
     def _errors(self, page: _Page, cell: int) -> Errors:
         path = self._path(page.keys[cell])
-        squared = unpack(path.read_bytes()).squared_errors if path else None
-        if squared is None:
+        kept = unpack(path.read_bytes() if path else b"")
+        if kept.squared_errors is None:
             raise UserError(f"{self._directory}: the draws of a cell have vanished; run the suite again")
         rounding = self._records[page.keys[cell], "accuracy"].row["rounding"]
-        return Errors(page.block.estimators[cell].label, squared, rounding)
+        return Errors(page.block.estimators[cell].label, kept.squared_errors, rounding, kept.random)
 
     def _append(self, *records: Record) -> None:
         if not records:

@@ -56,8 +56,8 @@ def squared_bias(row: Row) -> float:
             return 0.0
         if claim["p_value"] > 0 and claim["claim"].startswith("bias"):
             return float(claim["claimed"]) ** 2
-    measured = row["bias_squared"] if row["bias_squared_low"] > 0 else row["bias_squared_high"]
-    return max(float(measured), 0.0)
+    open_to_0 = row["bias_squared_low"] <= 0  # and not where the bounds are absent
+    return max(float(row["bias_squared_high"] if open_to_0 else row["bias_squared"]), 0.0)
 
 
 def error_at(row: Row, cost: str, budget: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -45,7 +46,11 @@ def export(results: Results) -> list[Path]:
     found.to_csv(folder / "ess.csv", index=False)
     lines = [f"| {' | '.join(HEADERS)} |", f"|{'---|' * len(HEADERS)}"]
     for row in found.to_dict("records"):
-        cells = [f"{row[name]:.3g} [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]" for name in COLUMNS]
+        cells = [_cell(*(float(row[f"{name}{side}"]) for side in ("", "_low", "_high"))) for name in COLUMNS]
         lines.append(f"| {row['problem']} | {row['estimator']} | {' | '.join(cells)} |")
     (folder / "ess.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return [folder / "ess.csv", folder / "ess.md"]
+
+
+def _cell(value: float, low: float, high: float) -> str:
+    return f"{value:.3g}" if math.isnan(low) or math.isnan(high) else f"{value:.3g} [{low:.3g}, {high:.3g}]"

@@ -24,6 +24,7 @@ def bench_estimators() -> list[EstimatorEntry]:
         EstimatorEntry("additive", f"{HOME}.additive:Additive", "truth + bias + noise with chosen tails", TASK),
         EstimatorEntry("dropout", f"{HOME}.others:Dropout", "truth times scaled coin flips: exact zeros", TASK),
         EstimatorEntry("rotation", f"{HOME}.others:Rotation", "truth turned by a random angle", TASK),
+        EstimatorEntry("rare", f"{HOME}.rare:Rare", "truth + noise that comes from a rare event", TASK),
         EstimatorEntry("sometimes_nan", f"{HOME}.others:SometimesNan", "not a number now and then", TASK),
         EstimatorEntry("claims_unbiased", f"{HOME}.wrong:ClaimsUnbiased", "wrong: hides a bias of half its RMSE", TASK),
         EstimatorEntry("claims_variance", f"{HOME}.wrong:ClaimsVariance", "wrong: understates its variance", TASK),
@@ -32,5 +33,6 @@ def bench_estimators() -> list[EstimatorEntry]:
         EstimatorEntry("one_sided", f"{HOME}.wrong:OneSided", "wrong: noise of one sign", TASK),
         EstimatorEntry("biased_baseline", f"{HOME}.wrong:BiasedBaseline", "wrong: baseline with its own sample", TASK),
         EstimatorEntry("narrow_error_bar", f"{HOME}.wrong:NarrowErrorBar", "wrong: its error bar is too short", TASK),
+        EstimatorEntry("stuck", f"{HOME}.wrong:Stuck", "wrong: one and the same wrong number", TASK),
         EstimatorEntry("miscounts", f"{HOME}.wrong:Miscounts", "wrong: spends more than it says", TASK),
     ]

@@ -131,6 +131,27 @@ class NarrowErrorBar(_Wrong, ErrorBarEstimator):
 
 
 @dataclass(frozen=True)
+class Stuck(_Wrong, Estimator):
+    """t + 1, always: that all draws are equal is no excuse.
+
+    Parameters:
+        asks: whether it asks its generator for a number, which it does not use. It might then hide a rare event, if it
+            did not claim to have no variance.
+    """
+
+    asks: bool = False
+
+    claims = (Unbiased(), Variance(lambda problem, estimator: 0.0 if estimator.asks else None, "0"))
+    false_claims = ("unbiased",)
+
+    def estimate(self, problem: Constant, generator: torch.Generator) -> Tensor:
+        """The estimate, (components,)."""
+        if self.asks:
+            torch.rand((), generator=generator)
+        return problem.target + 1
+
+
+@dataclass(frozen=True)
 class Miscounts(_Wrong, Estimator):
     """t + the mean of eight N(0, 1), for nine evaluations."""
 

@@ -213,7 +213,7 @@ def _bias(
     name: Name, old: Mapping[str, Any], new: Mapping[str, Any], runs: tuple[Run, Run], options: Options
 ) -> Iterator[Change]:
     """The bias, unless it may be 0 in both runs. Differences below the margin times the RMSE count as none."""
-    if not _both(old, new, "bias") or not max(_at(old, "bias_low"), _at(new, "bias_low")) > 0:
+    if not _both(old, new, "bias") or not any(_at(row, "bias_low") > 0 for row in (old, new)):
         return
     a, b = (measured(row, "bias", run.confidence) for row, run in zip((new, old), runs[::-1], strict=True))
     margin = options.error_margin * math.sqrt(_at(old, "mse"))

@@ -40,10 +40,13 @@ class Contrast:
 
 
 def measured(row: Mapping[str, Any], column: str, confidence: float) -> Measured:
-    """A quantity of a row of the table; without bounds it is exact. NaN where the row lacks it."""
+    """A quantity of a row of the table; NaN where the row lacks it.
+
+    Without columns of bounds it is exact; where they are empty nothing is known of how far it is off.
+    """
     value = _number(row.get(column))
-    low, high = (_number(row.get(f"{column}_{side}")) for side in ("low", "high"))
-    low, high = (value if math.isnan(bound) else bound for bound in (low, high))
+    low, high = (_number(row.get(f"{column}_{side}", value)) for side in ("low", "high"))
+    low, high = -math.inf if math.isnan(low) else low, math.inf if math.isnan(high) else high
     trials = _number(row.get("time_rounds" if column.startswith("time") else "draws"))
     return Measured(value, low, high, confidence, max(trials - 1, 1.0) if math.isfinite(trials) else math.inf)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,12 +74,13 @@ def front(error: Measured, cost: Measured) -> NDArray[np.bool_]:
 
 
 def _quantity(cells: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Value, low and high of a column; a missing bound is the value."""
+    """Value, low and high of a column. Without columns of bounds it is exact; an absent bound excludes nothing."""
     import pandas as pd
 
     value = pd.to_numeric(cells[name]).astype(float)
     bounds = {side: cells.get(f"{name}_{side}", value) for side in ("low", "high")}
-    columns = {side: pd.to_numeric(bound).astype(float).fillna(value) for side, bound in bounds.items()}
+    nothing = {"low": -math.inf, "high": math.inf}
+    columns = {side: pd.to_numeric(bound).astype(float).fillna(nothing[side]) for side, bound in bounds.items()}
     return pd.DataFrame({"value": value, **columns})
 
 

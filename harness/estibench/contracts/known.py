@@ -26,6 +26,11 @@ class Known(ABC):
         """Whether an interval can be expected to cover: tails beyond its limits are measured and not judged."""
         return True
 
+    @property
+    def is_rare(self) -> bool:
+        """Whether its draws differ so rarely that intervals may be absent. Those that are given must cover then."""
+        return False
+
     @abstractmethod
     def known(self, problem: Any, confidence: float) -> Mapping[str, float]:
         """True values of columns that have a confidence interval: `{"mse": 1.0, "bias": 0.0}`.

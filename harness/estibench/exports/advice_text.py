@@ -140,7 +140,9 @@ def _row(one: Evidence, advice: Advice, several: bool) -> tuple[str, ...]:
     elif math.isinf(one.ratio.ratio):
         ratio = "∞"
     else:
-        ratio = f"{one.ratio.ratio:.3g} [{one.ratio.low:.3g}, {one.ratio.high:.3g}]"
+        ratio = f"{one.ratio.ratio:.3g}"
+        if math.isfinite(one.ratio.high):
+            ratio += f" [{one.ratio.low:.3g}, {one.ratio.high:.3g}]"
     star = " *" if one.beyond_doubt else ""
     return where, str(one.winner["estimator"]), _error_of(one.winner), spent, str(one.second["estimator"]), ratio + star
 

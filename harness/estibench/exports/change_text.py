@@ -25,7 +25,7 @@ def in_words(change: Change) -> str:
         return change.note
     sign = "+ " if change.quantity == "bias" else "× "
     body = f"{sign}{change.ratio:.3g}"
-    if change.low != change.high:
+    if change.low != change.high and math.isfinite(change.low) and math.isfinite(change.high):
         body += f" [{change.low:.3g}, {change.high:.3g}]"
     return f"{body} {change.note}".rstrip()
 

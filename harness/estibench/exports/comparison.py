@@ -33,7 +33,9 @@ Mark = Literal["", "best", "tie", "reference"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a comparison: an estimate with its interval (NaN where there is none) and n, or `text` instead.
+    """One entry of a comparison: an estimate with its interval and n, or `text` instead.
+
+    Bounds are NaN for what has none, being counted, and infinite where nothing is known of how far the estimate is off.
 
     `rounding` entries are errors of no more than rounding: they tie, whatever their intervals say.
     """
@@ -200,7 +202,11 @@ def _entry(cells: Sequence[dict[Any, Any]], value: str) -> Entry:
     if len(found) > 1:
         return Entry(text=f"{min(values):.3g} … {max(values):.3g} ({len(found)} cells)")
     cell = found[0]
-    low, high = (_or(cell.get(f"{value}_{side}"), math.nan) for side in ("low", "high"))
+    bounded = f"{value}_low" in cell  # where bounds are empty nothing is known, and the entry overlaps with all others
+    low, high = (
+        _or(cell.get(f"{value}_{side}"), nothing if bounded else math.nan)
+        for side, nothing in (("low", -math.inf), ("high", math.inf))
+    )
     error = value in ERRORS
     mark: Mark = "reference" if error and cell["reference"] else ""
     draws = int(_or(cell.get("draws"), 0.0))

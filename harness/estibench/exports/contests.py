@@ -86,10 +86,9 @@ def _winner(cells: pd.DataFrame) -> str:
         return ""
     best = cells.nsmallest(1, "mse").iloc[0]
     others = cells[cells["family"] != best["family"]]
-    bound = best.get("mse_high", math.nan)
-    bound = best["mse"] if math.isnan(bound) else bound
-    lows = others["mse_low"].fillna(others["mse"]) if "mse_low" in others else others["mse"]
-    tied = bool((lows <= bound).any()) or (bool(best["rounding"]) and bool(others["rounding"].any()))
+    bound = best.get("mse_high", best["mse"])
+    lows = others.get("mse_low", others["mse"])
+    tied = not bool((lows > bound).all()) or (bool(best["rounding"]) and bool(others["rounding"].any()))
     return f"{best['family']} †" if tied else str(best["family"])
 
 

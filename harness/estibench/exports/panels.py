@@ -47,6 +47,8 @@ def panels_of(rows: pd.DataFrame, x: str, y: str) -> dict[str, pd.DataFrame]:
             bound = rows.get(f"{column}_{side}", value)
             columns[f"{axis}_{side}"] = pd.to_numeric(bound, errors="coerce").astype(float).fillna(value)
     points = pd.DataFrame(columns)
+    if y.endswith("bias") and f"{y}_low" in rows:  # a bias of which nothing is known is neither shown nor 0
+        points = points[rows[f"{y}_low"].notna()]
     drawable = points[["x", "y"]].map(math.isfinite).all(axis=1) & (points["x"] >= 0) & (points["y_high"] >= 0)
     points = points[drawable]
     found = {str(problem): some.copy() for problem, some in points.groupby("problem", sort=False)}

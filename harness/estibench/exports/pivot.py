@@ -60,7 +60,7 @@ def to_csv(comparison: Comparison) -> str:
 
 
 def _numbers(entry: Entry) -> list[str]:
-    numbers = ("" if math.isnan(number) else repr(number) for number in (entry.value, entry.low, entry.high))
+    numbers = (repr(number) if math.isfinite(number) else "" for number in (entry.value, entry.low, entry.high))
     return [*numbers, str(entry.draws) if entry.draws else ""]
 
 

@@ -112,15 +112,20 @@ def from_kept_draws(
 
 
 def _squared_errors(directory: Path) -> Callable[[str], Tensor | None]:
-    """Finds the squared errors of a cell by its key, where the run keeps them."""
+    """Finds the squared errors of a cell by its key, where the run keeps them and they are more than a handful."""
     from estibench.measure.kept import unpack
+    from estibench.measure.rare import barely_seen
 
     records, folder = latest(Store(directory).read()[0]), DrawsFolder(directory)
 
     def find(key: str) -> Tensor | None:
         record = records.get((key, "accuracy"))
         path = folder.find(key, record.draws) if record else None
-        return unpack(path.read_bytes()).squared_errors if path else None
+        if path is None:
+            return None
+        found = unpack(path.read_bytes())
+        squared = found.squared_errors
+        return None if squared is None or (found.random and barely_seen(squared.sqrt())) else squared
 
     return find
 

@@ -168,10 +168,12 @@ def notes(results: Results) -> list[str]:
 def _evidence(claim: dict[str, Any]) -> str:
     measured = short(claim.get("measured"))
     low, high = claim.get("low"), claim.get("high")
-    if low is not None and low != high:
+    if low is not None and low < high:
         measured += f" [{short(low)}, {short(high)}]"
     p_value = claim.get("p_adjusted")
-    if p_value is None or p_value in (0, 1):
+    if claim["verdict"] == "undecided" and claim.get("reason"):
+        chance = f": {claim['reason']}"
+    elif p_value is None or p_value in (0, 1):
         chance = ""
     elif claim["verdict"] == "undecided":
         chance = f" (power {100 * claim['power']:.0f} % against {claim['effect']})"

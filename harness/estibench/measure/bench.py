@@ -21,7 +21,7 @@ from estibench.components import Component
 from estibench.contracts.estimator import Estimator
 from estibench.contracts.samples import SampleSet
 from estibench.errors import Unsupported, UserError
-from estibench.measure.claims import confirmed, is_doubtful, rounding_tolerance
+from estibench.measure.claims import LOOKS, confirmed, is_doubtful, rounding_tolerance
 from estibench.measure.contract import ContractError, check_estimate
 from estibench.measure.device import generator, pinned, synchronise, warm_up, why_missing, why_unavailable
 from estibench.measure.draws import Drawer
@@ -166,7 +166,7 @@ class Bench:
         at_once = max(1, settings.draw_memory // max(work.peak_bytes, 1))
         drawer = Drawer(estimator, problem, at_once, columns)
         if kept.path:
-            drawer.path, drawer.fallback = kept.path, kept.fallback
+            drawer.path, drawer.fallback, drawer.random = kept.path, kept.fallback, kept.random
         self._watch(cell, "drawing")
         sample = take_sample(drawer, block.key, settings, kept)
         self._watch(cell, "statistics")
@@ -188,21 +188,24 @@ class Bench:
         if row["status"] == "ok":
             row |= accuracy(sample, problem, settings)
             row |= claims(sample, problem, work.counts, settings, estimator)
-            if is_doubtful(row["claims"]):
-                row |= self._second_look(cell, row["claims"], drawer, work, kept)
-        kept.path, kept.fallback = drawer.path, drawer.fallback
+            row |= self._second_look(cell, row["claims"], drawer, work, kept)
+        kept.path, kept.fallback, kept.random = drawer.path, drawer.fallback, sample.random
         kept.squared_errors = squared_errors(sample.draws, problem)
         return row, kept
 
     def _second_look(self, cell: int, doubtful: list[Row], drawer: Drawer, work: Work, kept: KeptDraws) -> Row:
-        """Doubtful claims tested again on fresh draws."""
-        self._watch(cell, "drawing again")
-        again = take_again(drawer, self.block.key, self.settings, kept)
-        self._watch(cell, "statistics")
-        if not bool(torch.isfinite(again.draws).all()):
-            return finiteness(again.draws, self.settings.confidence)
-        second = claims(again, drawer.problem, work.counts, self.settings, drawer.estimator)
-        return {"claims": confirmed(doubtful, second["claims"])}
+        """Doubtful claims tested again on fresh draws, and those that stay doubtful once more on many."""
+        for size in LOOKS:
+            if not is_doubtful(doubtful):
+                break
+            self._watch(cell, "drawing again")
+            again = take_again(drawer, self.block.key, self.settings, kept, size)
+            self._watch(cell, "statistics")
+            if not bool(torch.isfinite(again.draws).all()):
+                return finiteness(again.draws, self.settings.confidence)
+            found = claims(again, drawer.problem, work.counts, self.settings, drawer.estimator)
+            doubtful = confirmed(doubtful, found["claims"])
+        return {"claims": doubtful}
 
 
 @dataclass(frozen=True)

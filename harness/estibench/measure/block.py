@@ -32,9 +32,11 @@ def measure_block(block: Block, settings: Settings) -> list[Row]:
     everything = Work(block, tuple(range(len(rows))))
     for found in measure(everything, settings):
         rows[found.cell] |= found.row
-        squared = unpack(found.draws).squared_errors
-        if found.part == "accuracy" and found.row["status"] == "ok" and squared is not None:
-            errors[found.cell] = Errors(block.estimators[found.cell].label, squared, found.row["rounding"])
+        if found.part == "accuracy" and found.row["status"] == "ok":
+            kept = unpack(found.draws)
+            if kept.squared_errors is not None:
+                label, rounding = block.estimators[found.cell].label, found.row["rounding"]
+                errors[found.cell] = Errors(label, kept.squared_errors, rounding, kept.random)
     for cell, ratio in pair_with_baseline(errors, block.baseline, settings.confidence).items():
         rows[cell] |= ratio
     return rows

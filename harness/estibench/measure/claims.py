@@ -1,10 +1,15 @@
-"""Tests each claim of an estimator on its draws and counts. Verdicts follow later, corrected over the whole run."""
+"""Tests each claim of an estimator on its draws and counts. Verdicts follow later, corrected over the whole run.
+
+A test uses what the draws have shown. Components that were barely seen (see `rare`) refute nothing by themselves: a
+claim about them is left without power and with the reason in words, unless a claimed variance bounds what they hide.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,8 +17,9 @@ from scipy import stats
 from torch import Tensor
 
 from estibench.contracts import claims as declared
-from estibench.measure.intervals import effective_trials, proportion_interval
-from estibench.measure.means import mean_interval, mean_p_value
+from estibench.measure.intervals import Interval, effective_trials, proportion_interval
+from estibench.measure.means import mean_interval
+from estibench.measure.rare import Unseen, barely_seen, too_few, too_many
 from estibench.measure.statistics import (
     Moments,
     bias_interval,
@@ -26,10 +32,13 @@ ROUNDING = 32.0
 DOUBTFUL = 0.01  # p-value below which a claim is tested again
 BIAS_THAT_MATTERS = 0.5  # of the RMSE
 FACTOR_THAT_MATTERS = 2.0  # of a variance
-READING_THAT_MATTERS = 0.5  # of a draw's standard deviation
+READING_THAT_MATTERS = BIAS_THAT_MATTERS  # of a draw's standard deviation
 READING_ROUNDING = 1e-5  # of the mean of a reading, which may be computed in single precision; and an eps of 1
-FEWEST_EQUAL = 32  # equal draws of an estimator that does not say that it is deterministic
 MISSES_THAT_MATTER = 2.0  # of an error bar, over those that are claimed
+LOOKS = (1, 4)  # samples of this many times `max_draws` that a claim must fail on before it is refuted
+LEAST_P_VALUE = 1e-300  # of a test of something random: 0 is for certainties, which are not tested again
+
+Bound = Callable[[], float | None]
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class Evidence:
         draws: how many draws the test rests on; 0 where it rests on counts.
         noncentrality, numerator, denominator: under such a violation the statistic is about F(numerator, denominator)
             with this noncentrality; ∞ where the test cannot miss it.
+        reason: why the draws cannot decide, where they cannot: what is too rare to have been seen.
     """
 
     claim: str
@@ -59,6 +69,7 @@ class Evidence:
     noncentrality: float = math.inf
     numerator: float = 1.0
     denominator: float = math.inf
+    reason: str = ""
 
 
 def rounding_tolerance(problem: Any) -> float:
@@ -82,29 +93,29 @@ def gather_evidence(
         readings: what the problem reads off each draw, by name, (n,).
     """
     found: list[Evidence | None] = []
-    tolerance = rounding_tolerance(problem)
-    judged = _can_be_judged(estimator, problem, m)
+    variance = partial(claimed_variance, estimator, problem)
     for claim in estimator.claims:
         if not claim.applies(problem, estimator):
             continue
         match claim:
             case declared.Unbiased():
-                found.append(_judged(_unbiased(claim.title, m, tolerance, confidence), judged))
+                found.append(_biased(claim.title, m, None, variance, confidence))
             case declared.Bias():
-                bias = _biased(claim.title, m, claim.formula(problem, estimator), tolerance, confidence)
-                found.append(_judged(bias, judged))
+                formula = claim.formula(problem, estimator)
+                if formula is not None:
+                    found.append(_biased(claim.title, m, formula, variance, confidence))
             case declared.Exact():
                 worst = float(m.errors.norm(dim=1).max())
-                found.append(_certain(claim.title, worst, 0.0, worst <= tolerance))
+                found.append(_constant(claim.title, m, worst, worst <= m.rounding))
             case declared.Deterministic():
                 spread = float((m.draws - m.draws[0]).abs().max())
-                found.append(_certain(claim.title, spread, 0.0, spread == 0))
+                found.append(_constant(claim.title, m, spread, spread == 0))
             case declared.Reads():
                 values, claimed_mean = readings.get(claim.name), claim.formula(problem, estimator)
                 eps = torch.finfo(problem.torch_dtype).eps
-                found.append(_reading(claim.title, values, claimed_mean, eps, confidence))
+                found.append(_reading(claim.title, values, claimed_mean, eps, m.random, confidence))
             case declared.Variance():
-                found.append(_variance(claim.title, m, claim.formula(problem, estimator), tolerance, confidence))
+                found.append(_variance(claim.title, m, claim.formula(problem, estimator), confidence))
             case declared.Cost():
                 spent, claimed = counts.get(claim.unit, 0), claim.formula(problem, estimator)
                 found.append(_certain(claim.title, spent, claimed, spent == claimed))
@@ -142,92 +153,136 @@ def scaling_claims(estimator: Any, problem: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _can_be_judged(estimator: Any, problem: Any, m: Moments) -> bool:
-    """Whether draws that are all equal mean that all are: few draws of a random estimator may be so by chance."""
-    constant = (declared.Exact, declared.Deterministic)
-    says_so = any(isinstance(claim, constant) and claim.applies(problem, estimator) for claim in estimator.claims)
-    return m.trace > 0 or m.n >= FEWEST_EQUAL or says_so
-
-
-def _judged(evidence: Evidence | None, judged: bool) -> Evidence | None:
-    """The evidence, or the same without any power."""
-    if judged or evidence is None:
-        return evidence
-    return replace(evidence, p_value=1.0, noncentrality=0.0, denominator=1.0)
-
-
-def _unbiased(title: str, m: Moments, tolerance: float, confidence: float) -> Evidence:
-    bias = bias_interval(m, confidence)
-    return Evidence(
-        title,
-        unbiasedness_p_value(m, tolerance),
-        *(bias.value, bias.low, bias.high),
-        claimed=0.0,
-        effect=f"a bias of {BIAS_THAT_MATTERS:g} RMSE",
-        **_power_against_bias(m, tolerance),
+def claimed_variance(estimator: Any, problem: Any) -> float | None:
+    """The least total variance that the estimator claims for its problem; None without a finite one."""
+    formulas = (
+        claim.formula(problem, estimator)
+        for claim in estimator.claims
+        if isinstance(claim, declared.Variance) and claim.applies(problem, estimator)
     )
+    totals = [_total(formula) for formula in formulas if formula is not None]
+    return min((total for total in totals if math.isfinite(total) and total >= 0), default=None)
 
 
-def _biased(
-    title: str, m: Moments, formula: Tensor | float | None, tolerance: float, confidence: float
-) -> Evidence | None:
-    if formula is None:
-        return None
-    bias = torch.as_tensor(formula, dtype=torch.float64, device="cpu").reshape(-1).expand(m.components)
-    measured, claimed = bias_interval(m, confidence), float(bias.norm())
-    if not math.isfinite(claimed):
-        return _certain(title, measured.value, claimed, False)
-    return Evidence(
-        title,
-        unbiasedness_p_value(Moments(m.draws, m.truth + bias), tolerance),
-        *(measured.value, measured.low, measured.high),
-        claimed,
-        effect=f"a bias that is off by {BIAS_THAT_MATTERS:g} RMSE",
-        **_power_against_bias(m, tolerance),
-    )
+def _total(formula: Tensor | float) -> float:
+    return float(torch.as_tensor(formula, dtype=torch.float64).sum())
 
 
-def _power_against_bias(m: Moments, tolerance: float) -> dict[str, Any]:
+def _biased(title: str, m: Moments, formula: Tensor | float | None, variance: Bound, confidence: float) -> Evidence:
+    """E g − t = formula; None is the claim that there is no bias.
+
+    Args:
+        variance: gives the total variance that the estimator claims, if any: it bounds what can hide.
+    """
+    measured = bias_interval(m, confidence)
+    claimed, about, off = 0.0, m, ""
+    if formula is not None:
+        bias = torch.as_tensor(formula, dtype=torch.float64, device="cpu").reshape(-1).expand(m.components)
+        claimed, off = float(bias.norm()), " that is off by"
+        if not math.isfinite(claimed):
+            return _certain(title, measured.value, claimed, False)
+        about = Moments(m.draws, m.truth + bias, m.random, m.rounding)
+    effect = f"a bias{off} {BIAS_THAT_MATTERS:g} RMSE" if off else f"a bias of {BIAS_THAT_MATTERS:g} RMSE"
+    p_value, power = _test_of_mean(about, float(m.squared_errors.mean()), variance)
+    return Evidence(title, p_value, *_numbers(measured), claimed, effect, **power)
+
+
+def _test_of_mean(m: Moments, mse: float, variance: Bound) -> tuple[float, dict[str, Any]]:
+    """p-value of E g = t, and the power of its test, for the components that were seen.
+
+    Where the others could hold a bias that matters, or make up for one that the bulk shows, the test has no power. With
+    a claimed variance they may still refute: too few hits to move the mean as far. The smaller p-value counts, times 2.
+    """
+    seen, left = m.seen(), m.unseen
+    found = [unbiasedness_p_value(seen, m.rounding)] if seen is not None else []
+    power = _power_against_bias(seen, mse) if seen is not None else {"draws": m.n}
+    if left is not None and left.bias_may_hide:
+        power = _powerless(left)
+        most = variance()
+        if most is not None:
+            found.append(too_few(m.n, left.number, left.shift(), most))
+    return _random(min((len(found) * p_value for p_value in found), default=1.0), m.random), power
+
+
+def _power_against_bias(m: Moments, mse: float) -> dict[str, Any]:
     """Box's F with h and h(n − 1) degrees of freedom has noncentrality h n ‖b‖²/tr Σ. Rounding does not matter."""
-    matters = BIAS_THAT_MATTERS**2 * float(m.squared_errors.mean())
-    if m.trace <= 0 or matters <= tolerance**2:
+    matters = BIAS_THAT_MATTERS**2 * mse
+    if m.trace <= 0 or matters <= m.rounding**2:
         return {"draws": m.n}
     h = m.trace**2 / m.trace_squared
     freedom = {"numerator": h, "denominator": h * (m.n - 1)}
     return {"draws": m.n, "noncentrality": h * m.n * matters / m.trace, **freedom}
 
 
-def _variance(
-    title: str, m: Moments, formula: Tensor | float | None, tolerance: float, confidence: float
-) -> Evidence | None:
+def _powerless(left: Unseen) -> dict[str, Any]:
+    """Of a test that cannot decide, whatever the draws say: its power is its level."""
+    return {"draws": left.draws, "noncentrality": 0.0, "reason": left.reason}
+
+
+def _random(p_value: float, random: bool) -> float:
+    """A p-value of something random, which is never quite 0."""
+    return min(max(p_value, LEAST_P_VALUE), 1.0) if random else p_value
+
+
+def _variance(title: str, m: Moments, formula: Tensor | float | None, confidence: float) -> Evidence | None:
     if formula is None:
         return None
-    claimed = float(torch.as_tensor(formula, dtype=torch.float64).sum())
-    found = variance_interval(m, confidence)
+    claimed, tolerance = _total(formula), m.rounding
+    measured = variance_interval(m, confidence)
+    found = measured.value
     if not math.isfinite(claimed) or claimed < 0:
-        return _certain(title, found.value, claimed, False)
-    if min(claimed, found.value) <= tolerance**2:  # rounding noise on one side: nothing to compare but size
-        return _certain(title, found.value, claimed, max(found.value, claimed) <= tolerance**2)
-    error = math.sqrt(float(m.squared_deviations.var()) / m.n + m.variance_of_centring) / found.value
-    return Evidence(
-        title,
-        variance_p_value(m, claimed),
-        *(found.value, found.low, found.high),
-        claimed,
-        effect=f"a variance off by a factor of {FACTOR_THAT_MATTERS:g}",
-        draws=m.n,
-        noncentrality=(math.log(FACTOR_THAT_MATTERS) / error) ** 2 if error > 0 else math.inf,
-        denominator=m.n - 1,
-    )
+        return _certain(title, found, claimed, False)
+    effect = f"a variance off by a factor of {FACTOR_THAT_MATTERS:g}"
+    if m.unseen is not None and max(found, claimed) > tolerance**2:
+        p_value, power = _test_of_thin_variance(m, m.unseen, torch.as_tensor(formula, dtype=torch.float64).reshape(-1))
+        return Evidence(title, p_value, *_numbers(measured), claimed, effect, **power)
+    if min(claimed, found) <= tolerance**2:
+        return Evidence(title, _p_value_of_variance(m, claimed), *_numbers(measured), claimed)
+    p_value = _random(variance_p_value(m, claimed), m.random)
+    return Evidence(title, p_value, *_numbers(measured), claimed, effect, **_power_against_factor(m))
+
+
+def _test_of_thin_variance(m: Moments, left: Unseen, claimed: Tensor) -> tuple[float, dict[str, Any]]:
+    """p-value of tr Cov(g) = Σ claimed where some components B were barely seen, and the power of its test.
+
+    What B hides can only add to what was seen. So a sample below the claim refutes nothing, except by its other
+    components S where the claim names their share. One above it counts: by the usual test of S, or of everything where
+    the hits of all components together are many; and by how far away the few are.
+    """
+    seen, total = m.seen(), float(claimed.sum())
+    named = claimed.numel() == m.components > 1
+    judged = seen if seen is not None or barely_seen(m.squared_deviations.sqrt()) else m
+    found = [too_many(m.n, left.distances, float(claimed[left.barely].sum()) if named else total)]
+    if named and seen is not None:
+        found.append(_p_value_of_variance(seen, float(claimed[~left.barely].sum())))
+    elif judged is not None and judged.trace > total:
+        found.append(_p_value_of_variance(judged, total))
+    stands = m.trace >= total or _p_value_of_variance(m, total) >= DOUBTFUL
+    power = _power_against_factor(judged) if judged is not None and stands else _powerless(left)
+    return _random(min(len(found) * one for one in found), m.random), power
+
+
+def _p_value_of_variance(m: Moments, claimed: float) -> float:
+    """p-value of tr Cov(g) = claimed. Where one of the two is rounding noise, there is nothing to compare but size."""
+    if min(claimed, m.trace) <= m.rounding**2:
+        return float(max(claimed, m.trace) <= m.rounding**2)
+    return variance_p_value(m, claimed)
+
+
+def _power_against_factor(m: Moments) -> dict[str, Any]:
+    error = math.sqrt(float(m.squared_deviations.var()) / m.n + m.variance_of_centring) / m.trace
+    noncentrality = (math.log(FACTOR_THAT_MATTERS) / error) ** 2 if error > 0 else math.inf
+    return {"draws": m.n, "noncentrality": noncentrality, "denominator": m.n - 1}
 
 
 def _reading(
-    title: str, values: Tensor | None, claimed: float | None, eps: float, confidence: float
+    title: str, values: Tensor | None, claimed: float | None, eps: float, random: bool, confidence: float
 ) -> Evidence | None:
     """The mean of a reading, as the bias of a scalar. One that the problem does not give is claimed in vain.
 
     Args:
         eps: of the problem's dtype. A reading is a number of order 1 and more; so much of it is rounding.
+        random: whether the estimator is.
     """
     if claimed is None:
         return None
@@ -237,16 +292,10 @@ def _reading(
     if not (math.isfinite(claimed) and math.isfinite(found.value)):
         return _certain(title, found.value, claimed, False)
     rounding = READING_ROUNDING * abs(claimed) + eps
-    return Evidence(
-        title,
-        mean_p_value(values, claimed, rounding),
-        *(found.value, found.low, found.high),
-        claimed,
-        effect=f"a mean off by {READING_THAT_MATTERS:g} standard deviations of one draw",
-        draws=len(values),
-        noncentrality=len(values) * READING_THAT_MATTERS**2 if float(values.var()) > 0 else math.inf,
-        denominator=len(values) - 1,
-    )
+    m = Moments(values[:, None], torch.tensor([claimed], dtype=torch.float64), random, rounding)
+    p_value, power = _test_of_mean(m, m.trace, lambda: None)
+    effect = f"a mean off by {READING_THAT_MATTERS:g} standard deviations of one draw"
+    return Evidence(title, p_value, *_numbers(m.honest(found)), claimed, effect, **power)
 
 
 def _error_bar(
@@ -267,6 +316,16 @@ def _error_bar(
         draws=len(covered),
         noncentrality=trials * (claimed - worse) ** 2 / (worse * (1 - worse)) if 0 < worse < claimed else math.inf,
     )
+
+
+def _constant(title: str, m: Moments, measured: float, holds: bool) -> Evidence:
+    """A claim of every draw. One that was broken is refuted; equal draws of a random estimator may be so by chance."""
+    evidence = _certain(title, measured, 0.0, holds)
+    return replace(evidence, **_powerless(m.unseen)) if holds and m.unseen is not None else evidence
+
+
+def _numbers(found: Interval) -> tuple[float, float, float]:
+    return found.value, found.low, found.high
 
 
 def _certain(title: str, measured: float, claimed: float, holds: bool) -> Evidence:

@@ -40,6 +40,7 @@ class Drawer:
         columns: of what the problem reads off a draw; those of the first draw, which every other must have.
         path: `"draws"` (the estimator's own), `"vmap"` or `"loop"`; known after the first call.
         fallback: why `vmap` was given up.
+        random: whether the estimator has used a generator that it was given.
     """
 
     estimator: Estimator
@@ -48,6 +49,7 @@ class Drawer:
     columns: tuple[str, ...] = ()
     path: str = field(init=False)
     fallback: str = field(init=False, default="")
+    random: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         own = type(self.estimator).draws is not Estimator.draws
@@ -72,7 +74,9 @@ class Drawer:
         return self._gather(n, stream, 1 if self.path == "loop" else self.at_once)
 
     def _gather(self, n: int, stream: torch.Generator, at_once: int) -> Drawn:
+        before = stream.get_state()
         parts = [self._some(min(at_once, n - start), stream) for start in range(0, n, at_once)]
+        self.random |= not torch.equal(before, stream.get_state())
         columns = [[part for part in column if part is not None] for column in zip(*parts, strict=True)]
         return Drawn(torch.cat(columns[0]), *(torch.cat(column) if column else None for column in columns[1:]))
 

@@ -25,6 +25,10 @@ class Interval:
         """Square roots, negative numbers counted as 0."""
         return Interval(*(math.sqrt(max(number, 0.0)) for number in (self.value, self.low, self.high)))
 
+    def without_bounds(self) -> Interval:
+        """The value alone: where nothing is known of how far it is off, the bounds are NaN."""
+        return Interval(self.value, math.nan, math.nan)
+
     def clipped(self, least: float, most: float) -> Interval:
         """All three within the range that the quantity can have."""
         return Interval(*(min(max(number, least), most) for number in (self.value, self.low, self.high)))

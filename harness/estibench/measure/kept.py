@@ -13,6 +13,7 @@ from estibench.errors import UserError
 _ERRORS = ".errors"
 _READINGS = ".readings"
 _SQUARED = "squared_errors"
+_TRUE = "yes"
 
 
 @dataclass
@@ -25,6 +26,7 @@ class KeptDraws:
         readings: by stream, what the problem reads off each draw, (n, columns), where it reads anything.
         squared_errors: ‖g_i − t‖² of the draws that count, (n,): all that a comparison with a baseline needs.
         path, fallback: how they were drawn; see `Drawer`.
+        random: whether the estimator used its generator, or its draws differ beyond rounding.
     """
 
     values: dict[str, Tensor] = field(default_factory=dict)
@@ -33,6 +35,7 @@ class KeptDraws:
     squared_errors: Tensor | None = None
     path: str = ""
     fallback: str = ""
+    random: bool = False
 
 
 def pack(kept: KeptDraws, most: int) -> bytes:
@@ -51,7 +54,7 @@ def pack(kept: KeptDraws, most: int) -> bytes:
     if kept.squared_errors is not None:
         tensors[_SQUARED] = kept.squared_errors
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    return save(tensors, metadata={"path": kept.path, "fallback": kept.fallback})
+    return save(tensors, metadata={"path": kept.path, "fallback": kept.fallback, "random": _TRUE * kept.random})
 
 
 def _narrowed(values: Tensor) -> Tensor:
@@ -81,6 +84,7 @@ def unpack(data: bytes) -> KeptDraws:
         squared,
         metadata.get("path", ""),
         metadata.get("fallback", ""),
+        metadata.get("random", "") == _TRUE,
     )
 
 

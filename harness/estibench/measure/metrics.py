@@ -16,6 +16,7 @@ from estibench.measure.claims import gather_evidence, rounding_tolerance, scalin
 from estibench.measure.curve import curve
 from estibench.measure.intervals import Interval, clustered_proportion_interval, proportion_interval
 from estibench.measure.means import mean_interval, positive_mean_interval
+from estibench.measure.rare import barely_seen
 from estibench.measure.sampling import Sample
 from estibench.suite.plan import Settings
 
@@ -39,7 +40,7 @@ def finiteness(draws: Tensor, confidence: float) -> Row:
 def accuracy(sample: Sample, problem: Any, settings: Settings) -> Row:
     """Errors with their intervals. All draws are finite."""
     truth, confidence = problem.truth.reshape(-1), settings.confidence
-    m = statistics.Moments(sample.draws, truth)
+    m = sample.moments(problem)
     mse, bias = statistics.mse_interval(m, confidence), statistics.bias_interval(m, confidence)
     found = {
         "mse": mse,
@@ -56,13 +57,13 @@ def accuracy(sample: Sample, problem: Any, settings: Settings) -> Row:
     if norm > 0:
         found |= {"relative_rmse": mse.root().scaled(1 / norm), "relative_bias": bias.scaled(1 / norm)}
         if m.components > 1:
-            found["cosine"] = statistics.cosine_interval(m.draws, truth, confidence)
+            found["cosine"] = statistics.cosine_interval(m, confidence)
     covered = _covered(sample, m, rounding_tolerance(problem), confidence)
     if covered is not None:
         found["coverage"] = clustered_proportion_interval(covered, m.components, confidence)
     return {
         **columns(found | readings(sample, confidence)),
-        **({} if problem.axis is None else {"curve": curve(m.errors, problem.axis, confidence)}),
+        **({} if problem.axis is None else {"curve": curve(m, problem.axis, confidence)}),
         "largest_share": float(m.squared_errors.max() / m.squared_errors.sum()) if mse.value > 0 else 0.0,
     }
 
@@ -73,16 +74,15 @@ def readings(sample: Sample, confidence: float) -> dict[str, Interval]:
     for column, values in sample.readings.items():
         if not bool(torch.isfinite(values).all()):
             found[column] = Interval(math.nan, math.nan, math.nan)
-        elif column.startswith(ERROR_PREFIX):
-            found[column] = positive_mean_interval(values, confidence)
-        else:
-            found[column] = mean_interval(values, confidence)
+            continue
+        interval = (positive_mean_interval if column.startswith(ERROR_PREFIX) else mean_interval)(values, confidence)
+        found[column] = interval.without_bounds() if sample.random and barely_seen(values) else interval
     return found
 
 
 def claims(sample: Sample, problem: Any, counts: dict[str, int], settings: Settings, estimator: Estimator) -> Row:
     """The evidence that finite draws and counted work give for each claim."""
-    m = statistics.Moments(sample.draws, problem.truth.reshape(-1))
+    m = sample.moments(problem)
     covered = _covered(sample, m, rounding_tolerance(problem), settings.confidence)
     read = {column.partition("_")[2]: values for column, values in sample.readings.items()}
     evidence = gather_evidence(estimator, problem, m, counts, covered, read, settings.confidence)
@@ -97,7 +97,7 @@ def squared_errors(draws: Tensor, problem: Any) -> Tensor:
 def _covered(sample: Sample, m: statistics.Moments, tolerance: float, confidence: float) -> Tensor | None:
     """Which error bars cover, (n,); None without error bars, or where only rounding is left to cover."""
     errors = sample.errors
-    if errors is None or bool(errors.isnan().all()) or statistics.mse_interval(m, confidence).high <= tolerance**2:
+    if errors is None or bool(errors.isnan().all()) or math.sqrt(float(m.squared_errors.mean())) <= tolerance:
         return None
     return statistics.covered(m.draws, errors, m.truth, confidence, tolerance / math.sqrt(m.components))
 

@@ -5,6 +5,9 @@ alone enter the statistics. Their number is fixed before the first of them, so e
 for a sample of fixed size: there is no optional stopping. (Stopping as soon as an interval is narrow enough prefers
 samples whose error looks small: it biases the MSE downwards and loses coverage.)
 
+A pilot whose draws are equal, or all but a handful, has seen no spread to plan by: it asks for `max_draws`, and never
+counts as precise (see `rare`).
+
 The clock may end drawing earlier. It knows the time that draws take and not their values.
 
 Draws that an earlier measurement kept are taken first: whole chunks of the same streams.
@@ -22,11 +25,12 @@ import torch
 from torch import Tensor
 
 from estibench.contracts import claims as declared
-from estibench.measure.claims import rounding_tolerance
+from estibench.measure.claims import claimed_variance, rounding_tolerance
 from estibench.measure.draws import Drawer, Drawn
 from estibench.measure.kept import KeptDraws
 from estibench.measure.means import positive_mean_interval
 from estibench.measure.seeds import chunk_seed
+from estibench.measure.statistics import Moments, mse_interval
 from estibench.suite.plan import Settings
 
 LARGEST_CHUNK = 1024
@@ -46,9 +50,11 @@ class Sample:
         draws: estimates, (n, components), float64 on the CPU.
         errors: their standard errors of the same shape, where the estimator reports them.
         readings: what the problem reads off each draw, by column, (n,) each.
-        stopped: why there are no more: deterministic, constant, rounding, precision, planned, max_draws or time_limit.
+        stopped: why there are no more: deterministic, constant, rounding, precision, planned, rare, max_draws or
+            time_limit.
         pilot: number of draws of the pilot, which do not count; 0 without one.
         seconds: spent drawing, pilot included.
+        random: whether the estimator used its generator, or its draws differ beyond rounding.
     """
 
     draws: Tensor
@@ -57,6 +63,11 @@ class Sample:
     pilot: int
     seconds: float
     readings: Mapping[str, Tensor] = field(default_factory=dict)
+    random: bool = True
+
+    def moments(self, problem: Any) -> Moments:
+        """The draws against the problem's truth."""
+        return Moments(self.draws, problem.truth.reshape(-1), self.random, rounding_tolerance(problem))
 
 
 def take_sample(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDraws) -> Sample:
@@ -72,28 +83,34 @@ def take_sample(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDr
     opening = pilot if planned else counted
     first = opening.take(2)
     for claim, reason in CONSTANT.items():
-        if _claims(drawer, claim) and bool((first == first[0]).all()):
+        if _claims(drawer, claim) and not drawer.random and bool((first == first[0]).all()):
             return opening.sample(reason, 0)
     wanted, reason = settings.max_draws, "max_draws"
     if planned:
         values = pilot.take(settings.min_draws)
         if pilot.late or pilot.affordable() < len(values):  # the pilot decides nothing, so its draws may count
             return pilot.sample("time_limit", 0)
-        wanted, reason = plan(values, drawer.problem, settings)
-    draws = counted.take(wanted)
+        wanted, reason = plan(_moments(drawer, values), drawer.problem, settings)
+        if reason == "rounding" and _expects_more(drawer):
+            wanted, reason = settings.max_draws, "max_draws"
+    m = _moments(drawer, counted.take(wanted))
     if counted.late:
         reason = "time_limit"
-    elif reason != "rounding" and _precise(draws, drawer.problem, settings):
+    elif reason == "rounding" and math.sqrt(float(m.squared_errors.mean())) <= m.rounding:
+        pass
+    elif _saw_too_little(m, settings.confidence):
+        reason = "rare"
+    elif _precise(m, settings):
         reason = "precision"
-    elif reason == "precision":
+    elif reason != "max_draws":
         reason = "planned"
     return counted.sample(reason, pilot.drawn)
 
 
-def take_again(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDraws) -> Sample:
-    """Fresh draws, as many as max_draws, for a second test of claims."""
+def take_again(drawer: Drawer, block_key: str, settings: Settings, kept: KeptDraws, times: int) -> Sample:
+    """Fresh draws, `times` as many as max_draws, for another test of claims."""
     stream = _Stream(drawer, settings, block_key, AGAIN, time.perf_counter(), kept)
-    stream.take(settings.max_draws)
+    stream.take(times * settings.max_draws)
     return stream.sample("time_limit" if stream.late else "max_draws", 0)
 
 
@@ -103,24 +120,47 @@ def _claims(drawer: Drawer, kind: type[declared.Claim]) -> bool:
     return any(isinstance(claim, kind) and claim.applies(problem, estimator) for claim in estimator.claims)
 
 
-def _precise(draws: Tensor, problem: Any, settings: Settings) -> bool:
+def _is_random(drawer: Drawer, draws: Tensor) -> bool:
+    """Whether the estimator used its generator, or its draws differ beyond rounding."""
+    spread = (draws - draws[0]).norm(dim=1).max()
+    return drawer.random or not bool(spread <= rounding_tolerance(drawer.problem))
+
+
+def _moments(drawer: Drawer, draws: Tensor) -> Moments:
+    truth = drawer.problem.truth.reshape(-1)
+    return Moments(draws, truth, _is_random(drawer, draws), rounding_tolerance(drawer.problem))
+
+
+def _expects_more(drawer: Drawer) -> bool:
+    """Whether an estimator that has shown no error claims a variance beyond rounding: its events are rare then."""
+    claimed = claimed_variance(drawer.estimator, drawer.problem)
+    return drawer.random and claimed is not None and claimed > rounding_tolerance(drawer.problem) ** 2
+
+
+def _saw_too_little(m: Moments, confidence: float) -> bool:
+    """Whether the errors rest on too few draws that differ from the rest for an interval."""
+    return bool(torch.isfinite(m.errors).all()) and math.isnan(mse_interval(m, confidence).low)
+
+
+def _precise(m: Moments, settings: Settings) -> bool:
     """Whether the interval of the RMSE is as narrow as asked for."""
-    errors = (draws - problem.truth.reshape(-1)).square().sum(1)
-    return positive_mean_interval(errors, settings.confidence).root().relative_half_width <= settings.precision
+    return mse_interval(m, settings.confidence).root().relative_half_width <= settings.precision
 
 
-def plan(pilot: Tensor, problem: Any, settings: Settings) -> tuple[int, str]:
-    """How many draws to make after a pilot (n, components), and why no more.
+def plan(pilot: Moments, problem: Any, settings: Settings) -> tuple[int, str]:
+    """How many draws to make after a pilot, and why no more.
 
     The first of min_draws · 2^k at which the interval of the RMSE should be narrower than ± precision, or max_draws.
     """
-    errors = (pilot - problem.truth.reshape(-1)).square().sum(1)
+    errors = pilot.squared_errors
     if not bool(torch.isfinite(errors).all()):
         return settings.min_draws, "precision"
     mse = positive_mean_interval(errors, settings.confidence)
     if math.sqrt(mse.high) <= rounding_tolerance(problem):
         return settings.min_draws, "rounding"
-    needed = MARGIN * len(pilot) * (mse.root().relative_half_width / settings.precision) ** 2
+    if _saw_too_little(pilot, settings.confidence):
+        return settings.max_draws, "max_draws"
+    needed = MARGIN * pilot.n * (mse.root().relative_half_width / settings.precision) ** 2
     number = settings.min_draws
     while number < min(needed, settings.max_draws):
         number *= 2
@@ -190,7 +230,8 @@ class _Stream:
         if self.name in self.kept.readings:
             columns = self.kept.readings[self.name][: self.wanted].unbind(1)
             readings = dict(zip(self.drawer.columns, columns, strict=True))
-        return Sample(values, None if errors is None else errors[: self.wanted], stopped, pilot, seconds, readings)
+        errors = None if errors is None else errors[: self.wanted]
+        return Sample(values, errors, stopped, pilot, seconds, readings, _is_random(self.drawer, values))
 
 
 def _extend(known: dict[str, Tensor], name: str, parts: list[Tensor]) -> None:

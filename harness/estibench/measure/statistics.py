@@ -27,14 +27,23 @@ from estibench.measure.means import (
     straightened_mean,
     summarise,
 )
+from estibench.measure.rare import SHARE_THAT_MATTERS, Unseen, barely_seen, unseen
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Draws (n, D), n ≥ 2, against the truth (D,), and what metrics and claim tests need of them."""
+    """Draws (n, D), n ≥ 2, against the truth (D,), and what metrics and claim tests need of them.
+
+    Attributes:
+        random: whether the estimator used its generator, or its draws differ beyond rounding. Equal draws of one that
+            is not random are certain; those of a random one may hide what is rare.
+        rounding: norm of an error that counts as none.
+    """
 
     draws: Tensor
     truth: Tensor
+    random: bool = True
+    rounding: float = 0.0
 
     @property
     def n(self) -> int:
@@ -92,6 +101,32 @@ class Moments:
         return float((self.errors @ (self.mean_error / norm)).var()) if norm > 0 else 0.0
 
     @cached_property
+    def unseen(self) -> Unseen | None:
+        """What the draws leave open; None for an estimator that is not random, or that was seen well."""
+        return unseen(self.draws, self.truth, self.rounding) if self.random else None
+
+    def seen(self) -> Moments | None:
+        """Those components alone that were seen well; None where there is none."""
+        if self.unseen is None:
+            return self
+        kept = ~self.unseen.barely
+        return self.of(kept) if bool(kept.any()) else None
+
+    def of(self, components: Tensor) -> Moments:
+        """Some components alone, given as a mask (D,)."""
+        return Moments(self.draws[:, components], self.truth[components], self.random, self.rounding)
+
+    def honest(self, found: Interval, series: Tensor | None = None) -> Interval:
+        """The interval of a quantity of all components, without bounds where these would pretend to know.
+
+        Args:
+            series: scalars (n,) that the quantity is the mean of, if any: they may be equal where the draws are not.
+        """
+        blurred = self.unseen is not None and self.unseen.blurs_errors
+        equal = self.random and (found.low == found.high or (series is not None and barely_seen(series)))
+        return found.without_bounds() if blurred or equal else found
+
+    @cached_property
     def by_component(self) -> Summary:
         """Mean error of each component, with its standard error and skewness."""
         return summarise(self.errors)
@@ -99,17 +134,18 @@ class Moments:
 
 def mse_interval(m: Moments, confidence: float) -> Interval:
     """E‖g − t‖²."""
-    return positive_mean_interval(m.squared_errors, confidence)
+    return m.honest(positive_mean_interval(m.squared_errors, confidence), m.squared_errors.sqrt())
 
 
 def variance_interval(m: Moments, confidence: float) -> Interval:
     """tr Cov(g)."""
-    return positive_mean_interval(m.squared_deviations, confidence, m.variance_of_centring)
+    return m.honest(positive_mean_interval(m.squared_deviations, confidence, m.variance_of_centring))
 
 
 def mean_error_interval(m: Moments, confidence: float) -> Interval:
     """Mean over the components of E g − t, signed."""
-    return mean_interval(m.errors.mean(1), confidence)
+    series = m.errors.mean(1)
+    return m.honest(mean_interval(series, confidence), series)
 
 
 def squared_bias_interval(m: Moments, confidence: float) -> Interval:
@@ -127,14 +163,14 @@ def squared_bias_interval(m: Moments, confidence: float) -> Interval:
     shift = 2 * q**2 * m.variance_along_bias / m.n
     noise = q**2 * 2 * m.trace_squared / m.n**2
     half = math.sqrt(max((value + shift) ** 2 - value**2 + noise, 0.0))
-    return Interval(value, min(value + shift - half, value), max(value + shift + half, 0.0))
+    return m.honest(Interval(value, min(value + shift - half, value), max(value + shift + half, 0.0)))
 
 
 def bias_interval(m: Moments, confidence: float) -> Interval:
     """‖b‖. For one component |ḡ − t| with the interval of a mean; else the root of the debiased square."""
     if m.components > 1:
         return squared_bias_interval(m, confidence).root()
-    found = mean_interval(m.errors[:, 0], confidence)
+    found = m.honest(mean_interval(m.errors[:, 0], confidence))
     ends = sorted((abs(found.low), abs(found.high)))
     return Interval(abs(found.value), 0.0 if found.low <= 0 <= found.high else ends[0], ends[1])
 
@@ -142,14 +178,14 @@ def bias_interval(m: Moments, confidence: float) -> Interval:
 def component_bias_interval(m: Moments, confidence: float) -> Interval:
     """max_j |b_j|; see `_greatest`."""
     low, high = _greatest(lambda tail: _absolute(*mean_bounds(m.by_component, tail)), m.components, confidence)
-    return Interval(float(m.mean_error.abs().max()), low, high)
+    return _if_seen(m, Interval(float(m.mean_error.abs().max()), low, high))
 
 
 def component_rmse_interval(m: Moments, confidence: float) -> Interval:
     """The largest root of E(g_j − t_j)² over the components j; see `_greatest`."""
     squares = summarise(m.errors.square())
     low, high = _greatest(lambda tail: mean_bounds(squares, tail, positive=True), m.components, confidence)
-    return Interval(float(squares.mean.max()), low, high).root()
+    return _if_seen(m, Interval(float(squares.mean.max()), low, high).root())
 
 
 def unbiasedness_p_value(m: Moments, tolerance: float) -> float:
@@ -177,10 +213,10 @@ def variance_p_value(m: Moments, claimed: float) -> float:
     return positive_mean_p_value(m.squared_deviations, claimed, m.variance_of_centring)
 
 
-def cosine_interval(draws: Tensor, truth: Tensor, confidence: float) -> Interval:
+def cosine_interval(m: Moments, confidence: float) -> Interval:
     """Mean cosine between a draw and the truth."""
-    cosines = torch.nn.functional.cosine_similarity(draws, truth[None], dim=1)
-    return mean_interval(cosines, confidence).clipped(-1.0, 1.0)
+    cosines = torch.nn.functional.cosine_similarity(m.draws, m.truth[None], dim=1)
+    return m.honest(mean_interval(cosines, confidence).clipped(-1.0, 1.0), cosines)
 
 
 def zeros_interval(draws: Tensor, confidence: float) -> Interval:
@@ -197,6 +233,16 @@ def covered(draws: Tensor, errors: Tensor, truth: Tensor, confidence: float, rou
     """
     z = float(stats.norm.ppf(0.5 + confidence / 2))
     return ((draws - truth).abs() <= z * errors + rounding).to(torch.float64).mean(1)
+
+
+def _if_seen(m: Moments, largest: Interval) -> Interval:
+    """The largest quantity of a component, without bounds if a component that may be the largest was barely seen."""
+    if m.unseen is None:
+        return m.honest(largest)
+    squares = m.errors.square().mean(0)
+    rivals = squares > SHARE_THAT_MATTERS * squares.max()
+    blurred = bool((rivals & m.unseen.barely).any()) or m.unseen.bias_may_hide
+    return largest.without_bounds() if blurred else m.honest(largest)
 
 
 Bounds = tuple[np.ndarray, np.ndarray]

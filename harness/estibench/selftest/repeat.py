@@ -26,6 +26,8 @@ NOMINAL = (0.93, 0.97)
 AT_LEAST = (0.93, 1.0)
 CONSERVATIVE = ("component_rmse_max", "component_bias_max")  # by construction: see `measure.statistics`
 LEVEL = 0.05
+SELDOM = 0.01
+RARE_REPETITIONS = 200  # of the estimators of rare events: they are many
 ROUNDING = 1e-9
 SINGLE_TESTS = (-math.inf, 0.07)  # an interval that covers with 93 % is a test that rejects 7 %
 POWER = (0.8, 1.0)
@@ -67,14 +69,24 @@ def repeat(plan: Plan, repetitions: int, jobs: int, plugins: Iterable[str]) -> I
             if not isinstance(component.build(plugin_host.current()), Known):
                 raise UserError(f"{plan.path}: {component.label}: a self-test needs estimators of the kind `Known`")
     quick = replace(plan, settings=replace(plan.settings, rounds=0))
+    rest = replace(quick, blocks=tuple(_without_rare(block) for block in quick.blocks))
+    plans = [quick if seed < RARE_REPETITIONS else rest for seed in range(repetitions)]
     if jobs == 1:
-        yield from (once(quick, seed) for seed in range(repetitions))
+        yield from map(once, plans, range(repetitions))
         return
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (list(plugins),))
     try:
-        yield from pool.map(once, [quick] * repetitions, range(repetitions), chunksize=4)
+        yield from pool.map(once, plans, range(repetitions), chunksize=4)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _without_rare(block: Block) -> Block:
+    """The block without the estimators of rare events."""
+    built = [component.build(plugin_host.current()) for component in block.estimators]
+    kept = [at for at, one in enumerate(built) if not (isinstance(one, Known) and one.is_rare)]
+    baseline = None if block.baseline is None else kept.index(block.baseline)
+    return replace(block, estimators=tuple(block.estimators[at] for at in kept), baseline=baseline)
 
 
 def _start(plugins: list[str]) -> None:
@@ -100,6 +112,11 @@ def once(plan: Plan, seed: int) -> list[Outcome]:
                 outcomes += _power(row, claim)
                 continue
             outcomes += _true_claim(claim, estimator)
+            if estimator.is_rare:
+                refuted = float(claim["verdict"] == "refuted")
+                outcomes.append(
+                    Outcome("false refutation", "true claims about rare events", refuted, (-math.inf, SELDOM))
+                )
             if estimator.coverable:
                 families.append(float(claim["verdict"] == "refuted"))
     any_refuted = float(any(families))
@@ -124,9 +141,7 @@ def measure(host: Host, plan: Plan, seed: int) -> tuple[list[dict[str, Any]], di
 def lines(outcomes: Iterable[list[Outcome]]) -> list[Line]:
     """One line for each subject, over all repetitions."""
     tallies: dict[tuple[str, str], _Tally] = {}
-    number = 0
     for repetition in outcomes:
-        number += 1
         found = defaultdict(list)
         for outcome in repetition:
             found[outcome.check, outcome.subject].append(outcome)
@@ -136,7 +151,7 @@ def lines(outcomes: Iterable[list[Outcome]]) -> list[Line]:
             tally.cells = max(tally.cells, len(some))
     made = []
     for (check, subject), tally in tallies.items():
-        over = f"{number} repetitions" + (f" × {tally.cells} cells" if tally.cells > 1 else "")
+        over = f"{len(tally.by_repetition)} repetitions" + (f" × {tally.cells} cells" if tally.cells > 1 else "")
         goal = tally.goal
         promise = tallies.get((PROMISE, subject))
         if promise is not None:
@@ -169,19 +184,24 @@ def _without_times(row: dict[str, Any]) -> str:
 
 
 def _coverage(row: dict[Any, Any], known: Any, estimator: Known) -> Iterator[Outcome]:
-    """Whether each interval covers what is known. The baseline's ratio to itself has none."""
+    """Whether each interval covers what is known. The baseline's ratio to itself has none.
+
+    Where events are rare an interval may be absent, which is as good as one that covers: it says that nothing is known.
+    """
     for quantity, truth in known.items():
         if quantity == "mse_ratio" and row["estimator"] == row.get("baseline"):
             continue
         low, high = row[f"{quantity}_low"], row[f"{quantity}_high"]
-        slack = ROUNDING * abs(truth)
-        goal = AT_LEAST if quantity in CONSERVATIVE else NOMINAL
+        slack, absent = ROUNDING * abs(truth), math.isnan(low) and math.isnan(high)
+        goal = AT_LEAST if estimator.is_rare or quantity in CONSERVATIVE else NOMINAL
         yield Outcome(
             "coverage",
             f"{quantity}, {estimator.tails}",
-            float(low - slack <= truth <= high + slack),
+            float((estimator.is_rare and absent) or low - slack <= truth <= high + slack),
             goal if estimator.coverable else UNJUDGED,
         )
+        if estimator.is_rare and quantity == "mse":
+            yield Outcome("an interval is given", f"{quantity}, {estimator.tails}", float(not absent), UNJUDGED)
 
 
 def _power(row: dict[Any, Any], claim: dict[str, Any]) -> Iterator[Outcome]:

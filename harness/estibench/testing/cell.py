@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from estibench.analysis.verdicts import judge
-from estibench.measure.claims import confirmed, is_doubtful
+from estibench.measure.claims import LOOKS, confirmed, is_doubtful
 from estibench.measure.draws import Drawer
 from estibench.measure.kept import KeptDraws
 from estibench.measure.metrics import Row, accuracy, finiteness
@@ -26,14 +26,14 @@ class Drawing:
     """The draws of a case, made as a run makes them.
 
     Attributes:
-        again: draws afresh, for a second test of claims.
+        again: draws afresh, so many times as many, for another test of claims.
     """
 
     case: Case
     settings: Settings
     drawer: Drawer
     sample: Sample
-    again: Callable[[], Sample]
+    again: Callable[[int], Sample]
 
     def evidence(self) -> list[dict[str, Any]]:
         """The evidence for every claim; doubtful ones are tested on fresh draws too."""
@@ -44,8 +44,11 @@ class Drawing:
             assert isinstance(found, list)
             return found
 
-        first = test(self.sample)
-        return confirmed(first, test(self.again())) if is_doubtful(first) else first
+        found = test(self.sample)
+        for times in LOOKS:
+            if is_doubtful(found):
+                found = confirmed(found, test(self.again(times)))
+        return found
 
 
 def draw(case: Case) -> Drawing:
@@ -57,7 +60,7 @@ def draw(case: Case) -> Drawing:
     kept = KeptDraws()
     drawer = Drawer(case.estimator, case.problem, max(1, CHUNK // max(case.work.peak_bytes, 1)))
     sample = take_sample(drawer, BLOCK, settings, kept)
-    return Drawing(case, settings, drawer, sample, lambda: take_again(drawer, BLOCK, settings, kept))
+    return Drawing(case, settings, drawer, sample, lambda times: take_again(drawer, BLOCK, settings, kept, times))
 
 
 def measure_case(case: Case) -> Row:
