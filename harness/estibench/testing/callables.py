@@ -138,19 +138,23 @@ def sample(draw: Callable[..., Any], n: int, stream: Sequence[int], given: Given
 
 def stacked(outputs: Sequence[Any], used: bool, what: str = "draw") -> Draws:
     """What calls returned, as one tensor. Raises `UserError` for what is no array of real numbers, or changes shape."""
-    arrays = [_array(one, what) for one in outputs]
-    for number, one in enumerate(arrays):
-        if one.shape != arrays[0].shape:
-            raise UserError(
-                f"{what}: shape {tuple(one.shape)} at call {number + 1}, {tuple(arrays[0].shape)} before; "
-                "every call must return the same shape"
-            )
-    if arrays[0].numel() == 0:
-        raise UserError(f"{what}: shape {tuple(arrays[0].shape)} holds no numbers")
-    dtype = arrays[0].dtype
-    values = torch.stack([one.reshape(-1).to(torch.float64) for one in arrays])
+    if all(isinstance(one, (float, int, np.number, np.bool_)) for one in outputs):  # one conversion for all is faster
+        together = _array(np.asarray(outputs), what)
+        dtype, shape, values = together.dtype, (), together.to(torch.float64)[:, None]
+    else:
+        arrays = [_array(one, what) for one in outputs]
+        dtype, shape = arrays[0].dtype, tuple(arrays[0].shape)
+        for number, one in enumerate(arrays):
+            if tuple(one.shape) != shape:
+                raise UserError(
+                    f"{what}: shape {tuple(one.shape)} at call {number + 1}, {shape} before; "
+                    "every call must return the same shape"
+                )
+        if arrays[0].numel() == 0:
+            raise UserError(f"{what}: shape {shape} holds no numbers")
+        values = torch.stack([one.reshape(-1).to(torch.float64) for one in arrays])
     eps = torch.finfo(dtype).eps if dtype.is_floating_point else 0.0
-    return Draws(values, tuple(arrays[0].shape), eps, used or bool((values != values[0]).any()))
+    return Draws(values, shape, eps, used or bool((values != values[0]).any()))
 
 
 def convention(draw: Callable[..., Any], given: Given | None) -> tuple[Given, str]:

@@ -18,6 +18,7 @@ from estibench.testing.distribution import difference
 CONFIDENCE = 0.95  # of the intervals in a message
 FITS = 1e-3  # p-value above which another claim agrees with the draws
 LEAST = 1e-99  # p-value that is quoted
+NEARLY_RIGHT = 1.1  # factor of an error that explains no lack of coverage
 BIASED = 1e-6  # p-value below which an estimate is called biased
 
 Finding = tuple[str, str, str]
@@ -104,6 +105,11 @@ def of_error_bar(m: Moments, bars: Tensor, evidence: dict[str, Any], confidence:
         near = (ratio.high - ratio.low) / 2 + 0.02 * ratio.value
         if not words:
             words = hints.of_error_bar(ratio, error, lambda factor: abs(factor - ratio.value) <= near)
+        if not words and ratio.value < NEARLY_RIGHT:
+            words.append(
+                "errors that are right on average and not draw by draw: few probes (freedom=probes - 1), or skewed "
+                "noise, with which estimate and error go together"
+            )
     else:
         words.append("errors that are all 0: a spread over one probe, or over probes that share their noise")
     return f"{text}, {_evidence(m, evidence['p_value'])}", f"{100 * confidence:g} % or more", hints.in_words(words)

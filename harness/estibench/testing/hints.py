@@ -192,7 +192,7 @@ def number(interval: Interval) -> str:
     digits = -math.floor(math.log10(half))
     if digits > 6 or digits < -5:
         return f"{interval.value:.6g} ± {half:.1g}"
-    return f"{interval.value:.{max(digits, 0)}f} ± {round(half, digits):.{max(digits, 0)}f}"
+    return f"{round(interval.value, digits):.{max(digits, 0)}f} ± {round(half, digits):.{max(digits, 0)}f}"
 
 
 def _whole(ratio: Interval) -> tuple[int, str]:
