@@ -138,9 +138,10 @@ def sample(draw: Callable[..., Any], n: int, stream: Sequence[int], given: Given
 
 def stacked(outputs: Sequence[Any], used: bool, what: str = "draw") -> Draws:
     """What calls returned, as one tensor. Raises `UserError` for what is no array of real numbers, or changes shape."""
+    shape: tuple[int, ...] = ()
     if all(isinstance(one, (float, int, np.number, np.bool_)) for one in outputs):  # one conversion for all is faster
         together = _array(np.asarray(outputs), what)
-        dtype, shape, values = together.dtype, (), together.to(torch.float64)[:, None]
+        dtype, values = together.dtype, together.to(torch.float64)[:, None]
     else:
         arrays = [_array(one, what) for one in outputs]
         dtype, shape = arrays[0].dtype, tuple(arrays[0].shape)
