@@ -108,7 +108,7 @@ def test_equal_laws_pass_at_the_rate(law):
         lambda seed: assert_unbiased(lambda rng: rng.normal(0.5), 0.0, seed=seed),
         lambda seed: assert_unbiased(lambda rng: rng.exponential(), 1.5, seed=seed),
         lambda seed: assert_unbiased(
-            lambda rng: rng.normal(size=100) + 0.5 * (np.arange(100) == 3), np.zeros(100), seed=seed
+            lambda rng: rng.normal(size=30) + 0.5 * (np.arange(30) == 3), np.zeros(30), seed=seed
         ),
         lambda seed: assert_variance(lambda rng: rng.normal(), 2.0, seed=seed),
         lambda seed: assert_variance(lambda rng: rng.normal(), 0.5, seed=seed),
@@ -159,8 +159,8 @@ def test_a_spread_that_rests_on_one_draw_is_undecided():
 
 
 def test_equal_laws_of_something_rare_are_undecided_and_constants_are_not():
-    with pytest.warns(Undecided, match=r"all 1600 draws are equal"):
-        assert_same_law(lambda rng: 0.0, lambda rng: float(rng.random() < 1e-6), draws=200)
+    with pytest.warns(Undecided, match=r"all 400 draws are equal: an event rarer than"):
+        assert_same_law(lambda rng: 0.0, lambda rng: float(rng.random() < 1e-6), draws=50)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert_same_law(lambda rng: 1.0, lambda generator: torch.ones(()), draws=64)
