@@ -1,7 +1,9 @@
-"""The conformance kit: does a plugin keep its side of the contract? For the tests of plugin authors.
+"""Statistical tests of anyone's function, and the conformance kit of plugins.
 
-`check_estimator`, `check_problem` and `check_density` run it; `parametrize_with_checks` makes a pytest test of every
-check. Names load on first use: the package is on the path of pytest's plugins and must not import torch.
+`assert_unbiased`, `assert_variance`, `assert_error_bar` and `assert_same_law` take any function that draws.
+`check_estimator`, `check_problem` and `check_density` run the kit: does a plugin keep its side of the contract?
+`parametrize_with_checks` makes a pytest test of every check. Names load on first use: the package is on the path of
+pytest's plugins and must not import torch.
 """
 
 from __future__ import annotations
@@ -9,6 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from estibench.testing.asserts import Undecided as Undecided
+    from estibench.testing.asserts import assert_error_bar as assert_error_bar
+    from estibench.testing.asserts import assert_same_law as assert_same_law
+    from estibench.testing.asserts import assert_unbiased as assert_unbiased
+    from estibench.testing.asserts import assert_variance as assert_variance
     from estibench.testing.case import Effort as Effort
     from estibench.testing.kit import check_density as check_density
     from estibench.testing.kit import check_estimator as check_estimator
@@ -20,6 +27,13 @@ if TYPE_CHECKING:
     from estibench.testing.trial import Outcome as Outcome
 
 _HOME = {
+    "estibench.testing.asserts": (
+        "Undecided",
+        "assert_error_bar",
+        "assert_same_law",
+        "assert_unbiased",
+        "assert_variance",
+    ),
     "estibench.testing.case": ("Effort",),
     "estibench.testing.kit": ("check_density", "check_estimator", "check_problem"),
     "estibench.testing.parametrize": ("parametrize_with_checks",),

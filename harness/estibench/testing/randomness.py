@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import random
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +15,7 @@ from estibench.contracts.claims import Deterministic, Exact, Variance
 from estibench.contracts.samples import SampleProblem
 from estibench.measure.globals import untouched
 from estibench.measure.readings import discrepancy
+from estibench.testing.callables import globals_restored
 from estibench.testing.case import Case
 from estibench.testing.trial import CheckFailedError, NotApplicable
 
@@ -44,18 +43,11 @@ def same_seed_same_estimate(case: Case) -> None:
 
 def uses_no_global_generator(case: Case) -> None:
     """The global generators of torch, numpy and Python have no effect on the estimate."""
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     found = []
-    try:
+    with globals_restored() as seed_globals:
         for seed in (1, 2):
-            torch.manual_seed(seed)
-            np.random.seed(seed)
-            random.seed(seed)
+            seed_globals(seed)
             found.append(case.estimate())
-    finally:
-        torch.set_rng_state(states[0])
-        np.random.set_state(states[1])
-        random.setstate(states[2])
     if not _equal(*found):
         raise CheckFailedError(
             "with the same generator, the estimate changes with the global seeds",
