@@ -13,8 +13,8 @@ from estibench_trace.contract import TraceProblem
 from estibench_trace.noise import Noise, draw_probes
 
 
-def hutchinson_variance(problem: TraceProblem, estimator: Hutchinson) -> Tensor:
-    """Variance with k probes, for each matrix of the batch, (batch,).
+def hutchinson_variance(problem: TraceProblem, estimator: Hutchinson) -> Tensor | None:
+    """Variance with k probes, for each matrix of the batch, (batch,); None where the sums are not known.
 
     With S = (A + Aᵀ)/2, F = ‖S‖²_F and t = tr A:
 
@@ -28,6 +28,8 @@ def hutchinson_variance(problem: TraceProblem, estimator: Hutchinson) -> Tensor:
     """
     m, k = problem.dim, estimator.probes
     sums = problem.sums
+    if sums is None:
+        return None
     if estimator.noise == "gaussian":
         return 2 * sums.frobenius / k
     if estimator.noise == "rademacher":

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from estibench import Own, OwnFunction, OwnPoints, flat, keeps_shape
+from estibench import NonNegativeInt, Own, OwnFunction, OwnPoints, flat, keeps_shape
 from estibench_trace.contract import ROWS, DivergenceProblem, Sums, TraceProblem, unit_rows
 from estibench_trace.operators import Field, JacobianOperator, Operator
 
 NUMBERS = 2**25  # entries of Jacobians that are held at once
+AT_ONCE = 16  # probes of the reference in one call
+FEWEST, MOST = 64, 2**14  # probes of a reference
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnDivergence(DivergenceProblem):
-    """div f at a batch of points, (batch,). Truth: the exact trace of a float64 copy.
+    """div f at a batch of points, (batch,). Truth: the exact trace of a float64 copy, or a reference.
 
     Attributes:
         own: f, (batch, *shape) → (batch, *shape), each point by itself.
         data: the points, (batch, *shape).
+        reference: Rademacher probes behind a reference with a standard error; 0 for the exact trace.
     """
 
     own: OwnFunction
     data: Tensor
+    reference: NonNegativeInt = 0
 
     @cached_property
     def field(self) -> Field:
@@ -59,8 +63,24 @@ class OwnDivergence(DivergenceProblem):
         """What one pass over all rows of the Jacobians gives, and the dtype that it was made in."""
         try:
             return self.at("cpu", "float64").sums_of_jacobians(), "float64"
-        except RuntimeError:  # a function that closes over tensors of its own dtype
+        except RuntimeError:  # a function that does not take float64
             return self.sums_of_jacobians(), self.dtype
+
+    @cached_property
+    def _probed(self) -> tuple[Tensor, Tensor, float]:
+        """Mean and standard error of vᵀJv over the reference's probes, (batch,) each, and the mean of ‖Jᵀv‖²."""
+        exact = self.at("cpu", "float64")
+        operator = exact.operator()
+        generator = torch.Generator().manual_seed(self.seed + 2)
+        forms, sizes = [], []
+        for start in range(0, self.reference, AT_ONCE):
+            shape = (min(AT_ONCE, self.reference - start), self.batch, self.dim)
+            v = torch.randint(2, shape, generator=generator).double() * 2 - 1
+            products = operator.rmatvec(v).detach()
+            forms.append((v * products).sum(-1))
+            sizes.append(products.square().sum((1, 2)))
+        samples = torch.cat(forms)
+        return samples.mean(0), samples.std(0) / self.reference**0.5, float(torch.cat(sizes).mean())
 
     def sums_of_jacobians(self) -> Sums:
         """tr A, ‖A‖² and ‖S‖² = (‖A‖² + Σ_ij a_ij a_ji)/2 from m products with unit vectors, some points at a time."""
@@ -77,15 +97,27 @@ class OwnDivergence(DivergenceProblem):
 
     @property
     def truth(self) -> Tensor:
-        return self.sums.trace
+        return self._probed[0] if self.reference else self._exact[0].trace
+
+    @property
+    def truth_error(self) -> float:
+        return float(self._probed[1].norm()) if self.reference else 0.0
+
+    @property
+    def magnitude(self) -> float:
+        """As for every trace; E‖Jᵀv‖² = ‖J‖²_F."""
+        return (self.dim * self._probed[2]) ** 0.5 if self.reference else super().magnitude
 
     @property
     def truth_source(self) -> str:
+        if self.reference:
+            error = self.truth_error / max(float(self.truth.norm()), 1e-300)
+            return f"float64 mean over {self.reference} Rademacher probes, relative standard error {error:.1e}"
         return f"the exact trace in {self._exact[1]}: a product for each of {self.dim} dimensions"
 
     @property
-    def sums(self) -> Sums:
-        return self._exact[0]
+    def sums(self) -> Sums | None:
+        return None if self.reference else self._exact[0]
 
 
 def own_divergence(*, field: Callable[[Tensor], Tensor], points: Tensor) -> OwnDivergence:
@@ -113,4 +145,20 @@ def ladder(problem: TraceProblem) -> list[str | Mapping[str, Any]]:
     return found
 
 
-OWN = Own(own_divergence, ladder, "the exact trace")
+def within(problem: OwnDivergence, operations: float) -> OwnDivergence:
+    """The problem with its exact truth, if one product for each dimension takes no more; else with a reference."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    operator = problem.operator()
+    v = torch.zeros(1, problem.batch, problem.dim, dtype=problem.torch_dtype, device=problem.device)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        operator.rmatvec(v)
+    one = max(float(counter.get_total_flops()), float(v.numel()))
+    if problem.dim * one <= operations:
+        return problem
+    probes = int(min(max(operations / one, FEWEST), MOST))
+    return replace(problem, reference=1 << (probes.bit_length() - 1))
+
+
+OWN = Own(own_divergence, ladder, "the exact trace", within)

@@ -172,6 +172,18 @@ def test_a_field_that_vmap_refuses_is_measured_one_by_one(tmp_path: Path) -> Non
     assert "exact" in found.advice
 
 
+def test_a_reference_is_part_of_every_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from estibench.assessment import call
+
+    monkeypatch.setattr(call, "RATE", 1e-9)
+    found = estibench.assess("divergence", field=network(), points=X, seconds=300, directory=tmp_path / "run")
+    frame = found.frame
+    assert (frame["truth_error"] > 0).all()
+    assert (frame["claims_refuted"] == 0).all()
+    row = frame[frame["estimator_name"] == "exact"].iloc[0]
+    assert row["rmse_low"] == 0, "the exact trace is off by the reference's error, which is no error of its own"
+
+
 def test_half_precision_weights(tmp_path: Path) -> None:
     found = estibench.assess(
         "divergence",

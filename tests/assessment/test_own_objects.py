@@ -46,6 +46,25 @@ def test_divergence_is_the_trace_of_the_jacobian() -> None:
     assert not problem.truth.requires_grad
 
 
+def test_a_truth_that_costs_too_much_is_a_reference_with_a_standard_error() -> None:
+    """A diagonal Jacobian costs Rademacher probes nothing; this one has off-diagonal entries of known size."""
+    torch.manual_seed(0)
+    conv = nn.Conv2d(1, 1, 3, padding=1)
+    x = torch.randn(2, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    exact = make("divergence", field=conv, points=x)
+    within = own_of(current(), "divergence").within
+    assert within(exact, 1e12) is exact
+    rough = within(exact, 1.0)
+    assert rough.reference == 64
+    S = exact.sums
+    expected = (2 * (S.frobenius - S.diagonal) / 64).sum().sqrt()  # Avron and Toledo 2011, Lemma 8
+    assert rough.truth_error == pytest.approx(float(expected), rel=0.25)
+    assert float((rough.truth - exact.truth).norm()) < 4 * rough.truth_error
+    assert rough.magnitude == pytest.approx(exact.magnitude, rel=0.1)
+    assert "64 Rademacher probes" in rough.truth_source
+    assert (exact.truth_error, rough.sums) == (0.0, None)
+
+
 def test_images_are_flattened_inside() -> None:
     torch.manual_seed(0)
     conv = nn.Conv2d(2, 2, 3, padding=1)

@@ -20,7 +20,8 @@ from estibench.host import Host
 from estibench.results.run_directory import Results
 from estibench.suite import read_suite
 
-TRUTH = 0.25  # of the seconds: what the truth may take
+TRUTH = 0.25  # of the seconds: what the truth may take …
+RATE = 5e9  # … at so many operations a second, which any machine of today makes
 DRAWS = (16, 512)
 ROUNDS = 7
 SUITE = "assess.yaml"
@@ -78,9 +79,10 @@ def assess(
     called = name or f"my_{task}"
     place = sessions.RUNS / called if directory is None else Path(directory)
     with undisturbed():
-        problem = own.make(**checked_objects(own.make, objects, f"assess({task!r})"))
+        made = own.make(**checked_objects(own.make, objects, f"assess({task!r})"))
+        problem = made if own.within is None else own.within(made, TRUTH * seconds * RATE)
         given = own.ladder(problem) if estimators is None else estimators
-        with known(host, task, called, objects, given) as written:
+        with known(host, task, called, objects, problem, given) as written:
             stopped = _measure(host, called, place, written, problem, seconds, seed, start)
     return Assessment(Results.read(place), task, own.exact, Wish(target, budget, by), stopped)
 

@@ -36,17 +36,22 @@ class LiveEstimator(EstimatorEntry):
 
 
 @contextmanager
-def known(host: Host, task: str, name: str, objects: Mapping[str, Any], given: Sequence[Any]) -> Iterator[list[Any]]:
+def known(
+    host: Host, task: str, name: str, objects: Mapping[str, Any], problem: Any, given: Sequence[Any]
+) -> Iterator[list[Any]]:
     """Yields `given` estimators as a suite writes them, while the host knows them and the problem `name`.
+
+    Args:
+        objects: what the problem was made of, and what its key holds.
 
     Raises:
         UserError: the name is taken, or an estimator is nothing that can be measured.
     """
     plugin = Plugin(f"assess {name}", "", "", "")
-    digest = contents(objects)
+    digest = contents({"objects": objects, "reference": getattr(problem, "reference", None)})
 
-    def make(contents: str = digest) -> Mapping[str, Any]:
-        return objects
+    def make(contents: str = digest) -> Any:
+        return problem
 
     make.__qualname__ = name
     try:

@@ -30,7 +30,7 @@ from estibench.measure.statistics import (
 from estibench.measure.uncertain_truth import doubted, power_in_doubt, widened_bias
 
 ROUNDING = 32.0
-DOUBTFUL = 0.01  # p-value below which a claim is tested again
+DOUBTFUL = 0.05  # p-value below which a claim is tested again: what refutes it in a run of one claim
 BIAS_THAT_MATTERS = 0.5  # of the RMSE
 FACTOR_THAT_MATTERS = 2.0  # of a variance
 READING_THAT_MATTERS = BIAS_THAT_MATTERS  # of a draw's standard deviation
@@ -210,7 +210,7 @@ def _test_of_mean(m: Moments, mse: float, variance: Bound) -> tuple[float, dict[
 def _power_against_bias(m: Moments, mse: float) -> dict[str, Any]:
     """Box's F with h and h(n − 1) degrees of freedom has noncentrality h n ‖b‖²/tr Σ. Rounding does not matter."""
     matters = BIAS_THAT_MATTERS**2 * mse
-    if m.trace <= 0 or matters <= m.rounding**2:
+    if m.trace**2 <= 0 or matters <= m.rounding**2:
         return {"draws": m.n}
     h = m.trace**2 / m.trace_squared
     freedom = {"numerator": h, "denominator": h * (m.n - 1)}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
