@@ -24,7 +24,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from estibench.contracts import placed
+
 DEVICE = "meta"
+BETWEEN = (__file__, placed.__file__)  # not who asks for a trip, but on the way
 aten = torch.ops.aten
 
 READS = (aten._local_scalar_dense.default, aten.equal.default, aten.nonzero.default, aten.masked_select.default)
@@ -43,7 +46,7 @@ class Trip:
     Attributes:
         what: `"reads"` (a number, or a shape that depends on data), `"to the host"` or `"from the host"`.
         operator: of torch.
-        where: file and line of whoever asked, outside of torch and of this file.
+        where: file and line of whoever asked, outside of torch, of this file and of `Placed.place`.
     """
 
     what: str
@@ -203,9 +206,9 @@ def _unwrap(value: Any) -> Any:
 
 
 def _asked_by() -> str:
-    """File and line of the innermost frame that is neither torch's nor this file's."""
+    """File and line of the innermost frame that is neither torch's nor of `BETWEEN`."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and (frame.f_code.co_filename == __file__ or "/torch/" in frame.f_code.co_filename):
+    while frame.f_back is not None and (frame.f_code.co_filename in BETWEEN or "/torch/" in frame.f_code.co_filename):
         frame = frame.f_back
     return f"{'/'.join(Path(frame.f_code.co_filename).parts[-2:])}:{frame.f_lineno}"
 
