@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ class Constant(Problem):
     def truth_source(self) -> str:
         return "chosen"
 
-    @property
+    @cached_property
     def target(self) -> Tensor:
         """t on the problem's device and in its dtype, (components,)."""
         return self.place(self.truth)

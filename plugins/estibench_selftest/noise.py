@@ -23,15 +23,18 @@ def draw_noise(kind: Noise, shape: tuple[int, ...], generator: torch.Generator, 
         return -1 - _log_uniform(shape, generator, dtype)
     if kind == "laplace":
         return (_log_uniform(shape, generator, dtype) - _log_uniform(shape, generator, dtype)) / math.sqrt(2)
-    there = {"generator": generator, "dtype": dtype, "device": generator.device}
-    normal = torch.randn(shape, **there)
+    normal = _normal(shape, generator, dtype)
     if kind in ("student", "student3"):
         freedom = 5 if kind == "student" else 3
-        squares = torch.randn((freedom, *shape), **there).square().sum(0)
+        squares = _normal((freedom, *shape), generator, dtype).square().sum(0)
         return normal / (squares / (freedom - 2)).sqrt()
     if kind == "lognormal":
         return (normal.exp() - math.exp(0.5)) / math.sqrt(math.e**2 - math.e)
     return normal
+
+
+def _normal(shape: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
 
 
 def _log_uniform(shape: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> Tensor:

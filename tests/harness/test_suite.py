@@ -109,7 +109,7 @@ baseline: exct
         ("baseline: {name: hutchinson, probes: 5}", "9:1: baseline: no estimator of this suite fits"),
         ("draws: {min: 500, max: 100}", "9:9: draws.min: min 500 is larger than max 100"),
         ("draws: {max: -3}", "9:9: draws.max: input should be greater than or equal to 2, got -3"),
-        ("devices: [gpu]", "9:11: devices[0]: expected cpu, cuda or cuda:N, got 'gpu'"),
+        ("devices: [gpu]", "9:11: devices[0]: expected cpu, cuda, mps or xpu, and cuda:N for one of several, got"),
         ("devices: cuda", "9:1: devices: expected auto or a list; write [cuda]"),
         ("devices: [cpu, cpu]", "9:16: devices[1]: cpu is given twice"),
         ("dtypes: [float32, float32]", "9:19: dtypes[1]: float32 is given twice"),

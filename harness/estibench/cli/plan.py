@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("plan", short_help="Show what a suite would measure.")
 @click.argument("suite")
-@click.option("--device", metavar="auto|cpu|cuda[:N]", help="Override the suite's devices.")
+@click.option("--device", metavar="auto|cpu|cuda[:N]|mps|xpu[:N]", help="Override the suite's devices.")
 @click.option("--cells", is_flag=True, help="List every cell.")
 def plan_command(suite: str, device: str | None, cells: bool) -> None:
     """Show the blocks, cells and expected work of SUITE without running it."""

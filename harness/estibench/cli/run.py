@@ -27,7 +27,7 @@ PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 
 @click.command("run", short_help="Measure a suite; write tables, plots and a report.")
 @click.argument("suite")
-@click.option("--device", metavar="auto|cpu|cuda[:N]", help="Override the suite's devices.")
+@click.option("--device", metavar="auto|cpu|cuda[:N]|mps|xpu[:N]", help="Override the suite's devices.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory; default results/runs/<suite>.")
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Measure accuracy in N processes; timing is alone."

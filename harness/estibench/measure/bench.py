@@ -23,7 +23,15 @@ from estibench.contracts.samples import SampleSet
 from estibench.errors import Unsupported, UserError
 from estibench.measure.claims import LOOKS, confirmed, is_doubtful, rounding_tolerance
 from estibench.measure.contract import ContractError, check_estimate
-from estibench.measure.device import generator, pinned, synchronise, warm_up, why_missing, why_unavailable
+from estibench.measure.device import (
+    generator,
+    lacks_precision,
+    pinned,
+    synchronise,
+    warm_up,
+    why_missing,
+    why_unavailable,
+)
 from estibench.measure.draws import Drawer, chunk_of
 from estibench.measure.globals import untouched
 from estibench.measure.kept import KeptDraws, pack, unpack
@@ -79,7 +87,7 @@ class Bench:
                 if faults:
                     raise ContractError("; ".join(faults))
             except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
-                row = self._facts | _failure(error) | {"host": platform.node()}
+                row = self._facts | self._failure(error) | {"host": platform.node()}
                 found = Measurement(block, cell, "accuracy", row, traceback=_traceback(error))
                 error.__traceback__ = None  # its frames hold the tensors of the call
                 release(block.device)
@@ -112,7 +120,7 @@ class Bench:
         found = []
         for cell, watch in zip(cells, watches, strict=True):
             if watch.error is not None:
-                row = _failure(watch.error, "while timed: ")
+                row = self._failure(watch.error, "while timed: ")
                 found.append(Measurement(block, cell, "time", row, traceback=_traceback(watch.error)))
             else:
                 found.append(Measurement(block, cell, "time", times(watch, clock, settings)))
@@ -139,12 +147,21 @@ class Bench:
                 self._problem = problem
             except BadProblemError as error:
                 row = {"status": "bad_problem", "reason": str(error)}
-            except Unsupported as error:
-                row = _failure(error, f"{step}: ")
             except (Exception, SystemExit) as error:  # a plugin's problem may fail in any way
-                row, trace = {"status": "bad_problem", "reason": f"{step}: {_reason(error)}"}, _traceback(error)
+                row = self._failure(error, f"{step}: ")
+                if row["status"] != "unsupported":
+                    row, trace = {"status": "bad_problem", "reason": f"{step}: {_reason(error)}"}, _traceback(error)
         if row:
             self._failed = Measurement(self.block, cell, "accuracy", row, traceback=trace)
+
+    def _failure(self, error: BaseException, when: str = "") -> Row:
+        """Status and reason of what raised. To need a precision that the device lacks is no fault of a method."""
+        if isinstance(error, Unsupported):
+            return {"status": "unsupported", "reason": f"{when}{error}"}
+        if lacks_precision(self.block.device, error):
+            return {"status": "unsupported", "reason": f"{when}needs float64, which {self.block.device} has not"}
+        status = "out_of_memory" if _is_out_of_memory(error) else "failed"
+        return {"status": status, "reason": when + _reason(error)}
 
     def _stream(self) -> torch.Generator:
         """The randomness of single calls, the same for every cell."""
@@ -251,14 +268,6 @@ def _facts(problem: Any) -> Row:
 def _work_columns(work: Work) -> Row:
     costs = {f"cost_{unit}": amount for unit, amount in sorted(work.counts.items())}
     return {**costs, "flops": work.flops, "peak_bytes": work.peak_bytes, "reserved_bytes": work.reserved_bytes}
-
-
-def _failure(error: BaseException, when: str = "") -> Row:
-    """Status and reason of a cell whose estimator raised."""
-    if isinstance(error, Unsupported):
-        return {"status": "unsupported", "reason": f"{when}{error}"}
-    status = "out_of_memory" if _is_out_of_memory(error) else "failed"
-    return {"status": status, "reason": when + _reason(error)}
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

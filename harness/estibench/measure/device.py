@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from estibench.suite.devices import accelerator
+
 HOST = "cpu"
 
 
@@ -22,9 +24,9 @@ def why_missing(device: str) -> str | None:
     kind, index = parts(device)
     if kind == HOST:
         return None
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    if found is None or found.type != kind:
-        return f"{device}: no {kind.upper()} device on this machine" + (f"; it has {found.type}" if found else "")
+    found = accelerator()
+    if found != kind:
+        return f"{device}: no {kind.upper()} device on this machine" + (f"; it has {found}" if found else "")
     count = torch.accelerator.device_count()
     if (index or 0) >= count:
         return f"{device}: this machine has {count} {kind.upper()} device(s)"
@@ -41,6 +43,12 @@ def why_unavailable(device: str, dtype: str) -> str | None:
     except (TypeError, RuntimeError) as error:  # such as float64 on some
         return f"{device}: no {dtype} there: {str(error).strip().splitlines()[0]}"
     return None
+
+
+def lacks_precision(device: str, error: BaseException) -> bool:
+    """Whether an error says that a call needs float64, on a device that has none."""
+    said = "float64" in str(error) or "fp64" in str(error)
+    return said and isinstance(error, (TypeError, RuntimeError)) and why_unavailable(device, "float64") is not None
 
 
 def parts(device: str) -> tuple[str, int | None]:
@@ -62,24 +70,22 @@ def name_of(device: str) -> str:
 
 def accelerators() -> list[str]:
     """The names of all accelerators of this machine."""
-    if not torch.accelerator.is_available():
+    kind = accelerator()
+    if kind is None:
         return []
-    kind = torch.accelerator.current_accelerator()
-    assert kind is not None
-    return [name_of(f"{kind.type}:{index}") for index in range(torch.accelerator.device_count())]
+    return [name_of(f"{kind}:{index}") for index in range(torch.accelerator.device_count())]
 
 
 def global_streams() -> dict[str, list[bytes]]:
     """The state of each global generator of an accelerator that is in use already: asking must not start it."""
-    if not torch.accelerator.is_available():
+    kind = accelerator()
+    if kind is None:
         return {}
-    kind = torch.accelerator.current_accelerator()
-    assert kind is not None
     module = torch.get_device_module(kind)
     if not getattr(module, "is_initialized", lambda: True)():
         return {}
     states = module.get_rng_state_all() if hasattr(module, "get_rng_state_all") else [module.get_rng_state()]
-    return {f"torch on {kind.type.upper()}": [state.cpu().numpy().tobytes() for state in states]}
+    return {f"torch on {kind.upper()}": [state.cpu().numpy().tobytes() for state in states]}
 
 
 def synchronise(device: str) -> None:

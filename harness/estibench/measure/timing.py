@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from scipy import stats
 
 from estibench.measure.device import elapsed, quiet
 from estibench.measure.intervals import Interval
+from estibench.measure.memory import release
 
 MIN_EPOCH = 1e-3
 MIN_RESOLUTIONS = 1000
@@ -45,7 +47,7 @@ class Stopwatch:
         try:
             self.loops = _calibrate(self.call, device)
         except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
-            self.error = error
+            self._give_up(error, device)
 
     def time(self, device: str, time_limit: float) -> None:
         """One epoch, unless the call has failed or used up its time.
@@ -59,9 +61,15 @@ class Stopwatch:
                     self.call()
                 wall, cpu = elapsed(device, self.call, self.loops)
             except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
-                self.error = error
+                self._give_up(error, device)
         self.wall.append(wall / self.loops)
         self.cpu.append(cpu / self.loops)
+
+    def _give_up(self, error: BaseException, device: str) -> None:
+        """Keep the error, and nothing that its frames hold: the others need the memory."""
+        self.error = error
+        traceback.clear_frames(error.__traceback__)
+        release(device)
 
 
 def time_block(

@@ -33,7 +33,7 @@ def measure_work(call: Callable[[], Any], device: str) -> Work:
     with counting() as counts:
         peak = peak_of(call, device)
     flop_counter = FlopCounterMode(display=False)
-    flop_counter.mod_tracker = _NoModules()  # type: ignore[assignment]
+    flop_counter.mod_tracker = _NoModules()
     with flop_counter:
         call()
     return Work(dict(counts), int(flop_counter.get_total_flops()), peak.allocated, peak.reserved)

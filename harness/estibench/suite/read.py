@@ -13,18 +13,16 @@ from estibench.columns import known_columns, parameter_columns, why_unknown
 from estibench.components import Component, Parameter, ParameterError, canonical, check_value, make, parameters_of
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
+from estibench.suite.devices import EXPECTED, automatic, is_device
 from estibench.suite.document import Document, Trail, parse
 from estibench.suite.plan import Block, Plan, Settings
-
-AUTO_DEVICES = ("cpu", "cuda")
-DEVICE = re.compile(r"^(cpu|cuda(:\d{1,3})?)$")
 
 
 def read_suite(path: Path, host: Host, device: str | None = None) -> Plan:
     """The plan of a suite file.
 
     Args:
-        device: overrides the suite's `devices`: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`.
+        device: overrides the suite's `devices`: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`, `"xpu"`.
 
     Raises:
         UserError: one line for each mistake, `file:line:col: path: what; did you mean …?`.
@@ -116,21 +114,21 @@ class _Reader:
         return None
 
     def devices(self, override: str | None, suite: Any) -> tuple[str, ...]:
-        """The devices to measure on. `auto` is all that there are names for; absent ones become unsupported rows."""
+        """The devices to measure on; absent ones become unsupported rows."""
         if override not in (None, "auto"):
-            if not DEVICE.match(override):
-                raise UserError(f"--device {override}: expected auto, cpu, cuda or cuda:N")
+            if not is_device(override):
+                raise UserError(f"--device {override}: expected auto, {EXPECTED}")
             return (override,)
         if suite is None or override == "auto" or suite.devices == "auto":
-            return AUTO_DEVICES
+            return automatic()
         if not suite.devices:
             self.complain(("devices",), "an empty list: nothing to measure")
         if isinstance(suite.devices, str):
             self.complain(("devices",), f"expected auto or a list; write [{suite.devices}]")
             return ()
         for index, name in enumerate(suite.devices):
-            if not DEVICE.match(name):
-                self.complain(("devices", index), f"expected cpu, cuda or cuda:N, got {name!r}")
+            if not is_device(name):
+                self.complain(("devices", index), f"expected {EXPECTED}, got {name!r}")
             elif name in suite.devices[:index]:
                 self.complain(("devices", index), f"{name} is given twice")
         return tuple(suite.devices)

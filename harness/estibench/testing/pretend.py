@@ -24,7 +24,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from estibench.contracts import placed
+
 DEVICE = "meta"
+BETWEEN = (__file__, placed.__file__)  # not who asks for a trip, but on the way
 aten = torch.ops.aten
 
 READS = (aten._local_scalar_dense.default, aten.equal.default, aten.nonzero.default, aten.masked_select.default)
@@ -43,7 +46,7 @@ class Trip:
     Attributes:
         what: `"reads"` (a number, or a shape that depends on data), `"to the host"` or `"from the host"`.
         operator: of torch.
-        where: file and line of whoever asked, outside of torch and of this file.
+        where: file and line of whoever asked, outside of torch, of this file and of `Placed.place`.
     """
 
     what: str
@@ -64,28 +67,30 @@ class Log:
 class _There(Tensor):
     """A tensor on the pretended device."""
 
-    inner: Tensor
+    wrapped: Tensor
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
-    def __new__(cls, inner: Tensor) -> _There:
-        made = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+    def __new__(cls, wrapped: Tensor) -> _There:
+        made = Tensor._make_wrapper_subclass(
             cls,
-            inner.size(),
-            strides=inner.stride(),
-            storage_offset=inner.storage_offset(),
-            dtype=inner.dtype,
-            layout=inner.layout,
-            device=DEVICE,
+            wrapped.size(),
+            strides=wrapped.stride(),
+            storage_offset=wrapped.storage_offset(),
+            dtype=wrapped.dtype,
+            layout=wrapped.layout,
+            device=torch.device(DEVICE),
         )
-        made.inner = inner
+        made.wrapped = wrapped
         return made
 
     def __repr__(self) -> str:  # type: ignore[override]
-        return f"there({self.inner!r})"
+        return f"there({self.wrapped!r})"
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         raise DeviceMistakeError(f"{func} on a tensor of the pretended device after it has gone")
 
 
@@ -95,16 +100,14 @@ class _Generator(torch.Generator):
     there: ClassVar[set[int]] = set()  # those on the pretended device: operators get other objects for the same
 
     def __new__(cls, device: Any = "cpu") -> _Generator:
-        made = super().__new__(cls, device="cpu" if torch.device(device).type == DEVICE else device)
-        if torch.device(device).type == DEVICE:
-            cls.there.add(made._cdata)
-        else:
-            cls.there.discard(made._cdata)
+        there = torch.device(device).type == DEVICE
+        made = super().__new__(cls, device="cpu" if there else device)  # type: ignore[call-arg]
+        (cls.there.add if there else cls.there.discard)(_identity(made))
         return made
 
     @property
     def device(self) -> torch.device:  # type: ignore[override]
-        return torch.device(DEVICE if self._cdata in self.there else "cpu")
+        return torch.device(DEVICE if _identity(self) in self.there else "cpu")
 
 
 class _Calls(TorchFunctionMode):
@@ -176,7 +179,7 @@ class _Pretence(TorchDispatchMode):
 
     def _check_generator(self, func: Any, kwargs: Mapping[str, Any], there: bool) -> None:
         generator = kwargs.get("generator")
-        if generator is not None and (generator._cdata in _Generator.there) is not there:
+        if generator is not None and (_identity(generator) in _Generator.there) is not there:
             where = "device" if there else "CPU"
             raise DeviceMistakeError(f"{func}: the tensor is on the {where}, its generator is not")
 
@@ -193,14 +196,19 @@ class _Pretence(TorchDispatchMode):
         self._log.trips.append(Trip(what, str(func), _asked_by()))
 
 
+def _identity(generator: Any) -> int:
+    """Of the generator itself, whatever object of Python stands for it."""
+    return int(generator._cdata)
+
+
 def _unwrap(value: Any) -> Any:
-    return value.inner if isinstance(value, _There) else value
+    return value.wrapped if isinstance(value, _There) else value
 
 
 def _asked_by() -> str:
-    """File and line of the innermost frame that is neither torch's nor this file's."""
+    """File and line of the innermost frame that is neither torch's nor of `BETWEEN`."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and (frame.f_code.co_filename == __file__ or "/torch/" in frame.f_code.co_filename):
+    while frame.f_back is not None and (frame.f_code.co_filename in BETWEEN or "/torch/" in frame.f_code.co_filename):
         frame = frame.f_back
     return f"{'/'.join(Path(frame.f_code.co_filename).parts[-2:])}:{frame.f_lineno}"
 
