@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
-from estibench import host as plugin_host
-from estibench.components import make
 from estibench.host import Host
+from estibench.host import plugins as plugin_host
+from estibench.host.components import make
 
 PATIENCE = 3600.0  # seconds: no machine is so busy; only what hangs for good takes longer
 

@@ -48,20 +48,20 @@ if TYPE_CHECKING:
     from estibench.contracts.samples import SampleSet as SampleSet
     from estibench.contracts.seeded import seeded as seeded
     from estibench.contracts.task import Task as Task
-    from estibench.entries import DensityEntry as DensityEntry
-    from estibench.entries import EngineEntry as EngineEntry
-    from estibench.entries import EstimatorEntry as EstimatorEntry
-    from estibench.entries import ExporterEntry as ExporterEntry
-    from estibench.entries import ProblemEntry as ProblemEntry
-    from estibench.entries import TaskEntry as TaskEntry
     from estibench.errors import Unsupported as Unsupported
     from estibench.errors import UserError as UserError
-    from estibench.hookspecs import hookimpl as hookimpl
-    from estibench.rebuilt import RebuiltCell as RebuiltCell
-    from estibench.rebuilt import rebuild as rebuild
+    from estibench.host.entries import DensityEntry as DensityEntry
+    from estibench.host.entries import EngineEntry as EngineEntry
+    from estibench.host.entries import EstimatorEntry as EstimatorEntry
+    from estibench.host.entries import ExporterEntry as ExporterEntry
+    from estibench.host.entries import ProblemEntry as ProblemEntry
+    from estibench.host.entries import TaskEntry as TaskEntry
+    from estibench.host.hookspecs import hookimpl as hookimpl
     from estibench.results import Results as Results
     from estibench.results import load as load
-    from estibench.session import run as run
+    from estibench.runs.rebuilt import RebuiltCell as RebuiltCell
+    from estibench.runs.rebuilt import rebuild as rebuild
+    from estibench.runs.session import run as run
 
 _HOME = {
     "estibench.assessment": ("Assessment", "assess"),
@@ -82,7 +82,7 @@ _HOME = {
     "estibench.contracts.samples": ("SampleProblem", "SampleSet"),
     "estibench.contracts.seeded": ("seeded",),
     "estibench.contracts.task": ("Task",),
-    "estibench.entries": (
+    "estibench.host.entries": (
         "DensityEntry",
         "EngineEntry",
         "EstimatorEntry",
@@ -91,10 +91,10 @@ _HOME = {
         "TaskEntry",
     ),
     "estibench.errors": ("Unsupported", "UserError"),
-    "estibench.hookspecs": ("hookimpl",),
-    "estibench.rebuilt": ("RebuiltCell", "rebuild"),
+    "estibench.host.hookspecs": ("hookimpl",),
+    "estibench.runs.rebuilt": ("RebuiltCell", "rebuild"),
     "estibench.results": ("Results", "load"),
-    "estibench.session": ("run",),
+    "estibench.runs.session": ("run",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -117,8 +117,8 @@ def test_a_task_is_measured_and_answered(task: str, tmp_path: Path) -> None:
 )
 def test_an_example_is_trained_and_taken(task: str, example: str) -> None:
     """Its model is trained and its problem made: the estimators of each task are run above."""
-    from estibench.components import checked_objects, own_of
     from estibench.host import current
+    from estibench.host.components import checked_objects, own_of
 
     objects = call(f"{EXAMPLES / example}.py:make")
     own = own_of(current(), task)

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 import estibench
-from estibench.components import checked_objects, own_of
 from estibench.host import current
+from estibench.host.components import checked_objects, own_of
 
 MIXES = "mixes the points of a batch"
 

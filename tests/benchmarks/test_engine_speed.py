@@ -5,11 +5,11 @@ import time
 import pytest
 
 from estibench import host as plugin_host
-from estibench.book import Book
-from estibench.components import make
 from estibench.engines import Context
+from estibench.host.components import make
 from estibench.measure import measure
-from estibench.session import make_engine
+from estibench.runs.book import Book
+from estibench.runs.session import make_engine
 from estibench.suite import Block, Plan, Settings, Work
 
 SETTINGS = Settings(precision=1e-9, min_draws=128, max_draws=128, rounds=0)

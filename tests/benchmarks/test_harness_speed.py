@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from estibench.components import make
+from estibench.host.components import make
 from estibench.measure import measure_block
 from estibench.suite import Block, Settings
 

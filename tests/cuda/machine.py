@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from estibench.provenance import describe_machine
+from estibench.runs.provenance import describe_machine
 
 
 def main(path: Path) -> int:

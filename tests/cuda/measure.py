@@ -14,9 +14,9 @@ from collections import Counter
 from pathlib import Path
 
 from estibench import host as plugin_host
-from estibench import session
 from estibench.exports.table_files import export_parquet
 from estibench.results import Results
+from estibench.runs import session
 from estibench.suite import read_suite
 
 

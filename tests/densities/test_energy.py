@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from estibench.components import make
+from estibench.host.components import make
 from estibench.measure.work import measure_work
 from estibench.testing import check_density
 from estibench_densities import EnergyDensity, IsotropicMixture

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from estibench.components import make
+from estibench.host.components import make
 from estibench.measure import measure_block
 from estibench.suite import Block, Settings
 

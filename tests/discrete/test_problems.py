@@ -131,7 +131,7 @@ def test_data_are_the_same_in_every_dtype_and_differ_by_seed(build):
     ],
 )
 def test_parameters_that_do_not_go_together(host, kind, name, parameters, message):
-    from estibench.components import ParameterError, make
+    from estibench.host.components import ParameterError, make
 
     with pytest.raises(ParameterError, match=message):
         make(host, kind, name, parameters)

@@ -11,7 +11,7 @@ import estibench
 from estibench import host as plugin_host
 from estibench.cli.run import _progress
 from estibench.engines.schedule import Schedule
-from estibench.session import make_engine, opened
+from estibench.runs.session import make_engine, opened
 from estibench.suite import read_suite
 from estibench.suite.plan import DATA, PROBLEM, TRUTH, Measurement, Work
 

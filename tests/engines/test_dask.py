@@ -16,7 +16,7 @@ from estibench import UserError
 from estibench import host as plugin_host
 from estibench.engines import dask as engine
 from estibench.results.store import Store
-from estibench.session import make_engine
+from estibench.runs.session import make_engine
 from estibench.suite import Settings, read_suite
 
 pytest.importorskip("distributed")

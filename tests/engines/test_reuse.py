@@ -12,9 +12,9 @@ import pytest
 
 import estibench
 from estibench import host as plugin_host
-from estibench.book import Book
 from estibench.results.store import Store
-from estibench.session import make_engine, opened
+from estibench.runs.book import Book
+from estibench.runs.session import make_engine, opened
 from estibench.suite import read_suite
 
 FAULTS = Path(__file__).parent / "plugins" / "faults.py"
@@ -181,7 +181,7 @@ def test_status_does_without_its_table_of_ingredients(run):
 
 
 def test_a_plugin_that_changes_during_the_run_ends_it(run, plugin, monkeypatch):
-    from estibench.book import Book
+    from estibench.runs.book import Book
 
     run(estimators=COUNTS[:1])
     take, taken = Book.take, []

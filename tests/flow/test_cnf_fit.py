@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from estibench import Deterministic
-from estibench.components import ParameterError, make
+from estibench.host.components import ParameterError, make
 from estibench.measure.statistics import Moments, unbiasedness_p_value
 from estibench_flow.density_fit import DensityFit
 from estibench_flow.flow import Flow, standard_normal

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from estibench import Variance, counting
-from estibench.components import ParameterError, make
+from estibench.host.components import ParameterError, make
 from estibench.measure.statistics import Moments, unbiasedness_p_value
 from estibench_flow import cnf_theory
 from estibench_flow.cnf import Cnf

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from estibench import counting
-from estibench.components import ParameterError, make
+from estibench.host.components import ParameterError, make
 from estibench.measure.statistics import Moments, unbiasedness_p_value
 from estibench_flow.matrices import log_abs_det
 from estibench_flow.power_series import truncation, variance

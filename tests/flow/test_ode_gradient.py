@@ -9,7 +9,7 @@ import torch
 from torchdiffeq import odeint, odeint_adjoint
 
 from estibench import Unsupported, counting
-from estibench.components import ParameterError, make
+from estibench.host.components import ParameterError, make
 from estibench.measure.work import measure_work
 from estibench_flow.ode_problem import joined
 from estibench_flow.solvers import Scheme, integrate

@@ -8,7 +8,7 @@ from scipy import stats
 
 from estibench import Bias, Claim, Cost, Deterministic, ErrorBar, Exact, Reads, ScalesAs, Unbiased, Variance
 from estibench.analysis.verdicts import ERROR_RATE, judge, power
-from estibench.components import make
+from estibench.host.components import make
 from estibench.measure import measure_block
 from estibench.measure.claims import confirmed, gather_evidence, is_doubtful, scaling_claims
 from estibench.measure.statistics import Moments, covered

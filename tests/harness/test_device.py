@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from estibench import host as plugin_host
-from estibench.components import make
 from estibench.errors import UserError
+from estibench.host.components import make
 from estibench.measure import measure_block
 from estibench.measure.device import accelerators, elapsed, name_of, synchronise, warm_up, why_missing, why_unavailable
 from estibench.measure.memory import Peak, peak_of, release

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from estibench import columns, hookspecs
+from estibench import columns
+from estibench.host import hookspecs
 from estibench.suite.schema import SuiteFile
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import torch
 
 import estibench
 from estibench import Estimator
-from estibench.components import make
+from estibench.host.components import make
 from estibench.measure.bench import Bench
 from estibench.measure.draws import Drawer, chunk_of
 from estibench.measure.kept import KeptDraws, pack, unpack

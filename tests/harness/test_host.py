@@ -5,10 +5,10 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from estibench import host as plugin_host
-from estibench.entries import EstimatorEntry
 from estibench.errors import UserError
-from estibench.hookspecs import hookimpl
 from estibench.host import Host, Plugin
+from estibench.host.entries import EstimatorEntry
+from estibench.host.hookspecs import hookimpl
 
 
 def module(name, **hooks):

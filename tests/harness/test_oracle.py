@@ -6,7 +6,7 @@ import pytest
 
 from estibench import host as plugin_host
 from estibench.analysis.verdicts import judge
-from estibench.components import make
+from estibench.host.components import make
 from estibench.measure import measure_block
 from estibench.suite import Block, Settings
 from estibench.testing.subjects import resolve

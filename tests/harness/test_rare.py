@@ -9,8 +9,8 @@ from scipy import stats
 
 from estibench import Bias, Reads, Unbiased, Variance
 from estibench.analysis.verdicts import judge
-from estibench.components import make
 from estibench.exports.summary import findings
+from estibench.host.components import make
 from estibench.measure import measure_block, rare
 from estibench.measure.bench import Bench
 from estibench.measure.claims import gather_evidence

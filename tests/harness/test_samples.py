@@ -10,7 +10,7 @@ import pytest
 
 from estibench import host as plugin_host
 from estibench.analysis.verdicts import judge
-from estibench.components import make
+from estibench.host.components import make
 from estibench.measure import measure_block
 from estibench.measure.bench import Bench
 from estibench.measure.kept import unpack

@@ -180,7 +180,7 @@ def test_a_density_without_what_the_problem_needs(host, suite_file, monkeypatch)
     import torch
 
     from estibench import Density, DensityEntry
-    from estibench.entries import Entry
+    from estibench.host.entries import Entry
 
     @dataclass(frozen=True, kw_only=True)
     class Rough(Density):

@@ -10,8 +10,8 @@ import torch
 from torch.func import grad, hessian, vmap
 
 from estibench import host as plugin_host
-from estibench.components import make
-from estibench.session import run
+from estibench.host.components import make
+from estibench.runs.session import run
 
 TEXT = (Path(__file__).parents[2] / "docs" / "writing_a_density.md").read_text(encoding="utf-8")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from estibench import host as plugin_host
 from estibench.cli import bench
+from estibench.host import plugins as plugin_host
 
 ZOO = str(Path(__file__).parent / "zoo.py")
 FAST = ["--draws=64", "--seconds=0.05"]

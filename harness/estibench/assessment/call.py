@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from estibench import host as plugin_host
-from estibench import session as sessions
 from estibench.assessment.answer import Assessment, Wish
 from estibench.assessment.live import known
-from estibench.components import checked_objects, own_of
 from estibench.errors import UserError
 from estibench.host import Host
+from estibench.host.components import checked_objects, own_of
 from estibench.results.run_directory import Results
+from estibench.runs import session as sessions
 from estibench.suite import read_suite
 
 TRUTH = 0.25  # of the seconds: what the truth may take …

@@ -10,9 +10,9 @@ from typing import Any
 
 from estibench.assessment.contents import contents
 from estibench.contracts.estimator import Estimator
-from estibench.entries import EstimatorEntry, ProblemEntry
 from estibench.errors import UserError
 from estibench.host import Host, Plugin
+from estibench.host.entries import EstimatorEntry, ProblemEntry
 
 
 @dataclass(frozen=True)

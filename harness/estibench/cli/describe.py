@@ -74,8 +74,8 @@ def show_command(name: str, plot: Path | None, given: tuple[str, ...]) -> None:
 
 def _draw(name: str, given: dict[str, Any], path: Path) -> Path:
     """The picture of a density. Raises `UserError` for what has none."""
-    from estibench.components import ParameterError, check_value, make, parameters_of
     from estibench.exports.density_plot import draw_density
+    from estibench.host.components import ParameterError, check_value, make, parameters_of
 
     host = plugin_host.current()
     if name not in host.densities:
@@ -116,7 +116,7 @@ def _show(target: Any) -> None:
     if not isinstance(target, type):
         click.echo(inspect.getdoc(target) or "")
         return
-    from estibench.components import parameters_of
+    from estibench.host.components import parameters_of
 
     click.echo(inspect.getdoc(target) or "(no documentation)")
     if not dataclasses.is_dataclass(target):

@@ -17,8 +17,8 @@ from estibench.cli.screen import screen
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from estibench.book import News
     from estibench.results import Results
+    from estibench.runs.book import News
     from estibench.suite import Plan
     from estibench.suite.plan import Block
 
@@ -87,7 +87,7 @@ def _run(
     """The run's exit code. `known` takes its directory, as soon as that is known."""
     from rich.console import Console
 
-    from estibench import session as sessions
+    from estibench.runs import session as sessions
     from estibench.suite import read_suite
     from estibench.suite.lookup import find_suite
 

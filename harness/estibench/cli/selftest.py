@@ -40,9 +40,9 @@ def selftest_command(
     equal calls look equal, do times agree with a bare loop, what does a draw cost? Prints pass or fail per line and
     writes a table. Exit code 1 when a line fails.
     """
-    from estibench import session
     from estibench.errors import UserError
     from estibench.measure.device import HOST, why_missing
+    from estibench.runs import session
     from estibench.selftest.run import FULL, NAME, QUICK, Size, run
     from estibench.suite import read_suite
     from estibench.suite.lookup import find_suite

@@ -15,12 +15,12 @@ from distributed import WorkerPlugin, get_worker
 from filelock import FileLock
 
 from estibench import host as plugin_host
-from estibench.components import canonical
 from estibench.engines import messages
 from estibench.engines.contract import Context
 from estibench.engines.local import supervise
 from estibench.engines.supervisor import Supervisor, memory_limit
 from estibench.errors import UserError
+from estibench.host.components import canonical
 from estibench.keys import Keys
 from estibench.keys.machine import ANY_OF, kind_of
 from estibench.suite.plan import Block, Settings, Work

@@ -5,7 +5,7 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 from typing import Any
 
-from estibench.components import Component
+from estibench.host.components import Component
 from estibench.plain import from_json, to_json
 from estibench.suite.plan import Block, Measurement
 

@@ -14,7 +14,7 @@ from estibench.keys.machine import kind_of
 from estibench.keys.sources import HOST, Sources, visible_files
 from estibench.suite.plan import Cell, Settings, digest
 
-BUILDING = ("components.py", "suite/plan.py")  # what makes the instances, of parameters that are in the key
+BUILDING = ("host/components.py", "suite/plan.py")  # what makes the instances, of parameters that are in the key
 MEASURING = ("contracts", "measure")  # what makes the numbers, with the distributions that it imports
 
 Ingredients = dict[str, str]  # "source PATH": digest; "distribution NAME": version; "setting NAME"; "machine DEVICE"; …

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from estibench import host as plugin_host
-from estibench.components import Component
 from estibench.contracts.estimator import Estimator
 from estibench.contracts.samples import SampleSet
 from estibench.errors import Unsupported, UserError
+from estibench.host.components import Component
 from estibench.measure.claims import LOOKS, confirmed, is_doubtful, rounding_tolerance
 from estibench.measure.contract import ContractError, check_estimate
 from estibench.measure.device import (

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import estibench
-from estibench.components import parameters_of
 from estibench.errors import UserError, did_you_mean
+from estibench.host.components import parameters_of
 
 if TYPE_CHECKING:
     from estibench.host import Host

@@ -11,11 +11,11 @@ from estibench.exports.table_files import export
 from estibench.exports.tables import markdown_table, md
 from estibench.host import Host
 from estibench.measure.device import HOST
-from estibench.provenance import describe_run
 from estibench.results import Results
 from estibench.results.files import write_whole
 from estibench.results.run_directory import RUN_FILE, set_aside
 from estibench.results.store import Record, Store
+from estibench.runs.provenance import describe_run
 from estibench.selftest import clock, repeat
 from estibench.selftest.lines import Line
 from estibench.suite import Plan

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from estibench.components import Component, canonical
+from estibench.host.components import Component, canonical
 
 PROBLEM, TRUTH, DATA = "the problem", "the problem's truth", "the problem's data"  # made in these steps,
 OF_THE_PROBLEM = (PROBLEM, TRUTH, DATA)  # which are not the estimator's fault when they fail

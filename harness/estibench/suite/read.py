@@ -10,9 +10,9 @@ from typing import Any
 
 from estibench.axes import why_no_axis
 from estibench.columns import known_columns, parameter_columns, why_unknown
-from estibench.components import Component, Parameter, ParameterError, canonical, check_value, make, parameters_of
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
+from estibench.host.components import Component, Parameter, ParameterError, canonical, check_value, make, parameters_of
 from estibench.suite.devices import EXPECTED, automatic, is_device
 from estibench.suite.document import Document, Trail, parse
 from estibench.suite.plan import Block, Plan, Settings

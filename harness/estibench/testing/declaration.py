@@ -8,8 +8,8 @@ import io
 import re
 from typing import Any
 
-from estibench.components import Component, ParameterError, check_value, parameters_of
 from estibench.errors import UserError
+from estibench.host.components import Component, ParameterError, check_value, parameters_of
 from estibench.testing.subjects import Subject
 from estibench.testing.trial import CheckFailedError, NotApplicable
 

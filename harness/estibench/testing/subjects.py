@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from estibench.components import Component, Parameter, ParameterError, check_value, make, parameters_of
 from estibench.contracts.density import Density
 from estibench.contracts.estimator import Estimator
 from estibench.contracts.problem import Problem
-from estibench.entries import Entry
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
+from estibench.host.components import Component, Parameter, ParameterError, check_value, make, parameters_of
+from estibench.host.entries import Entry
 
 BASES: dict[str, type] = {"estimator": Estimator, "problem": Problem, "density": Density}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from estibench.entries import EngineEntry, ExporterEntry
-from estibench.hookspecs import hookimpl
+from estibench.host.entries import EngineEntry, ExporterEntry
+from estibench.host.hookspecs import hookimpl
 
 
 @hookimpl

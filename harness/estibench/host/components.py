@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from estibench.entries import Entry
 from estibench.errors import UserError, did_you_mean
+from estibench.host.entries import Entry
 
 if TYPE_CHECKING:
     from estibench.host import Host

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from estibench import host as plugin_host
-from estibench.book import Book, News
-from estibench.components import ParameterError, check_value, parameters_of
 from estibench.engines import Context, Engine
 from estibench.errors import UserError, did_you_mean
 from estibench.host import Host
-from estibench.provenance import describe_run
+from estibench.host.components import ParameterError, check_value, parameters_of
 from estibench.results.ingredients import FILE as INGREDIENTS_FILE
 from estibench.results.lock import locked
 from estibench.results.plan_file import FILE as PLAN_FILE
 from estibench.results.plan_file import plan_text
 from estibench.results.run_directory import RUN_FILE, Results, read_about, set_aside
 from estibench.results.store import Store
+from estibench.runs.book import Book, News
+from estibench.runs.provenance import describe_run
 from estibench.suite import Plan, Work, read_suite
 from estibench.suite.lookup import find_suite
 from estibench.suite.plan import Block

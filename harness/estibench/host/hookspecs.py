@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookimplMarker, HookspecMarker
 
-from estibench.entries import (
+from estibench.host.entries import (
     DensityEntry,
     EngineEntry,
     EstimatorEntry,

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
 
-from estibench import entries, hookspecs
 from estibench.errors import UserError, did_you_mean
+from estibench.host import entries, hookspecs
 
 if TYPE_CHECKING:
     import click
@@ -118,7 +118,7 @@ class Host:
 
         blocked = {option[3:] for option in options if option.startswith("no:")}
         version = importlib.metadata.version(BUILT_IN)
-        self._load(Plugin("host", BUILT_IN, version, "built in"), lambda: _import("estibench.builtin"))
+        self._load(Plugin("host", BUILT_IN, version, "built in"), lambda: _import("estibench.host.builtin"))
         for point, plugin in _entry_points():
             if plugin.name in blocked or (allow is not None and plugin.name not in allow):
                 self.plugins.append(replace(plugin, refused="blocked"))
