@@ -25,6 +25,7 @@ EXAMPLE = ROOT / "tests" / "example_plugin" / "src"
 
 ELSEWHERE = {
     "scheduler=tcp": "needs a cluster: tests/engines/test_dask.py runs a scheduler and workers",
+    "bench assess": "trains a model: tests/assessment runs assess on every task, and each example",
     "bench selftest": "takes minutes: tests/selftest runs its parts",
     "bench plugin": "makes distributions and environments: tests/testing runs it",
     "my_density.py": "tests/testing runs the commands of its page",
