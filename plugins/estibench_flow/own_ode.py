@@ -12,11 +12,25 @@ from torch import Tensor, nn
 
 from estibench import Own, OwnFunction, OwnPoints, UserError, finite, keeps_shape, repeats
 from estibench_flow.field import Dynamics
+from estibench_flow.modules import ModuleDynamics
 from estibench_flow.ode_problem import OdeProblem, joined
 from estibench_flow.own_time import in_time
 from estibench_flow.solvers import Scheme, integrate
 
 TIGHT = Scheme("dopri8", 1, 1e-12)
+
+
+class FlatField(nn.Module):
+    """A user's field on flat points: (t, z), z (..., m) → (..., m)."""
+
+    def __init__(self, field: nn.Module, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.field = field
+        self._shape = shape
+
+    def forward(self, t: Tensor, z: Tensor) -> Tensor:
+        found: Tensor = self.field(t, z.reshape(-1, *self._shape))
+        return found.reshape(z.shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,31 +54,20 @@ class OwnOde(OdeProblem):
         return tuple(self.data.shape[1:])
 
     @cached_property
-    def _module(self) -> nn.Module:
-        module = self.own.at(self.device, self.torch_dtype).function
-        assert isinstance(module, nn.Module)
-        return module
-
-    @cached_property
-    def exact_parameters(self) -> Tensor:
+    def _dynamics(self) -> ModuleDynamics:
         assert isinstance(self.own.function, nn.Module)
-        return torch.cat([one.detach().cpu().double().flatten() for one in self.own.function.parameters()])
+        return ModuleDynamics(FlatField(self.own.function, self._shape))
+
+    @property
+    def exact_parameters(self) -> Tensor:
+        return self._dynamics.parameters
 
     @cached_property
     def exact_start(self) -> Tensor:
         return self.data.reshape(self.batch, self.dim)
 
     def dynamics(self, theta: Tensor) -> Dynamics:
-        module, shape = self._module, self._shape
-        named = dict(module.named_parameters())
-        parts = theta.split([one.numel() for one in named.values()])
-        weights = {name: part.reshape(one.shape) for (name, one), part in zip(named.items(), parts, strict=True)}
-
-        def field(t: Tensor, z: Tensor) -> Tensor:
-            found = torch.func.functional_call(module, weights, (t, z.reshape(-1, *shape)))
-            return found.reshape(z.shape)
-
-        return field
+        return self._dynamics(theta)
 
     @cached_property
     def _loss(self) -> OwnFunction:
@@ -74,7 +77,7 @@ class OwnOde(OdeProblem):
         return self._loss(final.reshape(-1, *self._shape))
 
     def prepare(self) -> None:
-        _ = self.start, self.parameters, self._module
+        _ = self.start, self.parameters, self._dynamics
 
     @cached_property
     def truth(self) -> Tensor:

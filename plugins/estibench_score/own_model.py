@@ -10,60 +10,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from estibench import Density, NoisedDensity, OwnFunction, PositiveFloat, Unsupported
-from estibench_score.model import Level, ScoreModel
+from estibench import Density, NoisedDensity, PositiveFloat, Unsupported
 
 
-@dataclass(frozen=True, eq=False)
-class OwnModel(ScoreModel):
-    """s_θ of an `nn.Module`, θ all its parameters as one vector, (p,).
+class FlatScore(nn.Module):
+    """A user's network as a score of flat points, (..., m) → (..., m).
 
-    Attributes:
-        own: (batch, *shape) → (batch, *shape), a score; or → (batch,) or (batch, 1), an energy E with s = −∇E.
+    Args:
+        network: (batch, *shape) → (batch, *shape), a score; or → (batch,) or (batch, 1), an energy E with s = −∇E.
         shape: of one point.
-        is_energy: which of the two.
+        energy: which of the two.
     """
 
-    own: OwnFunction
-    shape: tuple[int, ...]
-    is_energy: bool
+    def __init__(self, network: nn.Module, shape: tuple[int, ...], energy: bool) -> None:
+        super().__init__()
+        self.network = network
+        self._shape, self._energy = shape, energy
 
-    @cached_property
-    def _module(self) -> nn.Module:
-        assert isinstance(self.own.function, nn.Module)
-        return self.own.function
+    def forward(self, x: Tensor) -> Tensor:
+        if self._energy:
+            return -torch.func.grad(lambda points: self._value(points).sum())(x)
+        return self._value(x).reshape(x.shape)
 
-    @cached_property
-    def _places(self) -> dict[tuple[torch.device, torch.dtype], nn.Module]:
-        """Copies of the module where and in what they were needed."""
-        return {}
-
-    @property
-    def size(self) -> int:
-        return sum(one.numel() for one in self._module.parameters())
-
-    def initial(self, generator: torch.Generator) -> Tensor:
-        """The parameters that the user's module has."""
-        return torch.cat([one.detach().cpu().double().flatten() for one in self._module.parameters()])
-
-    def score(self, theta: Tensor, x: Tensor, level: Level = 0.0) -> Tensor:
-        place = (theta.device, theta.dtype)
-        if place not in self._places:
-            made = self.own.at(str(theta.device), theta.dtype).function
-            assert isinstance(made, nn.Module)
-            self._places[place] = made
-        module = self._places[place]
-        named = dict(module.named_parameters())
-        parts = theta.split([one.numel() for one in named.values()])
-        weights = {name: part.reshape(one.shape) for (name, one), part in zip(named.items(), parts, strict=True)}
-
-        def value(points: Tensor) -> Tensor:
-            found: Tensor = torch.func.functional_call(module, weights, (points.reshape(-1, *self.shape),))
-            return found
-
-        if self.is_energy:
-            return -torch.func.grad(lambda points: value(points).sum())(x)
-        return value(x).reshape(x.shape)
+    def _value(self, x: Tensor) -> Tensor:
+        found: Tensor = self.network(x.reshape(-1, *self._shape))
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

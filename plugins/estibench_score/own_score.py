@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from estibench import Density, Own, OwnFunction, OwnPoints, UserError, finite, repeats
 from estibench_score.contract import ScoreProblem
 from estibench_score.model import ScoreModel
-from estibench_score.own_model import OwnData, OwnModel, is_energy
+from estibench_score.module_model import ModuleModel
+from estibench_score.own_model import FlatScore, OwnData, is_energy
 from estibench_score.score_gradient import ScoreGradient
 
 REFERENCE = 2**16
@@ -27,7 +28,7 @@ class OwnScore(ScoreGradient):
         own: the network.
     """
 
-    own: OwnModel
+    own: ScoreModel
 
     @cached_property
     def score_model(self) -> ScoreModel:
@@ -77,7 +78,8 @@ def own_score(
             f"energies ({len(x)},)"
         )
     dim = x[0].numel()
-    model = OwnModel(dim=dim, own=own, shape=shape, is_energy=energy)
+    assert isinstance(own.function, nn.Module)
+    model = ModuleModel(dim=dim, module=FlatScore(own.function, shape, energy))
     return OwnScore(
         own=model,
         density=law,

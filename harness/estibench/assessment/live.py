@@ -48,7 +48,9 @@ def known(
         UserError: the name is taken, or an estimator is nothing that can be measured.
     """
     plugin = Plugin(f"assess {name}", "", "", "")
-    digest = contents({"objects": objects, "reference": getattr(problem, "reference", None)})
+    values = {field.name: getattr(problem, field.name) for field in dataclasses.fields(problem)}
+    plain = {name: value for name, value in values.items() if isinstance(value, int | float | str)}
+    digest = contents({"objects": objects, "plain": plain})
 
     def make(contents: str = digest) -> Any:
         return problem
