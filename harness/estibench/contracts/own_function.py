@@ -133,7 +133,7 @@ class OwnPoints:
     """A user's batch of points of any shape.
 
     Attributes:
-        data: (batch, *shape), float64 on the CPU.
+        data: `(batch, *shape)`, float64 on the CPU.
         device, dtype: where and in what the user's model computes.
     """
 
@@ -157,7 +157,7 @@ class OwnPoints:
 
     @property
     def placed(self) -> Tensor:
-        """As the user's model takes them, (batch, *shape)."""
+        """As the user's model takes them, `(batch, *shape)`."""
         return self.data.to(device=self.device, dtype=getattr(torch, self.dtype))
 
     @property
@@ -177,7 +177,7 @@ class OwnPoints:
 
 
 def flat(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-    """The function on flat points, (..., m) → (..., m), of one on points of a shape, (batch, *shape) → the same."""
+    """The function on flat points, (..., m) → (..., m), of one on points of a shape, `(batch, *shape)` → the same."""
 
     def on_rows(x: Tensor) -> Tensor:
         return function(x.reshape(-1, *shape)).reshape(x.shape)
@@ -186,7 +186,7 @@ def flat(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Callab
 
 
 def keeps_shape(function: OwnFunction, x: Tensor, *before: Any) -> None:
-    """Check a field at points x, (batch, *shape); `before` are arguments in front of them, such as a time.
+    """Check a field at points x, `(batch, *shape)`; `before` are arguments in front of them, such as a time.
 
     Raises:
         UserError: it is not deterministic or not finite, changes the shape, or mixes the points of the batch.
