@@ -4,9 +4,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from estibench import host as plugin_host
 from estibench.errors import UserError
 from estibench.host import Host, Plugin
+from estibench.host import plugins as plugin_host
 from estibench.host.entries import EstimatorEntry
 from estibench.host.hookspecs import hookimpl
 

@@ -27,7 +27,7 @@ SHOWN = {
     "peak_bytes": "memory [MB]",
     "status": "status",
 }
-PLOT = {"kind": "error_cost", "x": "time", "problems": None, "title": "", "name": "assess"}
+PLOT = {"kind": "error_cost", "x": "time", "problems": None, "title": "Error against time", "name": "assess"}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ class Entry:
             return getattr(importlib.import_module(module_name), attribute)
         except Exception as error:  # a plugin's module may fail in any way
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise UserError(f"{self.name!r}: cannot import {self.target!r}: {reason}") from error
+            own = "" if "." in module_name else '; in a file of your own write f"{__name__}:Class"'
+            raise UserError(f"{self.name!r}: cannot import {self.target!r}: {reason}{own}") from error
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,11 @@ def gather_evidence(
                 found.append(_variance(claim.title, m, claim.formula(problem, estimator), confidence))
             case declared.Cost():
                 spent, claimed = counts.get(claim.unit, 0), claim.formula(problem, estimator)
-                found.append(_certain(claim.title, spent, claimed, spent == claimed))
+                evidence = _certain(claim.title, spent, claimed, spent == claimed)
+                if claim.unit not in counts and claimed:
+                    known = ", ".join(sorted(counts)) or "nothing"
+                    evidence = replace(evidence, reason=f"no {claim.unit!r} was counted, but {known}")
+                found.append(evidence)
             case declared.ErrorBar() if covered is not None:
                 claimed_coverage = claim.formula(problem, estimator) if claim.formula else confidence
                 found.append(_error_bar(claim.title, covered, m.components, claimed_coverage, confidence))

@@ -70,7 +70,7 @@ class _Reader:
             self.between(suite, [component for _, component in estimators])
         self.finish()
         assert suite is not None
-        blocks = self.blocks(problems, estimators, devices, tuple(suite.dtypes), wanted)
+        blocks = tuple(self.blocks(problems, estimators, devices, tuple(suite.dtypes), wanted))
         self.finish()
         return Plan(
             name=suite.name,
@@ -78,7 +78,7 @@ class _Reader:
             description=suite.description,
             path=self.document.path,
             text=self.document.path.read_text(encoding="utf-8"),
-            blocks=tuple(blocks),
+            blocks=blocks,
             settings=Settings(
                 seed=suite.seed,
                 precision=suite.precision,

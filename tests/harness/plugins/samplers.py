@@ -148,8 +148,10 @@ class Off(Estimator):
     )
 
     def estimate(self, problem, generator):
-        noise = torch.randn(1, generator=generator, dtype=problem.torch_dtype)
-        return 2 + self.shift + self.noise * noise
+        value = torch.full((1,), 2 + self.shift, dtype=problem.torch_dtype)
+        if self.noise == 0:
+            return value
+        return value + self.noise * torch.randn(1, generator=generator, dtype=problem.torch_dtype)
 
 
 SAMPLING = Task(StandardNormal, "sampler", "step")
