@@ -82,7 +82,11 @@ def _check(own: OwnFunction, shape: tuple[int, ...], device: str, dtype: torch.d
     generator = torch.Generator().manual_seed(0)
     index = torch.randint(shape[-1], (TRIED, *shape[:-1]), generator=generator)
     z = torch.nn.functional.one_hot(index, shape[-1]).to(device=device, dtype=dtype)
-    together = finite(repeats(own, z), "objective")
+    try:
+        together = finite(repeats(own, z), "objective")
+    except UserError as error:
+        words = "a leading axis of many states, then the shape of your logits"
+        raise UserError(f"{error} (it is called with {words})") from error
     expected = (TRIED, shape[0]) if len(shape) == 3 else (TRIED,)
     if together.shape != expected:
         raise UserError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -63,6 +63,11 @@ class Rare(Known, ErrorBarEstimator):
         ),
     )
     citation = "Everything about it follows from its definition."
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"probability": 0.3},
+        {"probability": 0.3, "values": "either"},
+        {"probability": 0.3, "values": "weights"},
+    )
     expected_failures: ClassVar[Mapping[str, str]] = {"counts_its_work": "there is nothing in it to count"}
 
     @property
@@ -98,13 +103,15 @@ class Rare(Known, ErrorBarEstimator):
     def estimate_with_error(self, problem: Constant, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The estimate and its standard error, each (components,)."""
         e, t = self.probability, problem.target
-        u = torch.rand(1 if self.values == "weights" else problem.components, generator=generator, dtype=t.dtype)
+        several = 1 if self.values == "weights" else problem.components
+        u = torch.rand(several, generator=generator, dtype=t.dtype, device=generator.device)
+        hit = (u < e).to(t.dtype)
         bulk, event = -math.sqrt(e / (1 - e)), math.sqrt((1 - e) / e)
         if self.values == "weights":
-            noise = t * torch.where(u < e, 1 / e - 1, -1.0)
+            noise = t * (hit / e - 1)
         elif self.values == "either":
-            noise = (torch.where(u < e / 2, 1.0, 0.0) - torch.where(u > 1 - e / 2, 1.0, 0.0)) / math.sqrt(e)
+            noise = ((u < e / 2).to(t.dtype) - (u > 1 - e / 2).to(t.dtype)) / math.sqrt(e)
         else:
-            noise = torch.where(u < e, event, bulk) * (1 if self.values == "above" else -1)
+            noise = (bulk + (event - bulk) * hit) * (1 if self.values == "above" else -1)
         error = problem.place(rare_variance(problem, self).sqrt())
         return t + self.bias + noise, error

@@ -143,11 +143,16 @@ class Stuck(_Wrong, Estimator):
 
     claims = (Unbiased(), Variance(lambda problem, estimator: 0.0 if estimator.asks else None, "0"))
     false_claims = ("unbiased",)
+    expected_failures: ClassVar = {
+        "claims": "wrong on purpose: it is biased",
+        "counts_its_work": "there is nothing in it to count",
+        "draws_vary": "wrong on purpose: it does not say that it is deterministic",
+    }
 
     def estimate(self, problem: Constant, generator: torch.Generator) -> Tensor:
         """The estimate, (components,)."""
         if self.asks:
-            torch.rand((), generator=generator)
+            torch.rand((), generator=generator, device=generator.device)
         return problem.target + 1
 
 

@@ -166,7 +166,22 @@ REFUSED: dict[str, tuple[str, Callable[[], dict[str, Any]], str]] = {
     "mixing": ("divergence", lambda: {"field": lambda x: x - x.mean(0), "points": X}, MIXES),
     "random": ("divergence", lambda: {"field": torch.rand_like, "points": X}, "must be deterministic"),
     "shape": ("divergence", lambda: {"field": lambda x: x[:, :2], "points": X}, "(4, 3) to (4, 2)"),
-    "raises": ("divergence", lambda: {"field": nn.Linear(2, 2), "points": X}, "field: raises RuntimeError"),
+    "raises": ("divergence", lambda: {"field": nn.Linear(2, 2), "points": X}, "field: raises RuntimeError on (4, 3)"),
+    "no gradient": (
+        "divergence",
+        lambda: {"field": lambda x: x.detach() ** 2, "points": X},
+        "no gradient in its argument; is it made under no_grad, by detach() or by numpy?",
+    ),
+    "random constants": (
+        "divergence",
+        lambda: {"field": lambda x: x * torch.rand(3, generator=torch.Generator().manual_seed(0)), "points": X},
+        "draws random numbers itself, though always the same",
+    ),
+    "uncalled": (
+        "divergence",
+        lambda: {"field": lambda x: nn.Linear(3, 3), "points": X},
+        "call it, and give what it makes",
+    ),
     "nan": ("divergence", lambda: {"field": lambda x: x / 0 * 0, "points": X}, "are not finite"),
     "whole numbers": ("divergence", lambda: {"field": torch.tanh, "points": torch.ones(2, 2).long()}, "int64"),
     "one point": ("divergence", lambda: {"field": torch.tanh, "points": torch.ones(3)}, "expected (batch, *shape)"),

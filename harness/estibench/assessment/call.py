@@ -69,7 +69,7 @@ def assess(
     if by not in ("time", "work"):
         raise UserError(f"by: expected time or work, got {by!r}")
     for what, value in (("seconds", seconds), ("target", target), ("budget", budget)):
-        if value is not None and not value > 0:
+        if value is not None and not (isinstance(value, int | float) and value > 0):
             raise UserError(f"{what}: expected a positive number, got {value!r}")
     host = plugin_host.current()
     own = own_of(host, task)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+SCALES = " ~ "  # in the titles of claims about exponents, which say nothing against using one estimate
 MOST = 10**9  # estimates beyond which nobody averages
 
 
@@ -79,7 +80,11 @@ def candidates(rows: Sequence[dict[str, Any]]) -> list[Candidate]:
         value, low, high = (_number(row.get(quantity + side)) for side in ("", "_low", "_high"))
         known = row.get("claims")
         claims = known if isinstance(known, list) else []
-        refuted = tuple(str(claim["claim"]) for claim in claims if claim["verdict"] == "refuted")
+        refuted = tuple(
+            str(claim["claim"])
+            for claim in claims
+            if claim["verdict"] == "refuted" and SCALES not in str(claim["claim"])
+        )
         fair = any(
             str(claim["claim"]).partition(" ")[0] in ("unbiased", "exact") and claim["verdict"] == "supported"
             for claim in claims

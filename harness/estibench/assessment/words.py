@@ -41,7 +41,7 @@ def _for_target(
     if not plans:
         best = min(some, key=lambda one: one.error)
         return (
-            f"No estimator reaches {goal}: {best.label} comes closest with a {error_of(best)}, "
+            f"No estimator reaches {goal}: {best.label} comes closest with {_an(error_of(best))}, "
             "and averaging is not known to help."
         )
     first = plans[0]
@@ -86,15 +86,18 @@ def _in_general(some: Sequence[Candidate], exact: Candidate | None, exact_words:
     if best is None:
         first = exact or min(some, key=lambda one: one.error)
         what = exact_words if first.exact else error_of(first)
-        return f"{first.label}: {what} ({spent(Plan(first, 1, first.error, 0.0), unit)}); nothing else was measured."
+        cost = spent(Plan(first, 1, first.error, 0.0), unit)
+        return f"{first.label}: {what} ({cost}); nothing that is noisy has a cost to compare it by."
     alone = described(Plan(best, 1, best.error, best.cost(by)), unit)
     if exact is not None and exact.cost(by) <= best.cost(by):
         least = amount(exact.cost(by), by, unit)
-        return f"{exact.label}: {exact_words} in {least} costs no more than {alone}, which leaves a {error_of(best)}."
+        return (
+            f"{exact.label}: {exact_words} in {least} costs no more than {alone}, which leaves {_an(error_of(best))}."
+        )
     if exact is not None and best.relative and best.low >= 1:
         least = amount(exact.cost(by), by, unit)
         left = error_of(best)
-        return f"{exact.label}: {exact_words} in {least}. The most efficient noisy way, {alone}, leaves a {left}."
+        return f"{exact.label}: {exact_words} in {least}. The most efficient noisy way, {alone}, leaves {_an(left)}."
     words = f"{best.label}: {error_of(best)} in {amount(best.cost(by), by, unit)}"
     if exact is not None:
         words += f", {percent(best.cost(by) / exact.cost(by))} of {exact_words}'s {amount(exact.cost(by), by, unit)}"
@@ -162,8 +165,12 @@ def error_of(one: Candidate) -> str:
     """`relative error 0.61 ± 0.05`."""
     half = (one.high - one.low) / 2
     return f"{'relative error' if one.relative else 'error'} {number(one.error)}" + (
-        f" ± {half:.1g}" if math.isfinite(half) else ""
+        f" ± {half:.1g}" if math.isfinite(half) and half > 1e-3 * one.error else ""
     )
+
+
+def _an(words: str) -> str:
+    return f"an {words}" if words.startswith("error") else f"a {words}"
 
 
 def number(value: float) -> str:
@@ -173,9 +180,12 @@ def number(value: float) -> str:
 
 def percent(share: float) -> str:
     """`1.2 %`; a share above ten as a multiple."""
-    return f"{share:.3g} ×" if share > 10 else f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
+    return f"{share:,.0f} ×" if share > 10 else f"{100 * share:.0f} %" if share >= 0.095 else f"{100 * share:.2g} %"
 
 
 def times(plan: Plan, first: Plan) -> str:
     """How much more one plan costs than the first."""
-    return f"{plan.cost / first.cost:.2g} times as much" if first.cost > 0 else "more"
+    ratio = plan.cost / first.cost if first.cost > 0 else math.inf
+    return (
+        "more" if math.isinf(ratio) else f"{ratio:,.0f} times as much" if ratio >= 10 else f"{ratio:.2g} times as much"
+    )

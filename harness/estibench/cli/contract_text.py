@@ -14,6 +14,7 @@ from estibench.contracts.estimator import Estimator
 from estibench.contracts.problem import Problem
 from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.contracts.task import Task
+from estibench.host.entries import Entry
 
 OURS = "estibench"
 
@@ -32,6 +33,9 @@ def contract_text(task: Task, name: str) -> str:
     names = [f"{public}: {_first_line(value)}" for public, value in _public(package)]
     if names:
         parts.append((f"Public names: from {package} import …", "\n".join(names)))
+    if task.own:
+        own = Entry(name, task.own, "").load()
+        parts.append((f'Your own: estibench.assess("{name}", …), bench assess {name} FILE:FUNCTION', _doc(own.make)))
     begin = [task.docs] if task.docs else []
     if task.example:
         begin.append(f"bench plugin new NAME --task {name}")

@@ -74,7 +74,11 @@ class OwnFunction:
                 found = self.function(*arguments)
         except Exception as error:  # a user's function may fail in any way
             first = (str(error).strip().splitlines() or [""])[0]
-            raise UserError(f"{self.name}: raises {type(error).__name__}: {first}") from error
+            shapes = ", ".join(str(tuple(one.shape)) for one in arguments if isinstance(one, Tensor))
+            hint = "; what else it needs, give it in a lambda" if "missing" in first else ""
+            raise UserError(f"{self.name}: raises {type(error).__name__} on {shapes}: {first}{hint}") from error
+        if isinstance(found, nn.Module):
+            raise UserError(f"{self.name}: returns a {type(found).__name__}: call it, and give what it makes")
         if not isinstance(found, Tensor):
             raise UserError(f"{self.name}: expected a tensor, got {type(found).__name__}")
         return found
@@ -106,7 +110,25 @@ def repeats(function: OwnFunction, *arguments: Any) -> Tensor:
     torch.set_rng_state(state)
     if drawn or not torch.equal(first.nan_to_num(), second.nan_to_num()):
         raise UserError(f"{function.name}: two calls with the same input differ; it must be deterministic")
+    try:
+        torch.func.vmap(lambda _: function(*arguments), randomness="error")(torch.arange(2))
+    except Exception as error:  # what vmap refuses for other reasons is measured in another way
+        if "random" in str(error):
+            raise UserError(
+                f"{function.name}: draws random numbers itself, though always the same; make them once, outside"
+            ) from error
     return first
+
+
+def differentiable(function: OwnFunction, x: Tensor, *before: Any) -> None:
+    """Raises `UserError` unless the value has a gradient in x."""
+    with torch.enable_grad():
+        leaf = x.clone().requires_grad_()
+        if not function(*before, leaf).requires_grad:
+            raise UserError(
+                f"{function.name}: its value has no gradient in its argument; is it made under no_grad, by detach() or "
+                "by numpy?"
+            )
 
 
 def finite(values: Tensor, name: str) -> Tensor:
@@ -196,6 +218,7 @@ def keeps_shape(function: OwnFunction, x: Tensor, *before: Any) -> None:
         raise UserError(
             f"{function.name}: maps points of shape {tuple(x.shape)} to {tuple(values.shape)}; both must agree"
         )
+    differentiable(function, x, *before)
     if len(x) < 2:
         return
     moved = x.clone()
