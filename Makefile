@@ -13,7 +13,7 @@ ifndef SEED
 SEED := $(shell date +%s)
 endif
 
-.PHONY: run test test-shuffled fuzz lint types format bench cuda-pack cuda docs wheel clean
+.PHONY: run test test-all test-shuffled fuzz lint types format bench cuda-pack cuda docs wheel clean
 
 run: $(VENV)/.run  ## measure the default suite: tables, plots and a report in results/runs/
 	$(BIN)/bench run suites/trace.yaml
@@ -22,6 +22,9 @@ PYTEST := $(BIN)/python -X utf8 -m pytest -n auto --dist loadfile --no-loadscope
 
 test: $(VENV)/.test  ## run the tests: the same examples in the same order at every run
 	PYTHONHASHSEED=0 $(PYTEST)
+
+test-all: $(VENV)/.test  ## the same, and what takes long: whole runs that are killed, clusters, the larger plugins
+	PYTHONHASHSEED=0 $(PYTEST) -m "nightly or not nightly"
 
 test-shuffled: $(VENV)/.test  ## run the tests in another order, and with other orders of sets: SEED=1
 	PYTHONHASHSEED=$(SEED) $(PYTEST) --random-order-seed=$(SEED)

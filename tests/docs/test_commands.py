@@ -26,6 +26,8 @@ EXAMPLE = ROOT / "tests" / "example_plugin" / "src"
 ELSEWHERE = {
     "scheduler=tcp": "needs a cluster: tests/engines/test_dask.py runs a scheduler and workers",
     "my_model.py": "tests/assessment runs a file like the page's",
+    "bench publish": "takes minutes: tests/site publishes runs and follows every link",
+    "mine.yaml": "tests/harness/test_answers_cli.py runs such suites with every --fail-on",
     "bench assess": "trains a model: tests/assessment runs assess on every task, and each example",
     "bench selftest": "takes minutes: tests/selftest runs its parts",
     "bench plugin": "makes distributions and environments: tests/testing runs it",

@@ -78,6 +78,7 @@ def workers_of(until):
     return workers_of
 
 
+@pytest.mark.nightly
 def test_a_killed_worker_changes_no_number(cluster, workers_of, command, bench, write_suite, tmp_path, until, patience):
     suite = write_suite(ESTIMATORS, PROBLEMS, **KEYS)
     assert bench("run", suite, "-q", "-o", tmp_path / "serial", "--engine", "serial").returncode == 0
@@ -97,6 +98,7 @@ def test_a_killed_worker_changes_no_number(cluster, workers_of, command, bench, 
     assert (frame["time_rounds"] == 7).all()
 
 
+@pytest.mark.nightly
 def test_a_block_that_loses_every_worker_is_recorded_as_crashed(cluster, workers_of, bench, write_suite, tmp_path):
     problems = ["{name: matrix, dim: 8}", "{name: field_jacobian, family: mlp, dim: 4, batch: 2}"]
     suite = write_suite(["killstheworker", "good", "{name: hutchinson, probes: 2}"], problems, timing="{rounds: 0}")
@@ -111,6 +113,7 @@ def test_a_block_that_loses_every_worker_is_recorded_as_crashed(cluster, workers
     assert frame.loc["field_jacobian", "hutchinson(probes=2)"]["status"] == "ok"
 
 
+@pytest.mark.nightly
 def test_faults_cost_their_cell_here_too(cluster, workers_of, bench, write_suite, tmp_path):
     suite = write_suite(["segfaults", "good"], timing="{rounds: 7}")
     workers_of(cluster)

@@ -86,6 +86,7 @@ def accuracy(directory):
     return frame.drop(columns=[name for name in frame if "time" in name])
 
 
+@pytest.mark.nightly
 def test_kills_lose_no_finished_cell(start, suite, tmp_path, until_held, patience):
     """The whole group is killed with SIGKILL three times, once in the midst of writing; then the run ends alone."""
     _, errors = (whole := start(suite, tmp_path / "whole")).communicate(timeout=patience)
@@ -200,6 +201,7 @@ def test_a_full_disk_is_a_clear_error_and_the_store_stays_readable(bench, write_
     assert len(estibench.load(tmp_path / "run").frame) >= 1
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("options", [["--jobs", "2"], ["--engine", "serial"]])
 def test_numbers_do_not_depend_on_engine_or_jobs(start, suite, tmp_path, options, patience):
     for name, more in (("one", []), ("other", options)):

@@ -85,6 +85,7 @@ def test_the_default_directory_and_quiet(suite, tmp_path):
     assert (tmp_path / line / "table.parquet").is_file()
 
 
+@pytest.mark.nightly
 def test_accuracy_is_equal_bit_for_bit_in_two_runs(suite, tmp_path):
     frames = []
     for name in ("one", "two"):

@@ -45,12 +45,14 @@ def test_the_harness_passes(plan):
     assert {"mse", "variance", "bias", "coverage", "zeros_fraction", "not_finite_fraction", "mse_ratio"} <= quantities
 
 
+@pytest.mark.nightly
 def test_intervals_that_are_too_short_fail(plan, monkeypatch):
     honest = means.mean_bounds
     monkeypatch.setattr(means, "mean_bounds", lambda y, tail, positive=False: honest(y, 10 * tail, positive))
     assert "coverage" in failed(lines(plan, 10))
 
 
+@pytest.mark.nightly
 def test_a_test_that_cannot_refute_fails(plan, monkeypatch):
     from estibench.measure import claims
 

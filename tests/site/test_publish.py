@@ -112,6 +112,7 @@ def test_runs_are_there_with_data_tables_and_pictures(site: Path, runs: list[Pat
     assert not list(site.rglob("*.jsonl")), "the store stays at home"
 
 
+@pytest.mark.nightly
 def test_publishing_again_changes_nothing(copy: Path) -> None:
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     publish([], copy)
@@ -163,6 +164,7 @@ def test_a_run_of_an_older_version_is_told_of_and_stays(copy: Path) -> None:
     assert "vq/index.html" not in (copy / "index.html").read_text()
 
 
+@pytest.mark.nightly
 def test_looks_stay_when_runs_are_added(runs: list[Path], tmp_path: Path) -> None:
     publish(runs[:1], tmp_path)
     before = json.loads((tmp_path / "looks.json").read_text())

@@ -23,12 +23,14 @@ def test_a_plugin_conforms(host, plugin, effort):
     assert bad(plugin_trials(plugin, host, effort=effort)) == []
 
 
+@pytest.mark.nightly
 def test_the_discrete_plugin_conforms(host):
     names = [entry.name for entry in host.estimators if host.estimators.origin(entry.name).name == "discrete"]
     assert bad(trials(names, DISCRETE, effort=QUICK, kinds=("estimator",), host=host)) == []
     assert bad(trials(DISCRETE, effort=QUICK, kinds=("problem",), host=host)) == []
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("plugin", "problems"),
     [("flow", ["linear_ode", "probability_flow", "residual_block"]), ("sampling", ["sampling", "ornstein_uhlenbeck"])],

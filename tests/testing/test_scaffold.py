@@ -58,6 +58,7 @@ def test_names_and_tasks_that_cannot_be_used(host, name, task, message):
         names_of(name, task, host)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("task", QUICK)
 def test_its_tests_pass_at_once(host, tmp_path, task):
     names = names_of("fresh", task, host)

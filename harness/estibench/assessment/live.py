@@ -106,6 +106,7 @@ def called(text: str) -> Any:
 
 def _value(node: Any) -> Any:
     """A literal; a bare word is a text, as in YAML."""
-    import ast
+    from ast import Name
+    from ast import literal_eval as literal
 
-    return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
+    return node.id if isinstance(node, Name) else literal(node)

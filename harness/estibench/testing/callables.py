@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import pickle
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -236,14 +235,18 @@ def _states(held: Sequence[Any]) -> list[bytes]:
             found.append(one.getstate())
         else:
             found.append(one.get_state())
-    return [pickle.dumps(_bytes(state)) for state in found]
+    return [_bytes(state) for state in found]
 
 
-def _bytes(state: Any) -> Any:
-    """A state without tensors, which pickle in more than one way."""
+def _bytes(state: Any) -> bytes:
+    """A state as bytes that are equal where it is: tensors and arrays by their content, the rest by its text."""
     if isinstance(state, Tensor):
         return state.cpu().numpy().tobytes()
-    return [_bytes(one) for one in state] if isinstance(state, list) else state
+    if isinstance(state, np.ndarray):
+        return state.tobytes()
+    if isinstance(state, dict):
+        return b"".join(str(name).encode() + _bytes(one) for name, one in state.items())
+    return b"".join(map(_bytes, state)) if isinstance(state, list | tuple) else repr(state).encode()
 
 
 def _array(output: Any, what: str) -> Tensor:
