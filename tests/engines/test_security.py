@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import pickle
 import subprocess
 import sys
@@ -95,8 +96,10 @@ def test_no_source_of_ours_unpickles():
     """Nor loads arrays or tensors in a way that could; dask's own transport, on the user's cluster, aside."""
     for path in Path(estibench.__file__).parent.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        for word in ("import pickle", "pickle.load", "torch.load", "allow_pickle=True", "yaml.load(", "eval(", "exec("):
+        for word in ("import pickle", "pickle.load", "torch.load", "allow_pickle=True", "yaml.load("):
             assert word not in text, f"{path.name}: {word}"
+        found = re.search(r"(?<![\w.])(eval|exec)\(", text)  # a module's .eval() sets its mode and runs nothing
+        assert found is None, f"{path.name}: {found}"
 
 
 @settings(max_examples=100)

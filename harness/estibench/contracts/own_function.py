@@ -90,11 +90,11 @@ def _refuse_training(given: nn.Module, name: str, direct: bool) -> None:
     for path, module in given.named_modules():
         where = f"{called}: {path}" if path else called
         if module.training and isinstance(module, RANDOM) and module.p > 0:
-            raise UserError(f"{where}: {type(module).__name__} in training mode is random; call eval() on it first")
+            raise UserError(f"{where}: {type(module).__name__} in training mode is random; call .eval() on it first")
         if module.training and isinstance(module, MIXING):
             raise UserError(
                 f"{where}: {type(module).__name__} in training mode mixes the points of a batch; "
-                "call eval() on it first"
+                "call .eval() on it first"
             )
 
 
