@@ -27,3 +27,8 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known: {', '.join(names)}" if names else ""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line; nothing where it says nothing."""
+    return (str(error).strip().splitlines() or [""])[0]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -152,8 +151,3 @@ def undisturbed() -> Iterator[None]:
         torch.set_num_threads(threads)
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(gradients)
-
-
-def objects_of(own: Any) -> Mapping[str, str]:
-    """The objects that a task takes, each with its annotation, for messages and help."""
-    return {name: str(one.annotation) for name, one in inspect.signature(own.make).parameters.items()}

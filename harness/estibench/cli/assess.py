@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from estibench.errors import UserError
+from estibench.errors import UserError, first_line
 
 
 @click.command("assess", short_help="Which estimator to use for your own model.")
@@ -79,8 +79,7 @@ def call(source: str) -> dict[str, Any]:
         spec.loader.exec_module(module)
         made = getattr(module, name)()
     except Exception as error:  # a user's file may fail in any way
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise UserError(f"{source}: {type(error).__name__}: {first}") from error
+        raise UserError(f"{source}: {type(error).__name__}: {first_line(error)}") from error
     if not isinstance(made, dict):
         raise UserError(f"{source}: expected a dict of objects by name, got {type(made).__name__}")
     return made

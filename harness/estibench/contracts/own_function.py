@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from estibench.contracts.rebuilt_function import reached, rebuilt
-from estibench.errors import UserError
+from estibench.errors import UserError, first_line
 
 RANDOM = (nn.modules.dropout._DropoutNd,)  # noisy in training mode
 MIXING = (nn.modules.batchnorm._BatchNorm,)  # in training mode each point's output depends on the whole batch
@@ -41,7 +41,7 @@ class OwnFunction:
         try:
             made = rebuilt(given, None, None)
         except Exception as error:  # a module may refuse in any way
-            first = (str(error).strip().splitlines() or [""])[0]
+            first = first_line(error)
             raise UserError(f"{name}: cannot be copied ({type(error).__name__}: {first})") from error
         return cls(made, name)
 
@@ -73,7 +73,7 @@ class OwnFunction:
             with torch.no_grad():
                 found = self.function(*arguments)
         except Exception as error:  # a user's function may fail in any way
-            first = (str(error).strip().splitlines() or [""])[0]
+            first = first_line(error)
             shapes = ", ".join(str(tuple(one.shape)) for one in arguments if isinstance(one, Tensor))
             hint = "; what else it needs, give it in a lambda" if "missing" in first else ""
             raise UserError(f"{self.name}: raises {type(error).__name__} on {shapes}: {first}{hint}") from error
