@@ -158,7 +158,7 @@ def test_a_short_limit_ends_within_a_second():
 def test_a_worker_that_cannot_start_is_one_clear_line(bench, write_suite, tmp_path):
     """Its log says why: here the interpreter's start is broken for workers only."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import os, sys\nif 'estibench.engines.worker' in sys.orig_argv: os._exit(7)\n"
+        "import os, sys\nif 'estibench.engines.nursery' in sys.orig_argv: os._exit(7)\n"
     )
     done = bench("run", write_suite(["good"]), "-o", tmp_path / "run", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2

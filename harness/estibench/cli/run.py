@@ -85,14 +85,19 @@ def _run(
     fail_on: str,
 ) -> int:
     """The run's exit code. `known` takes its directory, as soon as that is known."""
+    from estibench.engines import nursery
+    from estibench.suite.lookup import find_suite
+
+    path = find_suite(suite)
+    nursery.here()
+
     from rich.console import Console
 
     from estibench.runs import session as sessions
     from estibench.suite import read_suite
-    from estibench.suite.lookup import find_suite
 
     host = plugin_host.current()
-    plan = read_suite(find_suite(suite), host, device)
+    plan = read_suite(path, host, device)
     options = pairs("-E", option) | ({} if jobs is None else {"jobs": jobs})
     chosen = sessions.make_engine(host, engine, options)
     directory = sessions.place_of(plan, known[0] if known else None)

@@ -20,6 +20,8 @@ import psutil
 from estibench.engines import messages
 from estibench.engines.board import Board, Notice, new_file
 from estibench.engines.contract import Context
+from estibench.engines.nursery import threads_of
+from estibench.engines.process import WorkerProcess, new_worker
 from estibench.errors import UserError
 from estibench.suite.plan import OF_THE_PROBLEM, Block, Measurement, Settings
 
@@ -67,7 +69,7 @@ class Supervisor:
     memory_limit: int
     job: Job | None = None
     connection: Connection | None = None
-    _process: subprocess.Popen[bytes] | None = None
+    _process: WorkerProcess | None = None
     _board: Board | None = None
     _ready: bool = False  # whether the worker has imported everything
     _was_ready: bool = False  # whether any has, so that workers can start at all
@@ -164,33 +166,29 @@ class Supervisor:
 
     def _kill(self) -> None:
         if self._process is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            self._process.kill()
         self._process = None
 
     def _spawn(self) -> None:
         ours, theirs = socketpair()
         board = new_file()
         self._open_log()
+        assert self._log is not None
         self._write_log("a new worker process")
-        threads = str(self.settings.threads)
-        command = [sys.executable, "-P", "-m", "estibench.engines.worker"]
-        self._process = subprocess.Popen(
-            [*command, str(theirs.fileno()), str(board), str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            pass_fds=(theirs.fileno(), board),
-            start_new_session=True,
-            env=os.environ | {f"{name}_NUM_THREADS": threads for name in ("OMP", "OPENBLAS", "MKL")},
-        )
+        environment = dict(os.environ) | threads_of(self.settings.threads)
+        self._process = new_worker(environment, theirs.fileno(), board, self._log)
         theirs.close()
         self.connection = Connection(ours.detach())
         self._board = Board(board)
         os.close(board)
         self._ready = self._tainted = False
-        hello = {"plugins": list(self.context.plugins), "threads": self.settings.threads, "path": sys.path}
+        hello = {
+            "plugins": list(self.context.plugins),
+            "threads": self.settings.threads,
+            "path": sys.path,
+            "folder": _folder(),
+            "environment": environment,
+        }
         with suppress(OSError):
             messages.send(self.connection, hello)
 
@@ -256,7 +254,8 @@ class Supervisor:
     def _uses(self) -> int:
         """Resident bytes of the worker; 0 where it is gone."""
         try:
-            return int(psutil.Process(self._process.pid).memory_info().rss) if self._process else 0
+            pid = self._process.pid if self._process else None
+            return int(psutil.Process(pid).memory_info().rss) if pid else 0
         except psutil.Error:
             return 0
 
@@ -303,6 +302,13 @@ def memory_limit(settings: Settings, jobs: int) -> int:
     with suppress(OSError, ValueError):  # of a container, where there is one
         total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return int(MEMORY_SHARE * total / jobs)
+
+
+def _folder() -> str | None:
+    """The working folder, where somebody has not removed it."""
+    with suppress(FileNotFoundError):
+        return os.getcwd()
+    return None
 
 
 def _described(job: Job) -> str:

@@ -1,12 +1,14 @@
 """A worker process: measures what its supervisor asks for, cell by cell, until there is nothing more to read.
 
-Started as `python -m estibench.engines.worker CONNECTION BOARD PARENT`: two inherited file descriptors, and the
-supervisor's process number. What plugins print goes to stdout and stderr, which the supervisor has turned into a log.
+Forked by a nursery, or started as `python -m estibench.engines.worker CONNECTION BOARD PARENT`: two inherited file
+descriptors, and the number of the process that it must not survive. What plugins print goes to stdout and stderr,
+which the supervisor has turned into a log.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import os
 import signal
 import sys
@@ -25,7 +27,14 @@ def main(connection: Connection, board: Board, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     _die_with(parent)
     hello = messages.receive(connection)
+    if hello["folder"]:
+        os.chdir(hello["folder"])
+    os.environ.clear()
+    os.environ.update(hello["environment"])
     sys.path[:] = hello["path"]
+    importlib.invalidate_caches()
+    load()
+    warm_up()
 
     import torch
 
@@ -33,7 +42,6 @@ def main(connection: Connection, board: Board, parent: int) -> None:
 
     torch.set_num_threads(hello["threads"])
     plugin_host.start(hello["plugins"])
-    _warm_up()
     messages.send(connection, {"ready": True})
     worker = _Worker(connection, board)
     while True:
@@ -75,7 +83,12 @@ class _Worker:
                 self._connection.send_bytes(messages.measurement_to_message(found))
 
 
-def _warm_up() -> None:
+def load() -> None:
+    """Import what every worker needs."""
+    from estibench.measure import Bench, kept  # noqa: F401
+
+
+def warm_up() -> None:
     """Import what torch imports on first use, or the first cell would pay for it, perhaps beyond its limit."""
     import torch
 
@@ -86,7 +99,7 @@ def _warm_up() -> None:
 
 
 def _die_with(parent: int) -> None:
-    """On Linux, ask for SIGKILL when the supervisor dies, however it dies. Elsewhere the connection's end must do."""
+    """On Linux, ask for SIGKILL when the parent dies, however it dies. Elsewhere the connection's end must do."""
     if not sys.platform.startswith("linux"):
         return
     import ctypes

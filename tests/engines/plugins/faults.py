@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 
 from estibench import Estimator, EstimatorEntry, ProblemEntry, Unbiased, hookimpl
@@ -240,7 +241,7 @@ class CrashesWhenBuilt(Good):
     """Ends the process when a worker builds it; the supervisor builds it too, to check its parameters."""
 
     def __post_init__(self):
-        if "estibench.engines.worker" in " ".join(sys.orig_argv):
+        if "estibench.engines.nursery" in " ".join(sys.orig_argv):
             os._exit(9)
 
 
@@ -278,7 +279,7 @@ class KillsTheWorker(Good):
     """Kills the process that supervises its own: on a cluster, the node is lost."""
 
     def estimate(self, problem, generator):
-        os.kill(os.getppid(), signal.SIGKILL)
+        psutil.Process().parent().parent().kill()  # between the two is the nursery
         signal.pause()  # what dies with its parent dies here
 
 
