@@ -63,7 +63,7 @@ def fit_power_law(x: Any, y: Any, confidence: float = 0.95, log_errors: Any = No
         ValueError: fewer than two different x.
     """
     import numpy as np
-    from scipy import stats
+    from scipy import special
 
     log_x, log_y = _logs(x, y)
     centred = log_x - log_x.mean()
@@ -77,7 +77,7 @@ def fit_power_law(x: Any, y: Any, confidence: float = 0.95, log_errors: Any = No
     if len(log_x) > 2:
         residuals = log_y - offset - slope * log_x
         scatter = math.sqrt(float((residuals**2).sum()) / (len(log_x) - 2) / spread)
-        wider = float(stats.t.ppf(0.5 + confidence / 2, len(log_x) - 2)) * scatter
+        wider = float(special.stdtrit(len(log_x) - 2, 0.5 + confidence / 2)) * scatter
         if not half_width >= wider:
             error, freedom, half_width = scatter, len(log_x) - 2, wider
     bounds = (slope - half_width, slope + half_width)

@@ -50,15 +50,15 @@ def power(claim: Mapping[str, Any], level: float) -> float:
 
     The statistic is then noncentral F, with the degrees of freedom and the noncentrality that the evidence names.
     """
-    from scipy import stats
+    from scipy import special
 
     shift = float(claim["noncentrality"])
     if math.isinf(shift):
         return 1.0
     first, second = float(claim["numerator"]), float(claim["denominator"])
     if math.isinf(second):
-        return float(stats.ncx2.sf(stats.chi2.isf(level, first), first, shift))
-    found = float(stats.ncf.sf(stats.f.isf(level, first, second), first, second, shift))
+        return 1.0 - float(special.chndtr(special.chdtri(first, level), first, shift))
+    found = 1.0 - float(special.ncfdtr(first, second, shift, special.fdtri(first, second, 1.0 - level)))
     return found if math.isfinite(found) else 1.0  # far beyond the critical value scipy's series overflows
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from scipy import stats
+from scipy import special
 from torch import Tensor
 
 from estibench.contracts import claims as declared
@@ -317,7 +317,7 @@ def _error_bar(
     worse = 1 - MISSES_THAT_MATTER * (1 - claimed)
     return Evidence(
         title,
-        float(stats.binom.cdf(round(found.value * trials), round(trials), claimed)),
+        float(special.bdtr(round(found.value * trials), round(trials), claimed)),
         *(found.value, found.low, found.high),
         claimed,
         effect=f"{MISSES_THAT_MATTER:g} times as many misses",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 from torch import Tensor
 
 
@@ -43,7 +43,7 @@ class Interval:
 
 def proportion_interval(proportion: float, n: float, confidence: float) -> Interval:
     """A proportion among n independent trials with Wilson's (1927) interval."""
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    z = float(special.ndtri(0.5 + confidence / 2))
     centre = (proportion + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(proportion * (1 - proportion) / n + z**2 / (4 * n**2))
     return Interval(proportion, max(min(centre - half, proportion), 0.0), min(max(centre + half, proportion), 1.0))

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 from torch import Tensor
 
 from estibench.measure.intervals import Interval
@@ -178,6 +178,8 @@ def _root(function: Callable[[float], float], step: float) -> float:
         reached *= 2
         if abs(reached) > 60:
             return math.copysign(math.inf, step)
+    from scipy import optimize
+
     return float(optimize.brentq(function, 0.0, reached, xtol=1e-10))
 
 

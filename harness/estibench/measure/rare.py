@@ -29,7 +29,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from scipy import stats
+from scipy import special
 from torch import Tensor
 
 FEWEST_HITS = 10
@@ -60,13 +60,13 @@ def barely_seen(series: Tensor) -> bool:
 
 def greatest_mass(n: int, k: int) -> float:
     """The largest probability of an event that k of n draws leave possible, by Clopper and Pearson: 3/n for k = 0."""
-    return float(stats.beta.ppf(CONFIDENCE, k + 1, n - k)) if k < n else 1.0
+    return float(special.betaincinv(k + 1, n - k, CONFIDENCE)) if k < n else 1.0
 
 
 def too_few(n: int, k: int, shift: float, variance: float) -> float:
     """p-value of k hits among n draws, if hits move the mean by `shift` and the variance is at most `variance`."""
     least = shift**2 / (variance + shift**2) if shift > 0 else 0.0
-    return float(stats.binom.cdf(k, n, least))
+    return float(special.bdtr(k, n, least))
 
 
 def too_many(n: int, distances: Tensor, variance: float) -> float:
@@ -81,7 +81,7 @@ def too_many(n: int, distances: Tensor, variance: float) -> float:
         product = variance / distance**2 if distance > 0 else math.inf  # ε(1 − ε)
         if product < 0.25:
             most = 2 * product / (1 + math.sqrt(1 - 4 * product))
-            found.append(float(stats.binom.sf(number - 1, n, most)))
+            found.append(float(special.bdtrc(number - 1, n, most)))
     return FEWEST_HITS * min(found)
 
 

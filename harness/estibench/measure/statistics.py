@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy import special
 from torch import Tensor
 
 from estibench.measure.intervals import Interval, clustered_proportion_interval
@@ -161,7 +161,7 @@ def squared_bias_interval(m: Moments, confidence: float) -> Interval:
     if m.components == 1:
         found = bias_interval(m, confidence)
         return Interval(value, min(found.low**2, value), found.high**2)
-    q = float(stats.t.ppf(0.5 + confidence / 2, m.n - 1))
+    q = float(special.stdtrit(m.n - 1, 0.5 + confidence / 2))
     shift = 2 * q**2 * m.variance_along_bias / m.n
     noise = q**2 * 2 * m.trace_squared / m.n**2
     half = math.sqrt(max((value + shift) ** 2 - value**2 + noise, 0.0))
@@ -207,7 +207,7 @@ def unbiasedness_p_value(m: Moments, tolerance: float) -> float:
     straightened = float(np.linalg.norm(straightened_mean(m.by_component)))
     least = min(allowed, straightened * allowed / distance)
     h = m.trace**2 / m.trace_squared
-    return float(stats.f.sf(m.n * least**2 / m.trace, h, h * (m.n - 1)))
+    return float(special.fdtrc(h, h * (m.n - 1), m.n * least**2 / m.trace))
 
 
 def variance_p_value(m: Moments, claimed: float) -> float:
@@ -233,7 +233,7 @@ def covered(draws: Tensor, errors: Tensor, truth: Tensor, confidence: float, rou
     An error bar covers when truth lies within z standard errors of the estimate, z the normal quantile of `confidence`;
     it need not cover `rounding`.
     """
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    z = float(special.ndtri(0.5 + confidence / 2))
     return ((draws - truth).abs() <= z * errors + rounding).to(torch.float64).mean(1)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from estibench.measure.device import elapsed, quiet
 from estibench.measure.intervals import Interval
@@ -111,7 +111,7 @@ def median_interval(samples: Sequence[float], confidence: float) -> Interval:
     n = len(ordered)
     if n == 0:
         return Interval(math.nan, math.nan, math.nan)
-    below = int(stats.binom.ppf((1 - confidence) / 2, n, 0.5))
+    below = int(np.searchsorted(special.bdtr(np.arange(n + 1), n, 0.5), (1 - confidence) / 2))
     if below == 0:
         return Interval(float(np.median(ordered)), -math.inf, math.inf)
     return Interval(float(np.median(ordered)), float(ordered[below - 1]), float(ordered[n - below]))
@@ -134,7 +134,7 @@ def ratio_interval(watch: Stopwatch, baseline: Stopwatch, confidence: float) -> 
     ratio = Interval(*(math.exp(number) for number in (found.value, found.low, found.high)))
     different = [log for log in logs if log != 0]
     above = sum(log > 0 for log in different)
-    p_value = float(stats.binomtest(above, len(different)).pvalue) if different else 1.0
+    p_value = min(1.0, 2 * float(special.bdtr(min(above, len(different) - above), len(different), 0.5)))
     return ratio, p_value
 
 

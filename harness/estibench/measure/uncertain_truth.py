@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from scipy import stats
+from scipy import special
 
 from estibench.measure.intervals import Interval
 from estibench.measure.statistics import Moments
@@ -33,7 +33,7 @@ def widened(found: Mapping[str, Interval], m: Moments, norm: float, confidence: 
     tau = m.truth_error
     if tau == 0:
         return dict(found)
-    off = float(stats.norm.ppf(0.5 + confidence / 2)) * tau
+    off = float(special.ndtri(0.5 + confidence / 2)) * tau
     bias = widened_bias(found["bias"], tau, confidence)
     cross = 2 * bias.high * off
     mse = found["mse"]
@@ -61,7 +61,7 @@ def widened_bias(bias: Interval, tau: float, confidence: float) -> Interval:
     """‖b‖ from ‖E g − t̂‖."""
     if tau == 0:
         return bias
-    off = float(stats.norm.ppf(0.5 + confidence / 2)) * tau
+    off = float(special.ndtri(0.5 + confidence / 2)) * tau
     return Interval(math.sqrt(max(bias.value**2 - tau**2, 0.0)), max(bias.low - off, 0.0), bias.high + off)
 
 
