@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
-from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
 from estibench import Unsupported, count
@@ -41,9 +40,7 @@ class ForeignOperator(Operator):
         self.batch = 1
         self.dim = matrix.shape[0]
         self._matrix = matrix
-        self._multiply = (
-            _by_scipy if isinstance(matrix, (np.ndarray, LinearOperator)) or issparse(matrix) else _by_torch
-        )
+        self._multiply = _by_scipy if isinstance(matrix, np.ndarray) or _is_of_scipy(matrix) else _by_torch
 
     def matvec(self, v: Tensor) -> Tensor:
         count("matvec", v.shape[0])
@@ -57,13 +54,23 @@ class ForeignOperator(Operator):
     def _transposed(self) -> Any:
         matrix: Any = self._matrix
         try:
-            if isinstance(matrix, LinearOperator):  # gives a transpose even where it has none
+            if hasattr(matrix, "rmatvec"):  # SciPy gives a transpose even where it has none
                 matrix.rmatvec(np.zeros(self.dim, matrix.dtype))
             return matrix.adjoint() if hasattr(matrix, "adjoint") else matrix.T
         except (AttributeError, NotImplementedError) as error:
             raise Unsupported(
                 f"{type(matrix).__name__} has no transpose, and this method multiplies with it"
             ) from error
+
+
+def _is_of_scipy(matrix: LinearMap) -> bool:
+    """Whether it is a sparse matrix or a linear operator of SciPy, which nobody can have who has not imported it."""
+    if "scipy.sparse" not in sys.modules:
+        return False
+    from scipy.sparse import issparse
+    from scipy.sparse.linalg import LinearOperator
+
+    return isinstance(matrix, LinearOperator) or issparse(matrix)
 
 
 def as_operator(matrix: LinearMap | Operator) -> Operator:

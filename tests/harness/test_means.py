@@ -1,11 +1,14 @@
 """Intervals and p-values of a mean, against definitions and by coverage."""
 
 import math
+import random
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.optimize import brentq
 
 from estibench.measure import means
 from estibench.measure.intervals import clustered_proportion_interval, effective_trials, proportion_interval
@@ -165,3 +168,30 @@ def test_dependent_components_count_less():
     assert effective_trials(torch.ones(400, dtype=torch.float64), 10) == 400
     narrow, wide = (clustered_proportion_interval(found, 10, 0.95) for found in (independent, together))
     assert narrow.high - narrow.low < 0.4 * (wide.high - wide.low)
+
+
+@pytest.mark.parametrize(
+    ("function", "bends"),
+    [
+        (lambda x, root, slope: math.atan(slope * (x - root)), True),
+        (lambda x, root, slope: math.expm1((x - root) * min(slope, 10)), True),
+        (lambda x, root, slope: (x - root) * (slope if x > root else 1), False),
+    ],
+    ids=["step", "exponential", "kink"],
+)
+def test_a_sign_change_is_found_where_brent_finds_it(function, bends):
+    """Against SciPy's brentq, which would import half a second of other things; in about as many steps, where it bends."""
+    draw = random.Random(0)
+    steps = {"ours": 0, "Brent's": 0}
+
+    def counted(x, who, *given):
+        steps[who] += 1
+        return function(x, *given)
+
+    for _ in range(200):
+        given = root, _ = draw.uniform(0.01, 60), 10 ** draw.uniform(-3, 3)
+        end = root * draw.uniform(1.001, 2)
+        ends = [(x, function(x, *given)) for x in (0.0, end)]
+        found = means._sign_change(partial(lambda given, x: counted(x, "ours", *given), given), *ends)
+        assert found == pytest.approx(brentq(counted, 0.0, end, args=("Brent's", *given), xtol=1e-10), abs=1e-8)
+    assert steps["ours"] <= (1.5 if bends else 10) * steps["Brent's"]

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -174,13 +175,29 @@ def _root(function: Callable[[float], float], step: float) -> float:
     if start == 0:
         return 0.0
     reached = step
-    while function(reached) * start > 0:
+    while (there := function(reached)) * start > 0:
         reached *= 2
         if abs(reached) > 60:
             return math.copysign(math.inf, step)
-    from scipy import optimize
+    return _sign_change(function, (0.0, start), (reached, there))
 
-    return float(optimize.brentq(function, 0.0, reached, xtol=1e-10))
+
+def _sign_change(function: Callable[[float], float], a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Where a continuous function crosses 0 between two points (x, f(x)) of unlike signs, to 1e-10.
+
+    Ridders' method (IEEE Trans. Circuits Syst. 26, 1979), which bends the function by an exponential, as the ratio is
+    one: in the place of Brent's, which would import all of scipy.optimize into every worker.
+    """
+    while abs(b[0] - a[0]) > 1e-10 and b[1] != 0:
+        middle = (a[0] + b[0]) / 2
+        value = function(middle)
+        if value == 0:
+            return middle
+        x = middle + (middle - a[0]) * math.copysign(value, value * a[1]) / math.hypot(value, math.sqrt(-a[1] * b[1]))
+        new = (x, function(x))
+        points = [a, (middle, value), new, b] if (x - middle) * (b[0] - a[0]) > 0 else [a, new, (middle, value), b]
+        a, b = next((one, other) for one, other in pairwise(points) if one[1] * other[1] <= 0)
+    return b[0]
 
 
 def _inverse(quantile: float, skewness: Array) -> Array:
