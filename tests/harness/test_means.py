@@ -180,7 +180,7 @@ def test_dependent_components_count_less():
     ids=["step", "exponential", "kink"],
 )
 def test_a_sign_change_is_found_where_brent_finds_it(function, bends):
-    """Against SciPy's brentq, which would import half a second of other things; in about as many steps, where it bends."""
+    """Against SciPy's brentq, which would import half a second of other things; in as many steps, where it bends."""
     draw = random.Random(0)
     steps = {"ours": 0, "Brent's": 0}
 
