@@ -125,15 +125,18 @@ def bench_exporters() -> list[ExporterEntry]:
             "effective_samples",
             "estibench_sampling.ess_table:export",
             "tables/ess.*: effective samples per evaluation and per second",
+            "export",
         ),
         ExporterEntry(
             "sample_pictures",
             "estibench_sampling.pictures:export_samples",
             "plots/samples_*.png: samples against contours of 2-D densities",
+            "export",
         ),
         ExporterEntry(
             "evolution_pictures",
             "estibench_sampling.pictures:export_evolutions",
             "plots/evolution_*.png: p(x, t) in time, exact and estimated",
+            "export",
         ),
     ]

@@ -15,7 +15,8 @@ import pytest
 
 from estibench import UserError
 from estibench import host as plugin_host
-from estibench.exports import report
+from estibench.exports import cell_table, report
+from estibench.exports.answer import answer_lines
 from estibench.exports.bibliography import bibliography
 from estibench.exports.pages import breakable, inline_svg
 from estibench.exports.report import Surroundings, export, render
@@ -176,12 +177,54 @@ def test_tables_plots_claims_and_scaling_are_there() -> None:
     assert outline.tags.count("svg") == 2
     assert "Lower is more accurate" in outline.text
     assert re.search(r"3\s*supported\s*3\s*refuted\s*3\s*undecided", outline.text)
-    assert outline.text.count("a refuted claim") == outline.text.count("a undecided claim") == 6
+    assert outline.text.count("a undecided claim") == 6
+    assert outline.text.count("a refuted claim") == 8  # two of them in the answer
     assert outline.text.count("a supported claim") == 3
     assert "measured 76, claimed 90" in outline.text
     assert "1.00 [1.00, 1.00]" in outline.text
     assert "✗ timeout" in outline.text
     assert "slow" in outline.text
+
+
+def test_the_page_opens_with_the_answer_and_all_else_is_folded() -> None:
+    """In the order of the page: the answer's sentences, one chart, then headings that are closed."""
+    results = Results(Path(), ABOUT, [row("a", 1.0), row("b", 4.0)])
+    text = render(results)
+    body = text[text.index("<body>") : text.index("<script>")]
+    said = [line.text for line in answer_lines(results)]
+    assert len(said) >= 3
+    places = [Outline(text).text.index(line) for line in said]
+    assert places == sorted(places)
+    opened = body.index('class="answer"'), body.index('id="explorer"'), body.index('<details class="part"')
+    assert opened == tuple(sorted(opened))
+    assert '<details class="part" open' not in body
+    assert body.count("<h2>") == body.count('<details class="part">') > 5
+
+
+def test_figures_are_in_the_page_once_they_are_drawn(tmp_path: Path) -> None:
+    results = Results(tmp_path, ABOUT, [row("a", 1.0)])
+    (path,) = export(results)
+    page = Outline(path.read_text(encoding="utf-8"))
+    assert "svg" not in page.tags
+    assert f"bench export {tmp_path}" in page.text
+    assert "Error plot; Scaling plot" in page.text
+    (tmp_path / "plots").mkdir()
+    export(results)
+    page = Outline(path.read_text(encoding="utf-8"))
+    assert "svg" in page.tags
+    assert "bench export" not in page.text
+
+
+def test_a_large_table_is_a_selection_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of three cells a problem: the most accurate ones."""
+    monkeypatch.setattr(cell_table, "MOST_CELLS", 4)
+    rows = [row(name, error, dim) for dim in (4, 8) for name, error in (("worst", 9.0), ("good", 1.0), ("fair", 2.0))]
+    outline = Outline(page(*rows))
+    assert "The most accurate 4 of 6 cells" in outline.text
+    table = cell_table.cell_table(Results(Path(), ABOUT, rows).frame)
+    assert [tuple(value.text for value in line[:2]) for line in table.rows] == [
+        (f"matrix(dim={dim})", name) for dim in (4, 8) for name in ("good", "fair")
+    ]
 
 
 def test_break_evens_are_there_if_the_suite_asks_for_them() -> None:
@@ -302,6 +345,7 @@ def test_empty_and_old_runs_make_a_page(tmp_path: Path) -> None:
 
 def test_too_large_a_picture_stays_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     results = Results(tmp_path, ABOUT, [row("a", 1.0)])
+    (tmp_path / "plots").mkdir()
     export(results)
     whole = (tmp_path / "report.html").stat().st_size
     assert whole < report.LARGEST

@@ -10,14 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from estibench.exports.contests import contested_classes
-from estibench.exports.summary import (
-    headline,
-    misses,
-    notes,
-    print_summary,
-    summary_markdown,
-    summary_tables,
-)
+from estibench.exports.findings import headline, misses
+from estibench.exports.summary import notes, print_evidence, summary_markdown, summary_tables
 from estibench.results import Results
 
 
@@ -180,27 +174,27 @@ def test_several_dtypes_are_different_blocks() -> None:
 
 
 def test_refuted_claims_and_reasons_are_told() -> None:
+    refuted = [claim(2.0, 1e-9)] * 3
     rows = [
-        row("a", 1.0, 1, claims=[claim(2.0, 1e-9)]),
+        row("a", 1.0, 1, claims=[*refuted, claim(1.0, 0.5, False)]),
         *(failed("b", "unsupported", "needs symmetry", problem) for problem in ("p", "q")),
         failed("c", "timeout", "took [too] long"),
     ]
-    found = notes(run(*rows))
-    assert found[0] == "Refuted: a on matrix(dim=4): “unbiased”: measured 2 [1.8, 2.2], claimed 0 (adjusted p = 1e-09)."
-    assert found[1:] == [
-        "Timeout: 1 cell (c on 1 problem): took [too] long",
+    told = "Refuted: a on matrix(dim=4): “unbiased”: measured 2 [1.8, 2.2], claimed 0 (adjusted p = 4e-09)."
+    assert notes(run(*rows)) == [
+        told,
         "Unsupported: 2 cells (b on 2 problems): needs symmetry",
-    ]
+    ]  # two are in the answer
+    assert any(line.startswith("Undecided: a on matrix(dim=4)") for line in notes(run(*rows), everything=True))
     assert misses(run(*rows))[1] == ("unsupported", "needs symmetry", 2, "b on 2 problems")
     assert headline(run(*rows)) == (
-        "3 problems × 3 estimators: 1 of 4 cells measured, 1 timeout, 2 unsupported. "
-        "Claims tested: 0 supported, 1 refuted, 0 undecided."
+        "1 of 4 cells measured, 1 timeout, 2 unsupported. Claims: 0 supported, 3 refuted, 1 undecided."
     )
 
 
 def printed(results: Results, width: int = 100) -> str:
     text = io.StringIO()
-    print_summary(results, Console(file=text, width=width))
+    print_evidence(results, Console(file=text, width=width), everything=True)
     return text.getvalue()
 
 
@@ -210,29 +204,30 @@ def test_terminal_shows_all_of_it_in_100_columns() -> None:
     rows += [row(f"xnystrace(matvecs={k}0)", 2.0 / k, 10 * k, problem=long) for k in (1, 3, 9)]
     rows += [
         row("exact", 0.0, 256, problem=long, stopped="deterministic"),
-        failed("odd", "failed", "[red]why[/nope]"),
+        failed("odd", "unsupported", "[red]why[/nope]"),
     ]
     rows += [row("[bold]odd", 9.0, 10, problem=long)]
     text = printed(run(*rows))
     assert "[bold]odd" in text
     assert all(len(line) <= 100 for line in text.splitlines())
     assert "hutchinson(probes=90)" in text  # not cut, not folded
-    assert "density=logistic_posterior," in text
-    assert "[red]why[/nope]" in text  # not taken for markup
+    assert "\n score_jacobian  " in text  # no more than tells it from the other
 
 
 def test_markdown_says_the_same() -> None:
     rows = [row("a|x", 1.0, 10), row("b", 4.0, 10), failed("c", "failed", "a <b> c")]
     text = summary_markdown(run(*rows))
     assert "| matrix(dim=4) | a\\|x |" in text
-    assert "- Failed: 1 cell (c on 1 problem): a \\<b> c" in text
-    assert text.startswith("1 problems × 3 estimators: 2 of 3 cells measured, 1 failed.")
+    assert "\nFailed: 1 cell (c on 1 problem): a \\<b> c\n" in text
+    assert text.startswith(
+        "2 of 3 cells measured, 1 failed. Claims: none made.\n\ntrace, 1 problem, by MSE × time:\n\n- a\\|x wins 1"
+    )
 
 
 def test_runs_with_little_in_them() -> None:
-    assert printed(run()).strip() == "The run has no cells."
+    assert printed(run()).strip() == ""
     assert summary_tables(run(failed("c", "failed", "why"))) == []
-    assert "Failed: 1 cell" in printed(run(failed("c", "failed", "why")))
+    assert "Failed: 1 cell" in summary_markdown(run(failed("c", "failed", "why")))
     bare = {key: value for key, value in row("a", 1.0, 1).items() if key not in ("mse", "work", "time", "claims")}
     assert [table.title for table in summary_tables(run(bare))] == [STANDINGS]
     odd = row("a", math.nan, math.nan, time=math.nan)

@@ -9,7 +9,7 @@ from scipy import stats
 
 from estibench import Bias, Reads, Unbiased, Variance
 from estibench.analysis.verdicts import judge
-from estibench.exports.summary import findings
+from estibench.exports.findings import findings
 from estibench.host.components import make
 from estibench.measure import measure_block, rare
 from estibench.measure.bench import Bench

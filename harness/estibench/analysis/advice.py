@@ -14,7 +14,7 @@ from estibench.analysis.criteria import Criterion
 from estibench.analysis.curves import without_parameter
 from estibench.analysis.dimensions import DIM, dims_for, spending_at
 from estibench.analysis.flips import break_even
-from estibench.analysis.price import Bounded, Price, claimed_bias, is_biased, price_of
+from estibench.analysis.price import Bounded, Price, claimed_bias, is_biased, price_of, priced
 from estibench.analysis.verdicts import ERROR_RATE, holm
 from estibench.analysis.winners import Contest, Field, without_dear_references
 
@@ -76,6 +76,8 @@ class Evidence:
         ratio: the second's error over the winner's: of RMSEs at a budget, else of MSE × cost. None where there is no
             second, or both have no more than rounding.
         p_value: that no cell of another family is as good, adjusted by Holm over all problems; NaN without any.
+        rival: the cell of another family that is hardest to tell apart from the winner; None without any.
+        over_rival: the rival's error over the winner's, like `ratio`.
         within: whether the problem was measured at the dimension that is asked about, or on both sides of it.
     """
 
@@ -90,6 +92,8 @@ class Evidence:
     error: Bounded | None
     ratio: Contrast | None
     p_value: float
+    rival: Mapping[str, Any] | None
+    over_rival: Contrast | None
     within: bool
 
     @property
@@ -163,8 +167,8 @@ def advise(sources: Sequence[Source], question: Question) -> Advice:
 
     Every problem of the task is a contest at the budget, at the dimension that is asked about (see `analysis.winners`
     and `analysis.price`). Of a problem that was measured in several dimensions, the nearest ones below and above
-    count. Recommended is the family whose error, over the best one's, has the least geometric mean over all problems:
-    good on a typical problem, and nowhere far off.
+    count. Recommended is, of the families that are best somewhere, the one whose error, over the best one's, has the
+    least geometric mean over all problems: good on a typical problem, and nowhere far off.
     """
     kinds = [(source, kind, cells) for source in sources for kind, cells in _kinds(source.frame, question)]
     if all(cells[DIM].isna().all() for _, _, cells in kinds):
@@ -224,12 +228,8 @@ class _Played:
         return 1.0 if self.question.budget is None else 0.5
 
     def evidence(self, contest: Contest, adjusted: float) -> Evidence:
-        winner, second = contest.winner, contest.second
+        winner, second, rival = contest.winner, contest.second, contest.rival
         first = self.cells.loc[winner]
-        found = None if second is None else self.field.ratio(second, winner)
-        if found is not None:
-            ratio, low, high = (bound**self.power for bound in (found.ratio, found.low, found.high))
-            found = replace(found, ratio=ratio, low=low, high=high)
         return Evidence(
             self.source,
             self.problem,
@@ -240,10 +240,20 @@ class _Played:
             None if second is None else _plain(self.cells.loc[second]),
             float(first[self.question.by]),
             None if self.field.entries["flat"][winner] else _rmse(first, self.question),
-            found,
+            self._over(second, winner),
             adjusted,
+            None if rival is None else _plain(self.cells.loc[rival]),
+            self._over(rival, winner),
             self.within,
         )
+
+    def _over(self, other: Any, winner: Any) -> Contrast | None:
+        """Another cell's error over the winner's."""
+        found = None if other is None else self.field.ratio(other, winner)
+        if found is None:
+            return None
+        ratio, low, high = (bound**self.power for bound in (found.ratio, found.low, found.high))
+        return replace(found, ratio=ratio, low=low, high=high)
 
     def standings(self, contest: Contest) -> Iterator[tuple[pd.Series[Any], float, bool]]:
         """The best row of every family, its error over the winner's, and whether the two are not told apart."""
@@ -269,7 +279,8 @@ def _rmse(row: pd.Series[Any], question: Question) -> Bounded | None:
 def _with_a_bias(cells: pd.DataFrame) -> set[str]:
     """The estimators in which a bias shows somewhere."""
     some = cells[~is_reference(cells) & ~at_rounding(cells)]
-    return {str(row["family"]) for row in some.to_dict("records") if is_biased(row)}
+    rows = zip(some["family"], priced(some.assign(work=1.0), "work"), strict=True)
+    return {str(family) for family, row in rows if is_biased(row)}
 
 
 def _played(
@@ -282,10 +293,11 @@ def _played(
     Args:
         biased: families in which a bias shows somewhere.
     """
-    rows = cells.assign(settled=is_reference(cells) | at_rounding(cells)).to_dict("records")
+    settled = is_reference(cells) | at_rounding(cells)
+    judged = zip(cells["family"], settled, priced(cells, question.by), strict=True)
     out = [
-        question.budget is None and str(row["family"]) in biased and not row["settled"] and claimed_bias(row) != 0
-        for row in rows
+        question.budget is None and str(family) in biased and not known and claimed_bias(row) != 0
+        for family, known, row in judged
     ]
     fair, aside = cells[[not one for one in out]], cells[out]
     field = question.criterion.field(fair, source.confidence)
@@ -323,7 +335,7 @@ def _near(contests: list[_Played], dim: float | None) -> tuple[list[_Played], li
 
 
 def _candidates(contests: Sequence[tuple[_Played, Contest]], evidence: Sequence[Evidence]) -> list[Candidate]:
-    """Every family over all contests, the best first."""
+    """Every family over all contests, the best first; those that are nowhere best come last."""
     found: dict[str, list[tuple[Any, float, bool, Evidence]]] = {}
     for (played, contest), shown in zip(contests, evidence, strict=True):
         for row, loss, tied in played.standings(contest):
@@ -331,7 +343,7 @@ def _candidates(contests: Sequence[tuple[_Played, Contest]], evidence: Sequence[
     candidates = [
         _candidate(family, results, len(contests), contests[0][0].question) for family, results in found.items()
     ]
-    return sorted(candidates, key=lambda one: (one.typical, -one.best))
+    return sorted(candidates, key=lambda one: (one.best == 0, one.typical, -one.best))
 
 
 def _candidate(

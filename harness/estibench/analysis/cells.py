@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 def is_reference(frame: pd.DataFrame) -> pd.Series[bool]:
     """Which cells are deterministic: they measure what the answer costs, and win where it is affordable."""
     return _stopped(frame) == "deterministic"
+
+
+def is_deterministic(row: Mapping[Any, Any]) -> bool:
+    """The same of one row."""
+    return row.get("stopped") == "deterministic"
 
 
 def at_rounding(frame: pd.DataFrame) -> pd.Series[bool]:

@@ -10,6 +10,8 @@ from typing import Any
 from estibench.analysis.curves import normal_quantile
 from estibench.columns import is_counted
 
+TRIALS = ("time_rounds", "draws")  # columns that say how many values an interval of a time, or another one, rests on
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -50,7 +52,8 @@ def measured(row: Mapping[str, Any], column: str, confidence: float) -> Measured
     low, high = (_number(row.get(f"{column}_{side}")) for side in ("low", "high"))
     unknown = (value, value) if is_counted(column) else (-math.inf, math.inf)
     low, high = (other if math.isnan(bound) else bound for bound, other in zip((low, high), unknown, strict=True))
-    trials = _number(row.get("time_rounds" if column.startswith("time") else "draws"))
+    rounds, draws = TRIALS
+    trials = _number(row.get(rounds if column.startswith("time") else draws))
     return Measured(value, low, high, confidence, max(trials - 1, 1.0) if math.isfinite(trials) else math.inf)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+NAMES = ("problem", "estimator", "family", "estimator_name", "device", "dtype")
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -73,9 +75,12 @@ def curves(frame: pd.DataFrame, y: str, x: str) -> list[Curve]:
     if y not in frame or x not in frame:
         return []
     exact = is_counted(y)
-    rows = frame[frame["status"] == "ok"].copy()
-    rows["problem"] = [without_parameter(label, x, "problem_") for label in rows["problem"]]
-    rows["estimator"] = [without_parameter(label, x, "estimator_") for label in rows["estimator"]]
+    rows = frame[frame["status"] == "ok"]
+    names = {
+        kind: rows[kind].map({label: without_parameter(label, x, f"{kind}_") for label in rows[kind].unique()})
+        for kind in ("problem", "estimator")
+    }
+    rows = rows.assign(**names)
     measured = pd.DataFrame({"x": _positive(rows, x), "y": _positive(rows, y)})
     for side in ("low", "high"):
         measured[side] = measured["y"] if exact else _positive(rows, f"{y}_{side}")
@@ -83,20 +88,22 @@ def curves(frame: pd.DataFrame, y: str, x: str) -> list[Curve]:
     if y in ERRORS:
         usable &= ~at_rounding(rows)
     agreeing = rows.loc[usable, _what_agrees(list(rows.columns), x)]
+    absent = agreeing.isna().to_numpy()  # a NaN is a parameter that is not there
     sets: dict[tuple[Any, ...], list[Any]] = {}
-    for index, values in zip(agreeing.index, agreeing.itertuples(index=False, name=None), strict=True):
-        key = tuple(None if pd.isna(value) else value for value in values)  # a NaN is a parameter that is not there
+    values = agreeing.itertuples(index=False, name=None)
+    for index, row, missing in zip(agreeing.index, values, absent, strict=True):
+        key = tuple(None if gone else value for value, gone in zip(row, missing, strict=True))
         sets.setdefault(key, []).append(index)
-    names = ["problem", "estimator", "family", "estimator_name", "device", "dtype"]
+    places = measured["x"].to_dict()
     found = []
     for members in sets.values():
-        first = rows.loc[members[0], names].astype(str).to_dict()
+        if len({places[one] for one in members}) < 2:
+            continue
+        first = {name: str(rows.at[members[0], name]) for name in NAMES}
         if not x.startswith(("problem_", "estimator_")):
             first["estimator"] = first["family"]
         points = measured.loc[members].rename_axis("cell").sort_values("x").reset_index()
-        curve = Curve(**{str(name): value for name, value in first.items()}, points=points, exact=exact)
-        if curve.distinct >= 2:
-            found.append(curve)
+        found.append(Curve(**first, points=points, exact=exact))
     return found
 
 
@@ -125,11 +132,11 @@ def without_parameter(label: str, x: str, prefix: str) -> str:
     if not bracket or not x.startswith(prefix):
         return label
     parameter = x.removeprefix(prefix)
-    kept = [part for part in _arguments(rest.removesuffix(")")) if not part.startswith(f"{parameter}=")]
+    kept = [part for part in arguments(rest.removesuffix(")")) if not part.startswith(f"{parameter}=")]
     return f"{name}({', '.join(kept)})" if kept else name
 
 
-def _arguments(text: str) -> Iterator[str]:
+def arguments(text: str) -> Iterator[str]:
     """The comma-separated parts of a label's inside; commas within brackets do not count."""
     depth, start = 0, 0
     for position, character in enumerate(text):

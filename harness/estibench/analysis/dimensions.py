@@ -30,6 +30,8 @@ def spending_at(dim: float | None, cells: pd.DataFrame, all_dims: pd.DataFrame, 
     """
     import pandas as pd
 
+    if dim is None:
+        return cells
     costs = pd.Series({index: _cost_at(all_dims, row, dim, by) for index, row in cells.iterrows()}, dtype=float)
     factor = (costs / pd.to_numeric(cells[by])).fillna(1.0)
     bounds = [f"{by}{side}" for side in ("_low", "_high") if f"{by}{side}" in cells]
@@ -42,7 +44,7 @@ def spending_at(dim: float | None, cells: pd.DataFrame, all_dims: pd.DataFrame, 
     return cells.assign(**{by: costs}, **scaled, **efficiency)
 
 
-def _cost_at(cells: pd.DataFrame, row: pd.Series[Any], dim: float | None, by: Cost) -> float:
+def _cost_at(cells: pd.DataFrame, row: pd.Series[Any], dim: float, by: Cost) -> float:
     """What an estimator spends at the dimension: on a line through its two nearest costs, log–log.
 
     Where it was measured in one dimension only, what it spends there.
@@ -50,7 +52,7 @@ def _cost_at(cells: pd.DataFrame, row: pd.Series[Any], dim: float | None, by: Co
     import pandas as pd
 
     here = float(pd.to_numeric(row[by]))
-    if dim is None or not here > 0:
+    if not here > 0:
         return here
     same = cells[cells["estimator"] == row["estimator"]]
     points = sorted(

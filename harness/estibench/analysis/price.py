@@ -106,6 +106,15 @@ def price_of(row: Mapping[Any, Any], by: Cost) -> Price | None:
     return Price(measured, _product(variance, spent), cost, (shared[0], shared[1]), bias)
 
 
+def priced(cells: pd.DataFrame, by: Cost) -> list[dict[Any, Any]]:
+    """The rows with no more than `price_of` reads: a table may have a hundred columns."""
+    bounded_ones = (
+        f"{name}{side}" for name in ("mse", "variance", "bias_squared", by) for side in ("", "_low", "_high")
+    )
+    needed = [name for name in (*bounded_ones, "curve", "claims", "rounding") if name in cells]
+    return cells[needed].to_dict("records")
+
+
 def claimed_bias(row: Mapping[Any, Any]) -> float | None:
     """The norm of the bias by a claim that is not refuted; None without one."""
     found = row.get("claims")
@@ -127,7 +136,7 @@ def at_budget(cells: pd.DataFrame, by: Cost, budget: float) -> pd.DataFrame:
     """The cells with `error`, `error_low` and `error_high`: e(B); NaN where the budget buys no estimate."""
     import pandas as pd
 
-    prices = [price_of(row, by) for row in cells.to_dict("records")]
+    prices = [price_of(row, by) for row in priced(cells, by)]
     found = [price.at(budget) if price is not None and price.affords(budget) else None for price in prices]
     columns = {
         f"error{end}": [math.nan if one is None else getattr(one, side) for one in found]

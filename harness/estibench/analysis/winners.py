@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.cells import at_rounding, is_reference
-from estibench.analysis.contrast import Contrast, contrast, measured
+from estibench.analysis.contrast import TRIALS, Contrast, contrast, measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,21 +46,29 @@ class Field:
     """
 
     def __init__(self, cells: pd.DataFrame, error: str, cost: str, confidence: float) -> None:
+        import numpy as np
         import pandas as pd
 
         self.error, self.confidence = error, confidence
-        reference = is_reference(cells)
-        flat = at_rounding(cells) | reference
-        values = pd.to_numeric(cells[error], errors="coerce").astype(float)
-        values = values.where(~flat | values.isna(), 0.0)
-        values = values.map(lambda value: float(f"{value:.6g}"))
-        costs = pd.to_numeric(cells[cost], errors="coerce").astype(float)
-        entries = pd.DataFrame(
-            {"error": values, "cost": costs, "family": cells["family"], "flat": flat, "reference": reference}
+        reference = is_reference(cells).to_numpy(dtype=bool)
+        flat = at_rounding(cells).to_numpy(dtype=bool) | reference
+        values, costs = (pd.to_numeric(cells[name], errors="coerce").to_numpy(dtype=float) for name in (error, cost))
+        values = np.where(flat & ~np.isnan(values), 0.0, values)
+        values = np.array([float(f"{value:.6g}") for value in values])
+        usable = np.isfinite(values) & np.isfinite(costs) & (costs >= 0)
+        order = [at for at in np.lexsort((costs, values)) if usable[at]]
+        self.entries = pd.DataFrame(
+            {
+                "error": values[order],
+                "cost": costs[order],
+                "family": cells["family"].to_numpy()[order],
+                "flat": flat[order],
+                "reference": reference[order],
+            },
+            index=cells.index[order],
         )
-        usable = entries[["error", "cost"]].map(math.isfinite).all(axis=1) & (entries["cost"] >= 0)
-        self.entries = entries[usable].sort_values(["error", "cost"], kind="stable")
-        rows = cells.loc[self.entries.index].to_dict("records")
+        needed = [name for name in (error, f"{error}_low", f"{error}_high", *TRIALS) if name in cells]
+        rows = cells[needed].iloc[order].to_dict("records")
         self._rows: dict[Any, dict[Any, Any]] = dict(zip(self.entries.index, rows, strict=True))
         self._pairs: dict[tuple[Any, Any], float] = {}
 

@@ -11,6 +11,7 @@ from estibench import host as plugin_host
 from estibench.cli.assess import assess_command
 from estibench.cli.compare import compare_command
 from estibench.cli.describe import list_command, plugins_command, show_command
+from estibench.cli.export import export_command
 from estibench.cli.interrupts import interruptible
 from estibench.cli.plan import plan_command
 from estibench.cli.plot import plot_command
@@ -20,6 +21,7 @@ from estibench.cli.recommend import recommend_command
 from estibench.cli.run import how_to_go_on, run_command
 from estibench.cli.selftest import selftest_command
 from estibench.cli.status import status_command
+from estibench.cli.summary import summary_command
 from estibench.cli.table import table_command
 
 __all__ = ["bench"]
@@ -75,6 +77,8 @@ def bench(plugin: tuple[str, ...]) -> None:
     Examples:
       bench run suites/trace.yaml      measure, and write tables, plots and a report
       bench assess divergence my_flow.py:make   which estimator to use for your own model
+      bench summary trace              what a run has found, and the evidence
+      bench export trace               all its plots and tables
       bench status trace               what of it is done, failed or missing
       bench table results/runs/trace   any quantity over problems and estimators, as Markdown or LaTeX
       bench publish results/runs/trace  a static site of runs, to be shown to others
@@ -91,6 +95,8 @@ def bench(plugin: tuple[str, ...]) -> None:
 for command in (
     run_command,
     assess_command,
+    summary_command,
+    export_command,
     status_command,
     table_command,
     publish_command,

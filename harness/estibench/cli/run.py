@@ -113,13 +113,13 @@ def _run(
         with _progress(plan, plan.cells - session.pending, Console(stderr=True), quiet) as progress:
             for news in session.execute(warn, progress.watch):
                 progress.advance(news)
-        results, files, complaints = session.finish()
+        results, _, complaints = session.finish()
     for line in complaints:
         warn(line)
     if quiet:
         click.echo(str(directory))
     else:
-        _print_results(results, files, screen(PLAIN_WIDTH))
+        _print_results(results, screen(PLAIN_WIDTH))
     for row in results.rows:
         if row["status"] == "bad_problem":
             click.echo(f"{row['problem']}: {row['reason']}", err=True)
@@ -146,7 +146,7 @@ def exit_code(results: Results, fail_on: str) -> int:
 
 def broken_promises(results: Results, fail_on: str) -> list[str]:
     """How many claims got a verdict on which the run is to fail: a line for each such verdict."""
-    from estibench.exports.summary import counts, findings
+    from estibench.exports.findings import counts, findings
 
     found = counts(findings(results))
     verdicts = {"refuted": ("refuted",), "undecided": ("refuted", "undecided")}.get(fail_on, ())
@@ -158,14 +158,19 @@ def broken_promises(results: Results, fail_on: str) -> list[str]:
     ]
 
 
-def _print_results(results: Results, files: list[Path], console: Console) -> None:
-    from estibench.exports.summary import print_summary
+def _print_results(results: Results, console: Console) -> None:
+    """The answer and where the rest is, on one screen."""
+    from estibench.exports.answer import MOST_LINES, Line, answer_lines, fitted, print_answer, wrapped
+    from estibench.results.find import shown_name
 
-    print_summary(results, console)
-    console.print(f"\n{len(files)} files in {results.directory}", highlight=False)
-    for name in ("report.html", "table.parquet", "tables", "plots"):
-        if (results.directory / name).exists():
-            console.print(f"  {results.directory / name}", highlight=False)
+    where, run = results.directory, shown_name(results.directory)
+    lines = answer_lines(results)
+    tail = [
+        f"Read {where / 'report.html'}",
+        f"Evidence: bench summary {run}; all plots and tables: bench export {run}",
+    ]
+    rows = sum(len(wrapped(Line(text), console.width)) for text in tail)
+    print_answer([*fitted(lines, console.width, MOST_LINES - rows), *map(Line, tail)], console)
 
 
 class _Display(Protocol):

@@ -9,9 +9,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.advice import NEAR, WORST, Advice, Candidate, Evidence, Source
+from estibench.exports.answer import Line, contests_in_words, print_answer
 from estibench.exports.budgets import amount
 from estibench.exports.comparison import Entry
-from estibench.exports.contests import named, seconds, short, unit_of_work
+from estibench.exports.contests import SummaryTable, named, seconds, short, unit_of_work
+from estibench.exports.short_names import short_names
+from estibench.exports.summary import print_table
 from estibench.exports.tables import plain
 
 if TYPE_CHECKING:
@@ -32,20 +35,21 @@ def answer(advice: Advice, unit: str) -> str:
     if not advice.evidence:
         return f"No estimator was measured that spends at most {_budget(advice, unit)}."
     best, number = advice.candidates[0], len(advice.evidence)
-    words = f"Use {best.family}, as {_alternatives(best)}: "
+    words = f"Use {_instance(best)}: "
     if number == 1:
         words += f"the smallest {_error(advice)}"
         words += ", beyond doubt." if best.beyond_doubt else ", but not told apart from every estimator of other kinds."
     else:
-        words += f"best on {best.best} of {number} problems"
-        words += f" ({best.beyond_doubt} of them beyond doubt)" if best.best else ""
+        words += f"best on {best.best} of {number} problems ({best.beyond_doubt} of them beyond doubt)"
         words += f", not told apart from the best on {best.tied} more" if best.tied else ""
         words += f"; over all problems its {_error(advice)} is {best.typical:.3g} × the best's."
     others = [_other(one, number) for one in advice.candidates[1:4]]
-    words += f" Next: {', '.join(others)}." if others else ""
-    if len({str(one.winner["family"]) for one in advice.evidence}) > 1:
-        words += " No kind is best on all problems: look below for the one that is most like yours."
-    return words
+    return words + (f" Next: {', '.join(others)}." if others else "")
+
+
+def _instance(best: Candidate) -> str:
+    """The estimator by which a family is represented most often."""
+    return best.estimators[0] if best.estimators[0] == best.family else f"{best.family}, as {best.estimators[0]}"
 
 
 def _other(one: Candidate, number: int) -> str:
@@ -81,10 +85,10 @@ def limits(advice: Advice, sources: Sequence[Source]) -> Iterator[str]:
         yield f"Left out: {shown}."
 
 
-def evidence_rows(advice: Advice) -> list[tuple[str, ...]]:
-    """The table of contests under `HEADER`."""
+def evidence_rows(advice: Advice, names: Mapping[str, str] | None = None) -> list[tuple[str, ...]]:
+    """The table of contests under `HEADER`; problems by their labels, or by these names."""
     several = len({(one.device, one.dtype) for one in advice.evidence}) > 1
-    return [_row(one, advice, several) for one in advice.evidence]
+    return [_row(one, advice, (names or {}).get(one.problem, one.problem), several) for one in advice.evidence]
 
 
 def to_json(advice: Advice, sources: Sequence[Source]) -> str:
@@ -111,18 +115,16 @@ def to_json(advice: Advice, sources: Sequence[Source]) -> str:
 
 def print_advice(advice: Advice, sources: Sequence[Source], console: Console) -> None:
     """The answer for a terminal."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     console.print(Text(answer(advice, unit_of(advice, sources)), style="bold"))
+    names = short_names([one.problem for one in advice.evidence])
+    if len(advice.evidence) > 1:
+        places = {(one.problem, one.device, one.dtype): names[one.problem] for one in advice.evidence}
+        lines = [Line(text, 1) for _, text in contests_in_words(advice.evidence, places, advice.question.budget)]
+        print_answer(lines, console)
     if advice.evidence:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in HEADER:
-            table.add_column(Text(name), overflow="fold")
-        for row in evidence_rows(advice):
-            table.add_row(*map(Text, row))
-        console.print(table)
+        print_table(SummaryTable("", "", HEADER, tuple(evidence_rows(advice, names))), console)
         console.print(Text(_how_to_read(advice), style="dim"))
     console.print(Text("Limits", style="bold"))
     for line in limits(advice, sources):
@@ -141,8 +143,8 @@ def _how_to_read(advice: Advice) -> str:
     )
 
 
-def _row(one: Evidence, advice: Advice, several: bool) -> tuple[str, ...]:
-    where = f"{one.problem} [{one.device}, {one.dtype}]" if several else one.problem
+def _row(one: Evidence, advice: Advice, name: str, several: bool) -> tuple[str, ...]:
+    where = f"{name} [{one.device}, {one.dtype}]" if several else name
     first = (where, named(one.winner), _error_of(one), _spends(one, advice))
     if one.second is None:
         return (*first, "", "")
@@ -212,6 +214,12 @@ def _about_candidates(advice: Advice) -> Iterator[str]:
         fair = next((one for one in advice.candidates if not one.biased), None)
         if fair is not None:
             yield f"The best kind without a bias that shows is {fair.family}: {fair.typical:.3g} × the best's error."
+    nearer = next((one for one in advice.candidates if one.typical < best.typical), None)
+    if nearer is not None:
+        yield (
+            f"{nearer.family} is nowhere best, yet nearer to the best over all problems: {nearer.typical:.3g} × its "
+            f"error, against {best.typical:.3g} ×."
+        )
     if best.solved < len(advice.evidence):
         yield f"{best.family} has no result within the budget on {len(advice.evidence) - best.solved} of {number}."
     if advice.question.budget is not None:
@@ -235,12 +243,6 @@ def _about_biased(advice: Advice, unit: str) -> Iterator[str]:
     )
     if "gradient" in advice.question.task:
         yield "What a biased gradient does to a training run is another question, which fits answer."
-
-
-def _alternatives(best: Candidate) -> str:
-    """The estimators that a family is represented by."""
-    names = list(best.estimators[:3])
-    return " or ".join(names) + (", …" if len(best.estimators) > 3 else "")
 
 
 def _machine(source: Source) -> str:

@@ -35,6 +35,7 @@ MEASURED = (
 )
 BRIEF = {*SHOWN, "status", "device", "dtype", "bias", "variance", "time_ratio", "mse_ratio", "mse_time", "peak_bytes"}
 BOUNDS = ("_low", "_high")
+MOST_CELLS = 1000  # rows that a browser sorts at once, and a page holds
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,11 @@ class Column:
 
 @dataclass(frozen=True)
 class CellTable:
+    """The table; `of` is how many cells there are, of which it may show a selection."""
+
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
+    of: int
 
 
 def cell_table(frame: pd.DataFrame, brief: bool = False) -> CellTable:
@@ -67,6 +71,8 @@ def cell_table(frame: pd.DataFrame, brief: bool = False) -> CellTable:
     Args:
         brief: without what the labels of problem and estimator say already, and with the most important numbers only.
     """
+    of = len(frame)
+    frame = _selection(frame)
     names = [name for name in _names(frame) if name == "claims" or frame[name].notna().any()]
     if brief:
         names = [name for name in names if name in BRIEF]
@@ -78,7 +84,19 @@ def cell_table(frame: pd.DataFrame, brief: bool = False) -> CellTable:
         Column(name, _words(name), name in shown, any(row[at].order is not None for row in rows))
         for at, name in enumerate(names)
     )
-    return CellTable(columns, rows)
+    return CellTable(columns, rows, of)
+
+
+def _selection(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of a large table, as many cells of every problem, those with the least error first; in the table's order."""
+    if len(frame) <= MOST_CELLS:
+        return frame
+    import pandas as pd
+
+    error = next((name for name in ("relative_rmse", "rmse") if name in frame and frame[name].notna().any()), None)
+    order = frame if error is None else frame.assign(_error=pd.to_numeric(frame[error])).sort_values("_error")
+    place = order.groupby("problem", sort=False).cumcount().sort_values(kind="stable")
+    return frame.loc[sorted(place.index[:MOST_CELLS])]
 
 
 def _names(frame: pd.DataFrame) -> list[str]:

@@ -299,9 +299,14 @@ PAINTERS: dict[str, Callable[[Results, dict[str, Any]], Iterator[Picture]]] = {
 }
 
 
+def title_of(plot: dict[str, Any]) -> str:
+    """What a plot of a suite is called."""
+    return str(plot.get("title") or plot["kind"].replace("_", " "))
+
+
 def _words(plot: dict[str, Any], part: Sequence[str]) -> tuple[str, str]:
     """Name and title of a picture, and of which part of the run."""
-    name, title = plot.get("name") or plot["kind"], plot.get("title") or plot["kind"].replace("_", " ")
+    name, title = plot.get("name") or plot["kind"], title_of(plot)
     return "-".join([name, *part]), f"{title} ({', '.join(part)})" if part else title
 
 

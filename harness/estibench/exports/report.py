@@ -15,23 +15,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from estibench import host as plugin_host
-from estibench.analysis.noise import noise_warning, typical_spread
+from estibench.analysis.noise import typical_spread
 from estibench.exports import grids, plots
+from estibench.exports.answer import answer_lines, fitted, grouped
 from estibench.exports.bibliography import bibliography
 from estibench.exports.canvas import looks_for
 from estibench.exports.cell_table import cell_table
 from estibench.exports.comparison import comparisons
 from estibench.exports.explorer import explorer
+from estibench.exports.findings import counts, findings, misses
 from estibench.exports.pages import INTERACTIVE, inline_svg, render_page
 from estibench.exports.scaling import break_even_table, scaling_table
 from estibench.exports.scripts import LICENCES
-from estibench.exports.summary import counts, findings, headline, misses, summary_tables
+from estibench.exports.summary import summary_tables
 from estibench.exports.table_files import to_csv
+from estibench.results.find import shown_name
 
 if TYPE_CHECKING:
     from estibench.results.run_directory import Results
 
 COLUMNS = 6
+PAGE_WIDTH = 100  # characters of a line of the answer
+MOST_TESTS = 2000  # of claims, that a page shows with their evidence
 LARGEST_DOWNLOAD = 600_000  # bytes
 LARGEST = 5_000_000  # bytes of a page
 ROOMS = (2_500_000, 1_000_000, 0)  # characters of its pictures; what comes after is left to the plots folder
@@ -48,6 +53,7 @@ class Surroundings:
         home: address of the site's first page.
         further: pictures (.png) and texts beside the page that plugins have written, relative to it.
         room: characters that pictures inside the page may take together.
+        drawn: whether the page holds pictures; without them it says how to get them.
     """
 
     assets: str | None = None
@@ -55,13 +61,15 @@ class Surroundings:
     home: str | None = None
     further: tuple[str, ...] = ()
     room: int = ROOMS[0]
+    drawn: bool = True
 
 
 def export(results: Results) -> list[Path]:
-    """Writes `report.html`."""
+    """Writes `report.html`; with the figures where they have been drawn, into the folder of plots."""
     path = results.directory / "report.html"
+    drawn = (results.directory / plots.FOLDER).is_dir()
     for room in ROOMS:
-        page = render(results, Surroundings(room=room))
+        page = render(results, Surroundings(room=room, drawn=drawn))
         if len(page.encode()) <= LARGEST:
             break
     path.write_text(page, encoding="utf-8")
@@ -80,7 +88,7 @@ def render(results: Results, around: Surroundings = Surroundings()) -> str:
         description=about.get("description"),
         suite_text=about.get("suite_text"),
         title=about.get("title") or about.get("suite") or "A run of estibench",
-        headline=headline(results),
+        answer=grouped(fitted(answer_lines(results), PAGE_WIDTH)),
         facts=facts(results),
         explorer=explorer(results.frame, looks_for(results)),
         cells=cell_table(results.frame),
@@ -90,12 +98,15 @@ def render(results: Results, around: Surroundings = Surroundings()) -> str:
         summary=summary_tables(results),
         comparisons=comparisons(results),
         columns=COLUMNS,
-        pictures=list(_pictures(results, around)),
+        pictures=list(_pictures(results, around)) if around.drawn else [],
+        undrawn=[] if around.drawn else _planned(results),
+        run=shown_name(results.directory),
         counts=counts(tested),
-        tested=tested,
+        tested=tested[:MOST_TESTS],
+        tests=len(tested),
         doubtful=sorted(
             (found for found in tested if found.verdict != "supported"), key=lambda found: found.verdict == "undecided"
-        ),
+        )[:MOST_TESTS],
         scaling=grids.scaling_grids(scaling_table(results)),
         scaling_caption=grids.SCALING_CAPTION,
         break_even_wanted=bool(about.get("break_even")),
@@ -109,7 +120,6 @@ def render(results: Results, around: Surroundings = Surroundings()) -> str:
         licences=LICENCES,
         version=(about.get("distributions") or {}).get("estibench", ""),
         misses=misses(results),
-        warning=noise_warning(results.frame),
         sections=sections,
         complaints=complaints,
     )
@@ -160,6 +170,11 @@ def facts(results: Results) -> list[tuple[str, str]]:
         "noise of the clock": _noise(results),
     }
     return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
+
+
+def _planned(results: Results) -> list[str]:
+    """Titles of the figures that the suite asks for."""
+    return [plots.title_of(plot) for plot in results.about.get("plots") or []]
 
 
 def _pictures(results: Results, around: Surroundings) -> Iterator[dict[str, Any]]:

@@ -1,27 +1,18 @@
-"""What a run says, in a few tables and sentences: on the terminal, as Markdown for a README, and in the report.
-
-The tables are made once, as plain text, and rendered in three ways.
-"""
+"""The evidence of a run: its tables, on a terminal and as Markdown, and what the answer has no room for."""
 
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from estibench.analysis.noise import noise_warning
+from estibench.exports.answer import DECLARED, MOST_REFUTED, answer_lines, grouped
 from estibench.exports.budgets import price_tables
-from estibench.exports.contests import (
-    SummaryTable,
-    at_equal_work,
-    block_label,
-    measured,
-    several_places,
-    short,
-)
-from estibench.exports.standings import VERDICTS, standings
+from estibench.exports.contests import SummaryTable, at_equal_work, measured
+from estibench.exports.findings import count, findings, misses
+from estibench.exports.short_names import short_names
+from estibench.exports.standings import standings
 from estibench.exports.tables import markdown_table, md
 
 if TYPE_CHECKING:
@@ -31,64 +22,66 @@ if TYPE_CHECKING:
 
 NAME_WIDTH = 31  # characters of a problem on one line of a narrow terminal …
 WIDE_NAME = 56  # … and of a wide one
-OTHER_WIDTH = 27  # of a name in another column
+OTHER_WIDTHS = (27, 20)  # of a name in another column; the second where the first leaves no room
 MOST_LINES = 20
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A claim that was tested.
+def print_evidence(results: Results, console: Console, everything: bool = False) -> None:
+    """Print the tables behind the answer, and every verdict and failure that needs a word.
 
-    Attributes:
-        where: block and estimator.
-        evidence: what was measured against what was claimed.
+    Args:
+        everything: also who is most accurate at equal work, how estimators rank, and claims that are undecided.
     """
+    from rich.text import Text
 
-    verdict: str
-    where: str
-    claim: str
-    evidence: str
+    names = short_names([str(problem) for problem in results.frame.get("problem", ())])
+    for table in summary_tables(results) if everything else price_summary(results):
+        console.print(Text(f"\n{table.title}", style="bold"))
+        if table.explanation:
+            console.print(Text(table.explanation, style="dim"))
+        rows = tuple((names.get(first, first), *others) for first, *others in table.rows)
+        print_table(replace(table, rows=rows), console)
+    for line in notes(results, everything):
+        console.print(Text(line))
 
 
-def print_summary(results: Results, console: Console) -> None:
-    """Print the summary for a terminal of 100 columns or more."""
+def print_table(table: SummaryTable, console: Console) -> None:
+    """A table of labels, which are never broken within a word: row by row where the terminal is too narrow."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    console.print(Text(headline(results)))
-    for table in summary_tables(results):
-        console.print(Text(f"\n{table.title}", style="bold"))
-        if table.explanation:
-            console.print(Text(table.explanation, style="dim"))
-        if _needs(table) > console.width:
-            _print_stacked(table, console)
-            continue
-        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for index, name in enumerate(table.header):
-            shown.add_column(Text(name), overflow="fold", no_wrap=index == 0)
-        width = min(NAME_WIDTH + console.width - _needs(table), WIDE_NAME)
-        for name, *others in table.rows:
-            shown.add_row(Text(_folded(name, width)), *(Text(_folded(text, OTHER_WIDTH)) for text in others))
-        console.print(shown)
-    for line in notes(results):
-        console.print(Text(line))
+    other = next((width for width in OTHER_WIDTHS if _needs(table, width) <= console.width), None)
+    if other is None:
+        _print_stacked(table, console)
+        return
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(table.header):
+        shown.add_column(Text(name), overflow="fold", no_wrap=index == 0)
+    width = min(NAME_WIDTH + console.width - _needs(table, other), WIDE_NAME)
+    for name, *others in table.rows:
+        shown.add_row(Text(_folded(name, width)), *(Text(_folded(text, other)) for text in others))
+    console.print(shown)
 
 
 def summary_markdown(results: Results) -> str:
-    """The same as Markdown."""
-    lines = [md(headline(results)), ""]
+    """The answer and all its tables as Markdown."""
+    lines = [part for head, points in grouped(answer_lines(results)) for part in (md(head), "", *_points(points))]
     for table in summary_tables(results):
         lines += [f"**{md(table.title)}.** {md(table.explanation)}".rstrip(), ""]
         lines += [*markdown_table([*map(md, table.header)], [[*map(md, row)] for row in table.rows], ":--"), ""]
     return "\n".join([*lines, *(f"- {md(line)}" for line in notes(results))]).rstrip() + "\n"
 
 
-def _needs(table: SummaryTable) -> int:
+def _points(points: Sequence[str]) -> list[str]:
+    return [*(f"- {md(point)}" for point in points), ""] if points else []
+
+
+def _needs(table: SummaryTable, other: int) -> int:
     """Columns of a terminal that the table takes without breaking a word."""
     lines = [
         table.header,
-        *([_folded(row[0], NAME_WIDTH), *(_folded(text, OTHER_WIDTH) for text in row[1:])] for row in table.rows),
+        *([_folded(row[0], NAME_WIDTH), *(_folded(text, other) for text in row[1:])] for row in table.rows),
     ]
     widths = [max(len(part) for text in column for part in text.split("\n")) for column in zip(*lines, strict=True)]
     return sum(widths) + 3 * len(widths)
@@ -117,32 +110,26 @@ def _folded(name: str, width: int) -> str:
     return "\n".join([head + bracket, *(f"  {line}" for line in lines)])
 
 
-def headline(results: Results) -> str:
-    """One sentence or two: how much was measured, and how the claims fared."""
-    frame = results.frame
-    if frame.empty:
-        return "The run has no cells."
-    states = Counter(map(str, frame["status"]))
-    ok = states.pop("ok", 0)
-    others = "".join(f", {number} {status.replace('_', ' ')}" for status, number in sorted(states.items()))
-    verdicts = Counter(finding.verdict for finding in findings(results))
-    claims = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in VERDICTS)
-    return (
-        f"{frame['problem'].nunique()} problems × {frame['estimator'].nunique()} estimators: "
-        f"{ok} of {len(frame)} cells measured{others}. Claims tested: {claims}."
-    )
+def price_summary(results: Results) -> list[SummaryTable]:
+    """What wins by price, problem by problem: the tables behind the answer's sentences."""
+    return _tables(results, prices_only=True)
 
 
 def summary_tables(results: Results) -> list[SummaryTable]:
     """The tables of the summary; those for which the run has nothing are left out."""
+    return _tables(results, prices_only=False)
+
+
+def _tables(results: Results, prices_only: bool) -> list[SummaryTable]:
     if results.frame.empty or not (results.frame["status"] == "ok").any():
         return []
     cells = measured(results.frame)
     tasks = [(str(task), rows) for task, rows in cells.groupby("task", sort=False)]
     level, stated = results.confidence, results.about.get("budgets") or {}
-    tables = [at_equal_work(rows, task, level) for task, rows in tasks]
-    tables += [table for task, rows in tasks for table in price_tables(rows, task, stated, level)]
-    tables += [standings(rows, task, stated, 1 - level) for task, rows in tasks]
+    tables = [table for task, rows in tasks for table in price_tables(rows, task, stated, level)]
+    if not prices_only:
+        equal = [at_equal_work(rows, task, level) for task, rows in tasks]
+        tables = [*equal, *tables, *(standings(rows, task, stated, 1 - level) for task, rows in tasks)]
     tables = [table for table in tables if table.rows]
     said = [table.explanation for table in tables]
     return [
@@ -151,72 +138,21 @@ def summary_tables(results: Results) -> list[SummaryTable]:
     ]
 
 
-def findings(results: Results) -> list[Finding]:
-    """Every tested claim of the run with its verdict."""
-    frame = results.frame
-    if "claims" not in frame:
-        return []
-    several = several_places(frame)
-    return [
-        Finding(
-            str(claim["verdict"]),
-            f"{row['estimator']} on {block_label(row, several)}",
-            str(claim["claim"]),
-            _evidence(claim),
-        )
-        for row in frame.to_dict("records")
-        for claim in (row["claims"] if isinstance(row["claims"], list) else [])
+def notes(results: Results, everything: bool = False) -> list[str]:
+    """What the answer leaves out: further refuted claims with their evidence, and cells that are unsupported, with why.
+
+    Args:
+        everything: however many refuted claims, and the undecided ones.
+    """
+    tested = findings(results)
+    refuted = [found for found in tested if found.verdict == "refuted"][MOST_REFUTED:]
+    shown = refuted if everything else refuted[:MOST_LINES]
+    told = [*shown, *(found for found in tested if everything and found.verdict == "undecided")]
+    lines = [f"{one.verdict.capitalize()}: {one.where}: “{one.claim}”: {one.evidence}." for one in told]
+    if len(refuted) > len(shown):
+        lines.append(f"Refuted: {len(refuted) - len(shown)} more, which the report lists.")
+    unsupported = [miss for miss in misses(results) if miss[0] in DECLARED]
+    return lines + [
+        f"{status.capitalize()}: {count(number, 'cell')} ({whose}): {reason}"
+        for status, reason, number, whose in unsupported
     ]
-
-
-def misses(results: Results) -> list[tuple[str, str, int, str]]:
-    """Cells without a result, by status and reason: status, reason, how many, and whose."""
-    if results.frame.empty:
-        return []
-    missing = results.frame[results.frame["status"] != "ok"]
-    found = []
-    for (status, reason), rows in missing.groupby(["status", "reason"], sort=False, dropna=False):
-        names = list(dict.fromkeys(map(str, rows["estimator_name"])))
-        whose = f"{', '.join(names)} on {_count(rows['problem'].nunique(), 'problem')}"
-        found.append((str(status).replace("_", " "), str(reason), len(rows), whose))
-    return sorted(found, key=lambda miss: (miss[0] == "unsupported", -miss[2]))
-
-
-def notes(results: Results) -> list[str]:
-    """Refuted claims with their evidence, failures and unsupported cells with their reasons, the machine's noise."""
-    refuted = [found for found in findings(results) if found.verdict == "refuted"]
-    lines = [f"Refuted: {found.where}: “{found.claim}”: {found.evidence}." for found in refuted[:MOST_LINES]]
-    if len(refuted) > MOST_LINES:
-        lines.append(f"Refuted: {len(refuted) - MOST_LINES} more, which the report lists.")
-    lines += [
-        f"{status.capitalize()}: {_count(number, 'cell')} ({whose}): {reason}"
-        for status, reason, number, whose in misses(results)
-    ]
-    warning = noise_warning(results.frame)
-    return [*lines, f"{warning[0].upper()}{warning[1:]}."] if warning else lines
-
-
-def _evidence(claim: dict[str, Any]) -> str:
-    measured = short(claim.get("measured"))
-    low, high = claim.get("low"), claim.get("high")
-    if low is not None and low < high:
-        measured += f" [{short(low)}, {short(high)}]"
-    p_value = claim.get("p_adjusted")
-    if claim["verdict"] == "undecided" and claim.get("reason"):
-        chance = f": {claim['reason']}"
-    elif claim["verdict"] == "undecided" and claim.get("effect"):
-        chance = f" (power {100 * claim['power']:.0f} % against {claim['effect']})"
-    elif p_value is None or p_value in (0, 1):
-        chance = ""
-    else:
-        chance = f" (adjusted p = {short(p_value)})"
-    return f"measured {measured}, claimed {short(claim.get('claimed'))}{chance}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def counts(findings: Sequence[Finding]) -> dict[str, int]:
-    """How many claims got each verdict."""
-    return {verdict: sum(found.verdict == verdict for found in findings) for verdict in VERDICTS}

@@ -19,12 +19,15 @@ def bench_engines() -> list[EngineEntry]:
 def bench_exporters() -> list[ExporterEntry]:
     return [
         ExporterEntry("frame", "estibench.exports.table_files:export", "table.parquet and table.csv: one row per cell"),
-        ExporterEntry("tables", "estibench.exports.tables:export", "tables/*.md and *.tex: the suite's comparisons"),
-        ExporterEntry("plots", "estibench.exports.plots:export", "plots/*.svg: the suite's figures"),
+        ExporterEntry(
+            "tables", "estibench.exports.tables:export", "tables/*.md and *.tex: the suite's comparisons", "export"
+        ),
+        ExporterEntry("plots", "estibench.exports.plots:export", "plots/*.svg: the suite's figures", "export"),
         ExporterEntry(
             "pytest_benchmark",
             "estibench.exports.pytest_benchmark:export",
             "pytest_benchmark.json: times for `pytest-benchmark compare`",
+            "export",
         ),
         ExporterEntry("report", "estibench.exports.report:export", "report.html: one self-contained page"),
     ]

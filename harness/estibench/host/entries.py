@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from estibench.errors import UserError
 
@@ -62,4 +62,10 @@ class EngineEntry(Entry):
 
 @dataclass(frozen=True)
 class ExporterEntry(Entry):
-    """Writes a run's results in one format. `target` is a function `(results: Results) -> list[Path]`."""
+    """Writes a run's results in one format. `target` is a function `(results: Results) -> list[Path]`.
+
+    Attributes:
+        when: `run`, at the end of every run; `export`, for what takes long or is seldom looked at: by `bench export`.
+    """
+
+    when: Literal["run", "export"] = "run"

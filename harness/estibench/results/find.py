@@ -33,6 +33,11 @@ def find_run(name: Path) -> Path:
     raise UserError(f"{name}: there is no such run{did_you_mean(str(name), {path.name for path in known_runs()})}")
 
 
+def shown_name(directory: Path) -> str:
+    """How a command names a run: the name of its folder, where that suffices."""
+    return directory.name if directory.parent in PLACES else str(directory)
+
+
 def tasks_of(directory: Path) -> set[str]:
     """The tasks that a finished run measured; none where it has no table of this version."""
     import pandas as pd

@@ -13,6 +13,7 @@ from typing import Any
 from estibench import host as plugin_host
 from estibench.engines import Context, Engine
 from estibench.errors import UserError, did_you_mean
+from estibench.exports.write import write
 from estibench.host import Host
 from estibench.host.components import ParameterError, check_value, parameters_of
 from estibench.results.ingredients import FILE as INGREDIENTS_FILE
@@ -223,16 +224,12 @@ class Session:
         """Run the exporters over what the store holds: the results, the files written and what went wrong."""
         self.book.restore()
         results = Results.read(self.directory)
-        files: list[Path] = []
         complaints = self.book.guard.take_news()
         if self.book.left:
             complaints.append(
                 f"the engine has left {self.book.left} cells unmeasured; the same command goes on from here"
             )
-        for entry in self.host.exporters:
-            try:
-                files += entry.load()(results)
-            except Exception as error:  # an exporter may fail in any way; the rows are safe
-                complaints.append(f"exporter {entry.name!r}: {type(error).__name__}: {error}")
+        files, failures = write(self.host, results)
+        complaints += failures
         complaints += self.host.run_finished(results)
         return results, files, complaints

@@ -15,8 +15,9 @@ from estibench.errors import UserError
 from estibench.exports.cell_table import CellTable, cell_table
 from estibench.exports.contests import SummaryTable
 from estibench.exports.explorer import Explorer, explorer
+from estibench.exports.findings import Finding, findings, headline
 from estibench.exports.report import facts
-from estibench.exports.summary import Finding, findings, headline, summary_tables
+from estibench.exports.summary import summary_tables
 from estibench.results.run_directory import Results
 from estibench.site.catalogue import Catalogue, Machine, Run, slug
 

@@ -157,5 +157,18 @@ function asLatex(header, body) {
   return [`\\begin{tabular}{${"l".repeat(header.length)}}`, "\\toprule", ...rows, "\\bottomrule", "\\end{tabular}"].join("\n");
 }
 
+/* What an address names is shown, however many headings it is folded under; on paper everything is. */
+
+function reveal() {
+  const named = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!named) return;
+  for (let outer = named.closest("details"); outer; outer = outer.parentElement.closest("details")) outer.open = true;
+  named.scrollIntoView();
+}
+
+addEventListener("hashchange", reveal);
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((folded) => (folded.open = true)));
+
 explore();
 sort();
+reveal();
