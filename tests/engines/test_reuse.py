@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.metadata
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,10 +205,9 @@ class Newer(importlib.metadata.Distribution):
     def __init__(self, one):
         self._one = one
 
-    version = "99.0"
-
     def read_text(self, filename):
-        return self._one.read_text(filename)
+        text = self._one.read_text(filename)
+        return re.sub(r"(?m)^Version: .*$", "Version: 99.0", text) if filename == "METADATA" else text
 
     def locate_file(self, path):
         return self._one.locate_file(path)

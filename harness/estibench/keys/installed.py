@@ -9,10 +9,12 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import Distribution
 
 _TOP = re.compile(r"^([A-Za-z_]\w*)(?:/|(?:\.[\w-]+)*\.(?:py|so|pyd),)", re.MULTILINE)  # of a line in RECORD
+_FIELD = re.compile(r"^(Name|Version|Requires-Dist):(.*)$", re.MULTILINE)  # of the head of METADATA
 ABSENT = "not installed"
 
 
@@ -36,9 +38,8 @@ class Installed:
         seen = set(waiting)
         while waiting:
             name, extra = waiting.pop()
-            one = self._by_name.get(name)
-            found[name] = ABSENT if one is None else one.version
-            for text in (one.requires or ()) if one is not None else ():
+            found[name] = self.version(name)
+            for text in self._by_name[name].requires if name in self._by_name else ():
                 try:
                     requirement = Requirement(text)
                 except InvalidRequirement:
@@ -55,20 +56,42 @@ class Installed:
         return ABSENT if one is None else one.version
 
     @cached_property
-    def _by_name(self) -> dict[str, Distribution]:
-        found: dict[str, Distribution] = {}
+    def _by_name(self) -> dict[str, _Head]:
+        found: dict[str, _Head] = {}
         for one in importlib.metadata.distributions(path=self._places):
-            found.setdefault(normal(one.name), one)  # the first on the path is the one that is imported
+            head = _head(one)
+            found.setdefault(normal(head.name), head)  # the first on the path is the one that is imported
         return found
 
     @cached_property
     def _owners(self) -> dict[str, set[str]]:
         found = defaultdict(set)
-        for name, one in self._by_name.items():
-            if not _is_editable(one):
-                for root in _roots(one):
+        for name, head in self._by_name.items():
+            if not _is_editable(head.distribution):
+                for root in _roots(head.distribution):
                     found[root].add(name)
         return found
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What the metadata of a distribution begin with."""
+
+    distribution: Distribution
+    name: str
+    version: str
+    requires: tuple[str, ...]
+
+
+def _head(one: Distribution) -> _Head:
+    """By lines: the parser of the standard library reads the description too, for each field that is asked for."""
+    text = one.read_text("METADATA") or ""
+    found = defaultdict(list)
+    for field, value in _FIELD.findall(re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]):
+        found[field].append(value.strip())
+    if not found["Name"] or not found["Version"]:  # an older format, which has other files
+        return _Head(one, one.name, one.version, tuple(one.requires or ()))
+    return _Head(one, found["Name"][0], found["Version"][0], tuple(found["Requires-Dist"]))
 
 
 def normal(name: str) -> str:
