@@ -19,7 +19,7 @@ from torch import Tensor
 from estibench.contracts import claims as declared
 from estibench.measure.intervals import Interval, effective_trials, proportion_interval
 from estibench.measure.means import mean_interval
-from estibench.measure.rare import Unseen, barely_seen, too_few, too_many
+from estibench.measure.rare import Unseen, barely_seen, rests_on_one_draw, too_few, too_many
 from estibench.measure.statistics import (
     Moments,
     bias_interval,
@@ -33,6 +33,7 @@ ROUNDING = 32.0
 DOUBTFUL = 0.05  # p-value below which a claim is tested again: what refutes it in a run of one claim
 BIAS_THAT_MATTERS = 0.5  # of the RMSE
 FACTOR_THAT_MATTERS = 2.0  # of a variance
+SHARE_OF_ONE = 0.3  # of one draw in how squares vary, beyond which their mean is open on its side
 READING_THAT_MATTERS = BIAS_THAT_MATTERS  # of a draw's standard deviation
 READING_ROUNDING = 1e-5  # of the mean of a reading, which may be computed in single precision; and an eps of 1
 MISSES_THAT_MATTER = 2.0  # of an error bar, over those that are claimed
@@ -246,7 +247,10 @@ def _variance(title: str, m: Moments, formula: Tensor | float | None, confidence
     if min(claimed, found) <= tolerance**2:
         return Evidence(title, _p_value_of_variance(m, claimed), *_numbers(measured), claimed)
     p_value = _random(variance_p_value(m, claimed), m.random)
-    return Evidence(title, p_value, *_numbers(measured), claimed, effect, **_power_against_factor(m))
+    power = _power_against_factor(m)
+    if m.random and p_value < DOUBTFUL and (why := rests_on_one_draw(m.squared_deviations, claimed, SHARE_OF_ONE)):
+        p_value, power = 1.0, power | {"noncentrality": 0.0, "reason": why}
+    return Evidence(title, p_value, *_numbers(measured), claimed, effect, **power)
 
 
 def _test_of_thin_variance(m: Moments, left: Unseen, claimed: Tensor) -> tuple[float, dict[str, Any]]:

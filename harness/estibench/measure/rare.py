@@ -187,6 +187,24 @@ def unseen(draws: Tensor, truth: Tensor, rounding: float) -> Unseen | None:
     )
 
 
+def rests_on_one_draw(series: Tensor, claimed: float, share: float) -> str:
+    """Why a mean of a series, (n,), says nothing against a claimed one on the side of its farthest member; else ''.
+
+    With very heavy tails a sample lacks its share of large members nearly always: it lies below the truth and seems
+    precise. It shows in how much of Σ(y − ȳ)² one member makes up. (Of squares of 256 normal draws one is over 30 % in
+    3 of 100 samples; of lognormal ones with σ = 2 in 98.)
+    """
+    apart = series - series.mean()
+    farthest = apart[int(apart.abs().argmax())]
+    part = float(farthest**2 / apart.square().sum())
+    if part <= share or float(farthest * (claimed - series.mean())) <= 0:
+        return ""
+    return (
+        f"one of {len(series)} draws makes up {percent(part)} of what they vary: others like it may be missing; "
+        "more draws tell"
+    )
+
+
 def percent(probability: float) -> str:
     """A probability with one digit: `0.3 %`."""
     return f"{float(f'{100 * probability:.1g}'):g} %"

@@ -38,7 +38,7 @@ from estibench.contracts.claims import Claim, ErrorBar, Unbiased, Variance
 from estibench.errors import UserError
 from estibench.measure.claims import ROUNDING, gather_evidence
 from estibench.measure.means import summarise, transformed
-from estibench.measure.rare import barely_seen, percent
+from estibench.measure.rare import barely_seen, rests_on_one_draw
 from estibench.measure.statistics import Moments, covered
 from estibench.testing import findings
 from estibench.testing.callables import Draws, Given, call, sample, stacked
@@ -346,13 +346,8 @@ def _test(claim: Claim, m: Moments) -> tuple[float, str]:
         series, claimed = m.squared_deviations, found["claimed"]
     else:
         series, claimed = m.errors @ (m.mean_error / m.mean_error.norm()), 0.0
-    apart = series - series.mean()
-    farthest = apart[int(apart.abs().argmax())]
-    share = float(farthest**2 / apart.square().sum())
-    if share > SHARE and float(farthest * (claimed - series.mean())) > 0:
-        seen = f"one of {m.n} draws makes up {percent(share)} of what they vary"
-        return 1.0, f"{seen}: others like it may be missing; more draws tell"
-    return p_value, reason
+    missing = rests_on_one_draw(series, claimed, SHARE)
+    return (1.0, missing) if missing else (p_value, reason)
 
 
 def _variance(claimed: Tensor) -> Variance:
