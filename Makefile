@@ -13,7 +13,7 @@ ifndef SEED
 SEED := $(shell date +%s)
 endif
 
-.PHONY: run test test-all test-shuffled fuzz lint types format bench cuda-pack cuda docs wheel clean
+.PHONY: run test test-all test-shuffled fuzz lint types format bench cuda-pack cuda site reference docs wheel clean
 
 run: $(VENV)/.run  ## measure the default suite: tables, plots and a report in results/runs/
 	$(BIN)/bench run suites/trace.yaml
@@ -50,6 +50,12 @@ cuda-pack:  ## the wheels that a machine with PyTorch but no network lacks: buil
 
 cuda:  ## all that needs an accelerator, in eight minutes and without a network; `make cuda-pack` first, where one is
 	$(PYTHON) tests/cuda/run.py --device $(DEVICE) --out $(OUT) --limit $(LIMIT)
+
+site: $(VENV)/.run  ## the pages of all published runs, from the tables that are kept: build/site/index.html
+	$(BIN)/bench publish -q $(filter-out %/selftest/,$(dir $(wildcard results/published/*/table.parquet))) -o build/site
+
+reference: $(VENV)/.run  ## measure every suite anew and publish it, in hours, from one commit; goes on where it was stopped
+	$(BIN)/python results/reference.py $(SUITES)
 
 docs: $(VENV)/.test  ## build the documentation: build/docs/index.html
 	$(BIN)/sphinx-build -W -q -b html docs build/docs

@@ -1,0 +1,69 @@
+"""Measures every suite and publishes it, from one commit on one machine. Goes on where it was stopped.
+
+    python results/reference.py            all suites, and the self-test: hours
+    python results/reference.py vq trace   these
+
+Runs stay in `results/runs/`; what readers see is written to `results/published/`, of which git keeps what a page on a
+code host shows (see `.gitignore`); `make site` writes the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS, PUBLISHED = ROOT / "results" / "runs", ROOT / "results" / "published"
+SELFTEST = "selftest"
+CODE = ("harness", "plugins", "suites", "pyproject.toml", "constraints.txt")  # what numbers come from
+
+
+def main(names: list[str]) -> int:
+    """Exit code 1 where a suite fails: the others are measured and published all the same."""
+    changed = _said("git", "status", "--porcelain", "--", *CODE)
+    if changed:
+        print(
+            f"commit or set aside what has changed first, so that one commit says it all:\n{changed}", file=sys.stderr
+        )
+        return 2
+    commit = _said("git", "rev-parse", "HEAD")
+    known = [path.stem for path in sorted((ROOT / "suites").glob("*.yaml")) if not path.stem.startswith("peers_")]
+    failed = []
+    for name in names or known:
+        command = [SELFTEST] if name == SELFTEST else ["run", f"suites/{name}.yaml", "-q"]
+        print(f"bench {' '.join(command)}", file=sys.stderr)
+        done = _bench(*command, "-o", str(RUNS / name))
+        if done or _measured_at(name) != commit:
+            failed.append(name)
+        elif name == SELFTEST:
+            shutil.copytree(RUNS / name, PUBLISHED / name, ignore=_own_business, dirs_exist_ok=True)
+        else:
+            failed += [name] * bool(_bench("publish", str(RUNS / name), "-q"))
+    if failed:
+        print(f"failed, or measured at another commit than {commit}: {', '.join(failed)}", file=sys.stderr)
+    return int(bool(failed))
+
+
+def _measured_at(name: str) -> str:
+    return str(json.loads((RUNS / name / "run.json").read_text(encoding="utf-8")).get("commit"))
+
+
+def _own_business(folder: str, names: list[str]) -> set[str]:
+    """What of a self-test's run nobody reads."""
+    kept = {"run.json", "table.parquet", "tables"} if Path(folder).name == SELFTEST else set(names)
+    return set(names) - kept
+
+
+def _bench(*words: str) -> int:
+    return subprocess.run([sys.executable, "-m", "estibench", *words], cwd=ROOT, check=False).returncode
+
+
+def _said(*words: str) -> str:
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
