@@ -30,7 +30,10 @@ PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 @click.option("--device", metavar="auto|cpu|cuda[:N]|mps|xpu[:N]", help="Override the suite's devices.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory; default results/runs/<suite>.")
 @click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help="Measure accuracy in N processes; timing is alone."
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Measure accuracy in N processes; default one per core. Timing is alone.",
 )
 @click.option("--engine", default="local", show_default=True, help="See `bench list engines`.")
 @click.option(
