@@ -16,6 +16,7 @@ from estibench_trace.operators import Field, JacobianOperator, Operator
 
 NUMBERS = 2**25  # entries of Jacobians that are held at once
 AT_ONCE = 16  # probes of the reference in one call
+COPIES = 3  # of the largest Jacobian, float64, while its sums are taken
 FEWEST, MOST = 64, 2**14  # probes of a reference
 
 
@@ -145,7 +146,7 @@ def ladder(problem: TraceProblem) -> list[str | Mapping[str, Any]]:
     return found
 
 
-def within(problem: OwnDivergence, operations: float) -> OwnDivergence:
+def within(problem: OwnDivergence, operations: float, memory: float) -> OwnDivergence:
     """The problem with its exact truth, if one product for each dimension takes no more; else with a reference."""
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -155,7 +156,7 @@ def within(problem: OwnDivergence, operations: float) -> OwnDivergence:
     with counter:
         operator.rmatvec(v)
     one = max(float(counter.get_total_flops()), float(v.numel()))
-    if problem.dim * one <= operations:
+    if problem.dim * one <= operations and COPIES * 8 * problem.dim**2 <= memory:
         return problem
     probes = int(min(max(operations / one, FEWEST), MOST))
     return replace(problem, reference=1 << (probes.bit_length() - 1))

@@ -65,6 +65,12 @@ class Assessment:
         """Of the run, for every `bench` command."""
         return self.results.directory
 
+    @property
+    def exit_code(self) -> int:
+        """2 for a problem without a truth, 1 where an estimator failed; what did not fit into the limits has not."""
+        failed = {row["status"] for row in self.results.rows} - {"ok", "unsupported", "timeout", "out_of_memory"}
+        return 2 if "bad_problem" in failed else int(bool(failed))
+
     @cached_property
     def advice(self) -> str:
         """Which estimator to use, what it gives and what it costs, in a few sentences."""

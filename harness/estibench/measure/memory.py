@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from estibench.measure.device import HOST, parts, selected, synchronise
+from estibench.measure.limits import Limits
 
 
 class Peak(NamedTuple):
@@ -47,6 +49,19 @@ def peak_of(call: Callable[[], Any], device: str) -> Peak:
         )
 
 
+@contextmanager
+def bounded(device: str, limits: Limits) -> Iterator[None]:
+    """Raises `NotWithinLimitsError` from within, as soon as what operators have made takes more memory than it may.
+
+    Where the device has a meter of its own, its allocator refuses.
+    """
+    if limits.memory is None or meter(device) is not None:
+        yield
+        return
+    with LiveStorages(limits):
+        yield
+
+
 def meter(device: str) -> Any:
     """The module of torch that knows an accelerator's memory (`torch.cuda`, …), or None where none does."""
     kind, _ = parts(device)
@@ -71,10 +86,14 @@ class LiveStorages(TorchDispatchMode):
 
     Exact and repeatable, because it sees allocations and not the allocator's pools; it misses scratch memory
     inside an operator (a workspace of BLAS or LAPACK).
+
+    Args:
+        limits: where they hold the memory, an operator after which more is alive raises `NotWithinLimitsError`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._limits = limits
         self.live = 0
         self.peak = 0
         self._known: set[int] = set()
@@ -89,6 +108,8 @@ class LiveStorages(TorchDispatchMode):
         for leaf in tree_leaves(result):
             if isinstance(leaf, Tensor):
                 self._follow(leaf, counted=True)
+        if self._limits is not None:
+            self._limits.fits(self.live)
         return result
 
     def _follow(self, tensor: Tensor, counted: bool) -> None:

@@ -1,0 +1,77 @@
+"""What one who waits allows: when measuring ends, and how much memory one call may take.
+
+A call cannot be interrupted in its own process. So what there is no time for is not begun, and what is begun ends: the
+end is overrun by one call at most. Time is foreseen from the first call of each estimator.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MORE_CALLS = 4  # after the first: two that count work, and no less than two draws
+
+
+class NotWithinLimitsError(Exception):
+    """What was left out because it does not fit into the limits.
+
+    Attributes:
+        status: of its row.
+    """
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Attributes:
+    until: when measuring ends, by `clock`.
+    memory: bytes that one call may have alive at once; None for no limit.
+    share: of the time that is left, what may be spent on the draws of one cell.
+    clock: seconds.
+    """
+
+    until: float = math.inf
+    memory: int | None = None
+    share: float = 1.0
+    clock: Callable[[], float] = time.monotonic
+
+    def left(self) -> float:
+        """Seconds."""
+        return self.until - self.clock()
+
+    def begin(self) -> None:
+        """Raises `NotWithinLimitsError` where the time is over."""
+        if self.left() <= 0:
+            raise NotWithinLimitsError("timeout", "not tried: the time was over")
+
+    def afford(self, seconds: float, once_more: Callable[[], float]) -> None:
+        """Raises `NotWithinLimitsError` where a call cannot be made as often as it must.
+
+        Args:
+            seconds: of the first call, which may have paid for imports and caches.
+            once_more: makes another and returns its seconds; asked where these are too many and there is time for it.
+        """
+        if MORE_CALLS * seconds > self.left() >= seconds:
+            seconds = min(seconds, once_more())
+        if MORE_CALLS * seconds > self.left():
+            raise NotWithinLimitsError("timeout", f"one call takes {seconds:.2g} s: not within the time")
+
+    def fits(self, peak: int) -> None:
+        """Raises `NotWithinLimitsError` for a call that takes more memory."""
+        if self.memory is not None and peak > self.memory:
+            raise NotWithinLimitsError(
+                "out_of_memory", f"one call takes more than the {amount_of(self.memory)} that it may"
+            )
+
+
+def amount_of(size: int) -> str:
+    """`2 GB`, `3.5 MB`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} bytes"
