@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import NonNegativeInt, Own, OwnFunction, OwnPoints, flat, keeps_shape
+from estibench import NonNegativeInt, Own, OwnFunction, OwnPoints, flat, keeps_shape, operations
 from estibench_trace.contract import ROWS, DivergenceProblem, Sums, TraceProblem, unit_rows
 from estibench_trace.operators import Field, JacobianOperator, Operator
 
@@ -146,20 +146,19 @@ def ladder(problem: TraceProblem) -> list[str | Mapping[str, Any]]:
     return found
 
 
-def within(problem: OwnDivergence, operations: float, memory: float) -> OwnDivergence:
+def within(problem: OwnDivergence, most: float, memory: float) -> OwnDivergence:
     """The problem with its exact truth, if one product for each dimension takes no more; else with a reference."""
-    from torch.utils.flop_counter import FlopCounterMode
-
     operator = problem.operator()
     v = torch.zeros(1, problem.batch, problem.dim, dtype=problem.torch_dtype, device=problem.device)
-    counter = FlopCounterMode(display=False)
-    with counter:
-        operator.rmatvec(v)
-    one = max(float(counter.get_total_flops()), float(v.numel()))
-    if problem.dim * one <= operations and COPIES * 8 * problem.dim**2 <= memory:
+    one = operations(lambda: operator.rmatvec(v))
+    if problem.dim * one <= most and COPIES * 8 * problem.dim**2 <= memory:
         return problem
-    probes = int(min(max(operations / one, FEWEST), MOST))
-    return replace(problem, reference=1 << (probes.bit_length() - 1))
+    return replace(problem, reference=how_many(most / one, FEWEST, MOST))
+
+
+def how_many(affordable: float, fewest: int, most: int) -> int:
+    """A power of two that can be afforded, within bounds that are powers of two."""
+    return 1 << (int(min(max(affordable, fewest), most)).bit_length() - 1)
 
 
 OWN = Own(own_divergence, ladder, "the exact trace", within)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import torch
+from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
-from estibench import Own, UserError, finite, float_tensor
+from estibench import NonNegativeInt, Own, UserError, finite, float_tensor, operations
 from estibench_trace.contract import ROWS, Sums, TraceProblem, unit_rows
 from estibench_trace.linear_maps import LinearMap, as_operator
 from estibench_trace.operators import Operator
-from estibench_trace.own_divergence import ladder
+from estibench_trace.own_divergence import COPIES, how_many, ladder
+
+SKETCH = 64  # products that find the matrix's range, at most
+AT_ONCE = 16  # probes of the reference in one product
+FEWEST, MOST = 64, 2**14  # probes of a reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +40,21 @@ class Symmetric:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnTrace(TraceProblem):
-    """tr A, (1,). Truth: every diagonal entry.
+    """tr A, (1,). Truth: every diagonal entry, or a reference.
+
+    The reference splits off the range that a sketch has found, Q (Meyer et al. 2021, Hutch++): with Rademacher v
+
+        tr A = tr QᵀAQ + E (Pv)ᵀ A (Pv),   P = I − QQᵀ,
+
+    so given Q it is an unbiased mean over independent probes, whose spread is its standard error.
 
     Attributes:
         own: a dense tensor in float64, or any matrix that multiplies.
+        reference: probes behind a reference; 0 for the exact trace.
     """
 
     own: LinearMap
+    reference: NonNegativeInt = 0
 
     @cached_property
     def _operator(self) -> Operator:
@@ -51,12 +64,41 @@ class OwnTrace(TraceProblem):
         return self._operator
 
     @cached_property
-    def sums(self) -> Sums:
+    def sums(self) -> Sums | None:
         """From the whole matrix, which m products with unit vectors give."""
+        return None if self.reference else self._sums
+
+    @cached_property
+    def _sums(self) -> Sums:
         A = self.own if isinstance(self.own, Tensor) else self._dense()
         diagonal, entries, crossed = A.diagonal(), A.square().sum(), (A * A.mT).sum()
         found = (0.5 * (entries + crossed), entries, diagonal.square().sum(), diagonal.sum())
         return Sums(*(number[None] for number in found))
+
+    @cached_property
+    def _probed(self) -> tuple[float, float, float]:
+        """The trace, its standard error and ‖A‖²_F by the reference's probes."""
+        generator = torch.Generator().manual_seed(self.seed + 2)
+
+        def signs(n: int) -> Tensor:
+            return 2 * torch.randint(2, (n, self.dim), generator=generator).double() - 1
+
+        def times(rows: Tensor) -> Tensor:
+            return self.operator().matvec(self.place(rows)[:, None])[:, 0].to(device="cpu", dtype=torch.float64)
+
+        Q = torch.linalg.qr(times(signs(min(SKETCH, self.reference // 4))).mT).Q
+        AQ = times(Q.mT.contiguous())
+        forms, sizes = [], []
+        for start in range(0, self.reference, AT_ONCE):
+            v = signs(min(AT_ONCE, self.reference - start))
+            v -= (v @ Q) @ Q.mT
+            products = times(v)
+            forms.append((v * products).sum(1))
+            sizes.append(products.square().sum(1))
+        samples = torch.cat(forms)
+        found = float((Q.mT * AQ).sum()) + float(samples.mean())
+        entries = float(AQ.square().sum()) + float(torch.cat(sizes).mean())
+        return found, float(samples.std()) / self.reference**0.5, entries
 
     def _dense(self) -> Tensor:
         operator = self.operator()
@@ -66,11 +108,22 @@ class OwnTrace(TraceProblem):
 
     @property
     def truth(self) -> Tensor:
-        return self.sums.trace
+        return torch.tensor([self._probed[0]], dtype=torch.float64) if self.reference else self._sums.trace
+
+    @property
+    def truth_error(self) -> float:
+        return self._probed[1] if self.reference else 0.0
+
+    @property
+    def magnitude(self) -> float:
+        return (self.dim * self._probed[2]) ** 0.5 if self.reference else super().magnitude
 
     @property
     def truth_source(self) -> str:
         how = "float64" if isinstance(self.own, Tensor) else self.dtype
+        if self.reference:
+            error = self.truth_error / max(abs(float(self.truth)), 1e-300)
+            return f"{how} mean over {self.reference} deflated probes, relative standard error {error:.1e}"
         return f"every diagonal entry in {how}"
 
 
@@ -129,4 +182,20 @@ def _checked(problem: OwnTrace, name: str) -> OwnTrace:
     return problem
 
 
-OWN = Own(own_trace, ladder, "the exact trace")
+def within(problem: OwnTrace, most: float, memory: float) -> OwnTrace:
+    """The problem with its exact truth, if a product for each dimension takes no more; else with a reference.
+
+    A product outside of torch cannot be counted. It is taken for one with every entry that is stored, or with m².
+    """
+    if isinstance(problem.own, Tensor):
+        return problem
+    v = torch.zeros(1, 1, problem.dim, dtype=problem.torch_dtype, device=problem.device)
+    operator = problem.operator()
+    stored = float(getattr(problem.own, "nnz", problem.dim**2 if isinstance(problem.own, LinearOperator) else 0))
+    one = max(operations(lambda: operator.matvec(v)), 2 * stored)
+    if problem.dim * one <= most and COPIES * 8 * problem.dim**2 <= memory:
+        return problem
+    return replace(problem, reference=how_many(most / one, FEWEST, MOST))
+
+
+OWN = Own(own_trace, ladder, "the exact trace", within)

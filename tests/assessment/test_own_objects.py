@@ -203,11 +203,6 @@ REFUSED: dict[str, tuple[str, Callable[[], dict[str, Any]], str]] = {
         lambda: {"logits": torch.zeros(3), "objective": lambda z: z.argmax(-1).float()},
         "no gradient in its argument",
     ),
-    "too many states": (
-        "discrete_gradient",
-        lambda: {"logits": torch.zeros(20, 10), "objective": lambda z: z.sum((-2, -1))},
-        "10^20 states",
-    ),
     "neither score nor energy": (
         "score_gradient",
         lambda: {"network": nn.Linear(3, 2), "data": X},

@@ -14,6 +14,7 @@ from estibench.contracts.rebuilt_function import reached, rebuilt
 from estibench.errors import UserError, first_line
 
 RANDOM = (nn.modules.dropout._DropoutNd,)  # noisy in training mode
+LEAST_OPERATIONS = 5e5  # a tenth of a millisecond at five billion a second
 MIXING = (nn.modules.batchnorm._BatchNorm,)  # in training mode each point's output depends on the whole batch
 
 
@@ -196,6 +197,18 @@ class OwnPoints:
             "device": self.device,
             "dtype": self.dtype,
         }
+
+
+def operations(call: Callable[[], Any]) -> float:
+    """Floating-point operations of one call, for `Own.within`: those of its products and convolutions, as torch counts
+    them, and not less than `LEAST_OPERATIONS`, which any call takes in overhead.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter:
+        call()
+    return max(float(counter.get_total_flops()), LEAST_OPERATIONS)
 
 
 def flat(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
