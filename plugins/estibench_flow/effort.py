@@ -19,15 +19,15 @@ def evaluations(field: Dynamics, z: Tensor, time: float) -> Callable[[float], in
 
     Counted at a loose tolerance. A step's error is of order h⁸, so the number of steps grows like tolerance^(−1/8).
     """
-    made = 0
+    made, dtype = 0, z.dtype
 
     def counted(t: Tensor, z: Tensor) -> Tensor:
         nonlocal made
         made += 1
-        return field(t, z)
+        return field(t, z.to(dtype)).to(z)  # half precision is too coarse for a solver
 
     with torch.no_grad():
-        integrate(counted, z, 0.0, time, Scheme("dopri8", 1, LOOSE))
+        integrate(counted, z if z.dtype == torch.float64 else z.float(), 0.0, time, Scheme("dopri8", 1, LOOSE))
     return lambda tolerance: int(made * (LOOSE / tolerance) ** (1 / 8)) + 1
 
 

@@ -21,7 +21,7 @@ from estibench_flow.traces import ROWS, ExactTrace, HutchinsonTrace
 
 TIGHT = Scheme("dopri8", 1, 1e-10)
 REFERENCE = Scheme("dopri8", 1, 1e-8)  # its error is nothing beside the noise of probes
-FEWEST, MOST = 16, 2**12  # probes of a reference
+FEWEST, MOST = 8, 2**12  # probes of a reference
 AT_ONCE = 64  # probes of one solve
 
 
@@ -158,7 +158,7 @@ def within(problem: OwnFlow, most: float, memory: float) -> OwnFlow:
     field, x = exact.dynamics, exact.points
     one, kept = work(field, x), saved(field, x)
     rows = min(problem.dim, max(1, ROWS // problem.batch))
-    evaluated = evaluations(field, x, problem.time)
+    evaluated = evaluations(problem.dynamics, problem.points, problem.time)
     if evaluated(TIGHT.tolerance) * one * (1 + problem.dim) <= most and rows * kept <= memory:
         return problem
     each = evaluated(REFERENCE.tolerance) * one

@@ -16,7 +16,7 @@ from estibench_flow.residual_problem import Residual, ResidualProblem
 
 COPIES = 4  # of all Jacobians, float64, while they are decomposed
 STEPS = 30  # of Lanczos for each probe of a reference
-FEWEST, MOST = 16, 2**12  # probes of a reference
+FEWEST, MOST = 8, 2**12  # probes of a reference
 NUMBERS = 2**24  # entries of Krylov vectors that are held at once
 
 

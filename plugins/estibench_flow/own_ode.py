@@ -163,7 +163,7 @@ def within(problem: OwnOde, most: float, memory: float) -> OwnOde:
     field, z = exact.dynamics(exact.parameters.clone().requires_grad_()), exact.start
     one, kept = work(field, z) * (1 + BACKWARD), saved(field, z)
 
-    steps = evaluations(field, z, problem.time)
+    steps = evaluations(problem.dynamics(problem.parameters), problem.start, problem.time)
     tight = steps(TIGHT)
     if tight * one <= most and tight * kept <= memory:
         return problem

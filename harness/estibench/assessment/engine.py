@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from estibench.engines import Context, Engine
 from estibench.measure.bench import Bench
 from estibench.measure.kept import read_kept
-from estibench.measure.limits import Limits
+from estibench.measure.limits import MORE_CALLS, Limits
 from estibench.suite.plan import Measurement, Settings, Work
 
 TIMING = 0.25  # of the time that is left at the beginning: kept for times
@@ -19,8 +19,9 @@ TIMING = 0.25  # of the time that is left at the beginning: kept for times
 class HurriedEngine(Engine):
     """Measures in this process, where the user's objects are, within limits.
 
-    Every estimator is called once. From the cheapest to the dearest, each then has its share of the time that is left,
-    so that what a cheap one does not need is there for a dear one; what costs too much has a row that says so.
+    Every estimator is called once, for no longer than a part of the time. From the cheapest to the dearest, each then
+    has its share of what is left, so that what a cheap one does not need is there for a dear one. Those that took too
+    long are tried again at the end; what costs too much even then has a row that says so.
 
     Attributes:
         limits: of the whole run.
@@ -33,18 +34,27 @@ class HurriedEngine(Engine):
             yield from self._block(work, settings, partial(context.watch, work.block))
 
     def _block(self, work: Work, settings: Settings, watch: Callable[[int, str], None]) -> Iterator[Measurement]:
-        bench, limits = Bench(work.block, settings, watch), self.limits
-        drawing = Limits(limits.until - TIMING * max(limits.left(), 0.0), limits.memory, clock=limits.clock)
-        waiting, able = [], set(work.known)
-        for cell in work.missing:
-            failed = bench.first_call(cell, drawing)
+        bench, limits, able = Bench(work.block, settings, watch), self.limits, set(work.known)
+        drawing = replace(limits, until=limits.until - TIMING * max(limits.left(), 0.0))
+        waiting: list[int] = []
+        late: dict[int, Measurement] = {}
+        for number, cell in enumerate(work.missing):
+            mine = replace(drawing, first=1 / (2 * len(work.missing) - number))  # a half for all of them
+            failed = bench.first_call(cell, mine)
             if failed is None:
                 waiting.append(cell)
+            elif failed.row["status"] == "timeout":
+                late[cell] = failed
             else:
                 yield failed
         waiting.sort(key=bench.seconds)
-        for number, cell in enumerate(waiting):
-            mine = Limits(drawing.until, limits.memory, 1 / (len(waiting) - number), limits.clock)
+        order = [*waiting, *sorted(late, key=bench.seconds)]
+        for number, cell in enumerate(order):
+            shares = len(order) - number if cell in late else len(waiting) - number + bool(late)
+            mine = replace(drawing, share=1 / shares, first=1 / (1 + MORE_CALLS))
+            if cell in late and bench.seconds(cell) >= mine.first * mine.left():  # it would only stop again
+                yield late[cell]
+                continue
             found = bench.accuracy(cell, read_kept(work.kept.get(cell)), mine)
             yield found
             if found.row["status"] == "ok":

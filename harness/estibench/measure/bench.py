@@ -37,7 +37,7 @@ from estibench.measure.draws import Drawer, chunk_of
 from estibench.measure.globals import untouched
 from estibench.measure.kept import KeptDraws, pack, unpack
 from estibench.measure.limits import Limits, NotWithinLimitsError
-from estibench.measure.memory import bounded, release
+from estibench.measure.memory import release, watched
 from estibench.measure.metrics import Row, accuracy, claims, finiteness, squared_errors
 from estibench.measure.readings import read, reads
 from estibench.measure.sampling import take_again, take_sample
@@ -49,6 +49,7 @@ from estibench.measure.work import Work, measure_work
 from estibench.suite.plan import DATA, PROBLEM, TRUTH, Block, Measurement, Settings
 
 SINGLE_CALLS = "single calls"  # names the randomness of the untimed and timed single calls
+LONG = 0.1  # seconds of a call that needs no other to warm it up once it was made
 NO_LIMITS = Limits()
 
 Watch = Callable[[int, str], None]
@@ -81,7 +82,7 @@ class Bench:
         return found if isinstance(found, Measurement) else None
 
     def seconds(self, cell: int) -> float:
-        """Of the first call; 0 where it has not been made here."""
+        """Of the first call, or until it had to stop; 0 where it was not begun."""
         return self._seconds.get(cell, 0.0)
 
     def accuracy(self, cell: int, kept: bytes = b"", limits: Limits = NO_LIMITS) -> Measurement:
@@ -132,7 +133,7 @@ class Bench:
         known = [self.seconds(cell) for cell in cells]
         with pinned(settings.threads):
             for index, (cell, call) in enumerate(zip(cells, calls, strict=True)):
-                if limits.left() > known[index]:
+                if not limits.limited or known[index] < min(LONG, limits.left()):
                     self._watch(cell, "first call")
                     known[index] = _warm(call)
             watches = time_block(
@@ -202,16 +203,18 @@ class Bench:
     def _first(self, cell: int, limits: Limits) -> _First:
         """The first call, once."""
         if cell not in self._firsts:
-            limits.begin()
+            allowed = limits.for_first_call()
             self._watch(cell, "building")
             call = _Single(self.block.estimators[cell], self._problem, self._stream())
             _ = call.estimator
             self._watch(cell, "first call")
             start = time.perf_counter()
-            with bounded(self.block.device, limits):
-                value = call()
-            synchronise(self.block.device)
-            self._seconds[cell] = time.perf_counter() - start
+            try:
+                with watched(allowed):
+                    value = call()
+                synchronise(self.block.device)
+            finally:
+                self._seconds[cell] = time.perf_counter() - start
             check_estimate(value, self._problem)
             self._firsts[cell] = _First(call, value, self._seconds[cell])
         return self._firsts[cell]

@@ -1,7 +1,7 @@
 """What one who waits allows: when measuring ends, and how much memory one call may take.
 
-A call cannot be interrupted in its own process. So what there is no time for is not begun, and what is begun ends: the
-end is overrun by one call at most. Time is foreseen from the first call of each estimator.
+The first call of each estimator is watched: it ends after the operator with which it has taken more time or memory than
+it may. From then on its cost is known, and what there is no time for is not begun.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MORE_CALLS = 4  # after the first: two that count work, and no less than two draws
 
@@ -32,22 +32,39 @@ class Limits:
     until: when measuring ends, by `clock`.
     memory: bytes that one call may have alive at once; None for no limit.
     share: of the time that is left, what may be spent on the draws of one cell.
+    first: of the time that is left, what a first call may take.
     clock: seconds.
     """
 
     until: float = math.inf
     memory: int | None = None
     share: float = 1.0
+    first: float = 1.0
     clock: Callable[[], float] = time.monotonic
 
     def left(self) -> float:
         """Seconds."""
         return self.until - self.clock()
 
-    def begin(self) -> None:
-        """Raises `NotWithinLimitsError` where the time is over."""
-        if self.left() <= 0:
+    @property
+    def limited(self) -> bool:
+        """Whether there are any."""
+        return self.memory is not None or math.isfinite(self.until)
+
+    def for_first_call(self) -> Limits:
+        """Those of a first call that begins now. Raises `NotWithinLimitsError` where the time is over."""
+        left = self.left()
+        if left <= 0:
             raise NotWithinLimitsError("timeout", "not tried: the time was over")
+        return replace(self, until=self.clock() + self.first * left)
+
+    def watched(self, began: float, live: int) -> None:
+        """Raises `NotWithinLimitsError` in a call that began then, has so many bytes alive and may not go on."""
+        self.fits(live)
+        if self.left() < 0:
+            raise NotWithinLimitsError(
+                "timeout", f"one call takes more than {self.clock() - began:.2g} s: not within the time"
+            )
 
     def afford(self, seconds: float, once_more: Callable[[], float]) -> None:
         """Raises `NotWithinLimitsError` where a call cannot be made as often as it must.

@@ -50,12 +50,12 @@ def peak_of(call: Callable[[], Any], device: str) -> Peak:
 
 
 @contextmanager
-def bounded(device: str, limits: Limits) -> Iterator[None]:
-    """Raises `NotWithinLimitsError` from within, as soon as what operators have made takes more memory than it may.
+def watched(limits: Limits) -> Iterator[None]:
+    """Raises `NotWithinLimitsError` from within, after the operator that takes more memory or time than there is.
 
-    Where the device has a meter of its own, its allocator refuses.
+    On accelerators the storages are those that operators make, as on the CPU; their allocators refuse what is too much.
     """
-    if limits.memory is None or meter(device) is not None:
+    if not limits.limited:
         yield
         return
     with LiveStorages(limits):
@@ -88,12 +88,13 @@ class LiveStorages(TorchDispatchMode):
     inside an operator (a workspace of BLAS or LAPACK).
 
     Args:
-        limits: where they hold the memory, an operator after which more is alive raises `NotWithinLimitsError`.
+        limits: the operator after which they do not hold raises `NotWithinLimitsError`.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._limits = limits
+        self._began = limits.clock() if limits is not None else 0.0
         self.live = 0
         self.peak = 0
         self._known: set[int] = set()
@@ -109,7 +110,7 @@ class LiveStorages(TorchDispatchMode):
             if isinstance(leaf, Tensor):
                 self._follow(leaf, counted=True)
         if self._limits is not None:
-            self._limits.fits(self.live)
+            self._limits.watched(self._began, self.live)
         return result
 
     def _follow(self, tensor: Tensor, counted: bool) -> None:
