@@ -26,6 +26,10 @@ class NotWithinLimitsError(Exception):
         self.status = status
 
 
+def _now() -> float:
+    return time.perf_counter()
+
+
 @dataclass(frozen=True)
 class Limits:
     """Attributes:
@@ -40,7 +44,7 @@ class Limits:
     memory: int | None = None
     share: float = 1.0
     first: float = 1.0
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = _now
 
     def left(self) -> float:
         """Seconds."""
