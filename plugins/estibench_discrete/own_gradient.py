@@ -145,13 +145,13 @@ def _check(own: OwnFunction, shape: tuple[int, ...], device: str, dtype: torch.d
     try:
         together = finite(repeats(own, z), "objective")
     except UserError as error:
-        words = "a leading axis of many states, then the shape of your logits"
+        words = f"a leading axis of many states, then the shape of your logits{_read_as(shape)}"
         raise UserError(f"{error} (it is called with {words})") from error
     expected = (TRIED, shape[0]) if len(shape) == 3 else (TRIED,)
     if together.shape != expected:
         raise UserError(
             f"objective: maps one-hot tensors of shape {tuple(z.shape)} to {tuple(together.shape)}, "
-            f"not to one value each, {expected}: write it for a leading axis of many states"
+            f"not to one value each, {expected}: write it for a leading axis of many states{_read_as(shape)}"
         )
     apart = torch.cat([own.checked(one[None]) for one in z])
     if not torch.allclose(together, apart, rtol=1e-3, atol=1e-5):
@@ -160,6 +160,17 @@ def _check(own: OwnFunction, shape: tuple[int, ...], device: str, dtype: torch.d
         leaf = z.clone().requires_grad_()
         if not own(leaf).sum().requires_grad:
             raise UserError("objective: has no gradient in its argument, which relaxations need")
+
+
+def _read_as(shape: tuple[int, ...]) -> str:
+    """What two axes of logits may have been meant for."""
+    if len(shape) != 2:
+        return ""
+    rows, values = shape
+    return (
+        f"; logits {shape} are {rows} variables of {values} values; of a batch of {rows} with one variable each give "
+        f"({rows}, 1, {values}): logits[:, None]"
+    )
 
 
 def ladder(problem: GradientProblem) -> list[str | Mapping[str, Any]]:
@@ -191,4 +202,6 @@ def within(problem: OwnGradient, most: float, memory: float) -> OwnGradient:
     return replace(problem, samples=1 << (affordable.bit_length() - 1))
 
 
-OWN = Own(own_gradient, ladder, "the sum over all states", within)
+OWN = Own(
+    own_gradient, ladder, "the sum over all states", "an evaluation is one call of the objective with one state", within
+)

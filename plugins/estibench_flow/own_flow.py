@@ -171,4 +171,6 @@ def _power_of_two(number: float) -> int:
     return 1 << (int(min(max(number, 1), MOST)).bit_length() - 1)
 
 
-OWN = Own(own_flow, ladder, "the exact trace", within)
+OWN = Own(
+    own_flow, ladder, "the exact trace", "a vjp is one product of a vector with the Jacobian, at every point", within
+)

@@ -118,4 +118,10 @@ def within(problem: OwnLogDet, most: float, memory: float) -> OwnLogDet:
     return replace(problem, reference=1 << (affordable.bit_length() - 1))
 
 
-OWN = Own(own_log_det, ladder, "the LU decomposition", within)
+OWN = Own(
+    own_log_det,
+    ladder,
+    "the LU decomposition",
+    "a vjp is one product of a vector with the Jacobian, at every point",
+    within,
+)

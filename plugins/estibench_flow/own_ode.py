@@ -134,6 +134,8 @@ def own_ode(*, field: nn.Module, start: Tensor, loss: Callable[[Tensor], Tensor]
         loss: of z(T), (batch, *shape) → a number.
         time: T.
     """
+    if isinstance(field, type):
+        raise UserError(f"field: {field.__name__} is a class; give an instance of it, {field.__name__}(…)")
     if not isinstance(field, nn.Module) or not any(True for _ in field.parameters()):
         raise UserError("field: expected an nn.Module with parameters, whose gradient is wanted")
     own = in_time(OwnFunction.of(field, "field"))
@@ -174,4 +176,10 @@ def within(problem: OwnOde, most: float, memory: float) -> OwnOde:
     return replace(problem, tolerance=tolerance, keeps_steps=every * kept <= memory)
 
 
-OWN = Own(own_ode, ladder, "a solve without error beyond rounding", within)
+OWN = Own(
+    own_ode,
+    ladder,
+    "a solve without error beyond rounding",
+    "an evaluation is one call of the field, for the whole batch",
+    within,
+)

@@ -15,6 +15,7 @@ from estibench import Density, Own, OwnFunction, OwnPoints, Unsupported, UserErr
 from estibench_sampling.problem import Sampling
 
 CHAINS = 256
+RAYS, FAR = 16, (1e2, 1e3)  # along so many rays, between these distances, in units of √dim
 POWER_STEPS = 20  # of the iteration for the largest curvature
 
 
@@ -142,4 +143,32 @@ def _rounded(number: float) -> float:
     return float(f"{number:.2g}")
 
 
-OWN = Own(own_sampling, ladder, "exact sampling")
+def caution(problem: Sampling) -> str:
+    """A sentence about a density that does not fall fast enough along some rays to have a normaliser.
+
+    On R^m the integral of p exists only if p falls faster than ‖x‖^−m along almost all rays: d log p/d log r < −m.
+    """
+    density, m = problem.density, problem.dim
+    assert isinstance(density, OwnDensity)
+    generator = torch.Generator().manual_seed(0)
+    u = torch.randn(RAYS, m, generator=generator, dtype=torch.float64)
+    u = u / u.norm(dim=1, keepdim=True)
+    near, far = (density.at("cpu", "float64").log_prob(r * m**0.5 * u).detach() for r in FAR)
+    slope = (far - near) / math.log(FAR[1] / FAR[0])
+    bad = int((slope > -m).sum())  # not those where both are −∞
+    if not bad:
+        return ""
+    what = "energy grows" if density.sign < 0 else "density falls"
+    return (
+        f"Mind: the {what} too slowly far out (along {bad} of {RAYS} rays) for the density to have a normaliser: then "
+        "there is nothing to sample from, and chains drift away; is a term such as ‖x‖²/2 missing?"
+    )
+
+
+OWN = Own(
+    own_sampling,
+    ladder,
+    "exact sampling",
+    "a score evaluation is one gradient of the log-density at all chains",
+    caution=caution,
+)

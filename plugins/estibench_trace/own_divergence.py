@@ -161,4 +161,10 @@ def how_many(affordable: float, fewest: int, most: int) -> int:
     return 1 << (int(min(max(affordable, fewest), most)).bit_length() - 1)
 
 
-OWN = Own(own_divergence, ladder, "the exact trace", within)
+OWN = Own(
+    own_divergence,
+    ladder,
+    "the exact trace",
+    "a matvec is one product of the Jacobian with a vector at every point",
+    within,
+)

@@ -11,7 +11,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
-from estibench import NonNegativeInt, Own, UserError, finite, float_tensor, operations
+from estibench import NonNegativeInt, Own, Unsupported, UserError, finite, float_tensor, operations
 from estibench_trace.contract import ROWS, Sums, TraceProblem, unit_rows
 from estibench_trace.linear_maps import LinearMap, as_operator
 from estibench_trace.operators import Operator
@@ -141,9 +141,13 @@ def own_trace(
     if (matrix is None) == (matvec is None):
         raise UserError("matrix: give either a matrix, or matvec and dim")
     if matvec is not None:
+        if isinstance(matvec, type) or not callable(matvec):
+            raise UserError(f"matvec: expected a function of columns, got {matvec!r:.60}")
         if not dim:
             raise UserError("dim: a function of vectors needs the dimension too")
         return _checked(OwnTrace(own=Symmetric(matvec, (int(dim), int(dim))), dim=int(dim), dtype="float64"), "matvec")
+    if isinstance(matrix, type):
+        raise UserError(f"matrix: {matrix.__name__} is a class; give an instance of it, {matrix.__name__}(…)")
     shape = tuple(getattr(matrix, "shape", ()))
     if len(shape) != 2 or shape[0] != shape[1]:
         raise UserError(f"matrix: expected a square matrix, got the shape {shape or type(matrix).__name__}")
@@ -158,13 +162,33 @@ def own_trace(
     return _checked(OwnTrace(own=matrix, dim=shape[0], device=device, dtype=known), "matrix")
 
 
+def _gives_tensors(product: Callable[[Tensor], Tensor], columns: Tensor, name: str) -> None:
+    """Raises `UserError` for a function that does not give a tensor; what it raises is told by whoever calls it next."""
+    try:
+        found = product(columns)
+    except Exception:  # a user's function may fail in any way
+        return
+    if not isinstance(found, Tensor):
+        what = f"{type(found).__module__}.{type(found).__name__}"
+        raise UserError(
+            f"{name}: takes and gives tensors, but gives a {what}; of a product in numpy make "
+            "matrix=scipy.sparse.linalg.LinearOperator(shape, matvec=…)"
+        )
+
+
 def _checked(problem: OwnTrace, name: str) -> OwnTrace:
     """Raises `UserError` unless both products can be made and belong to one matrix."""
     generator = torch.Generator().manual_seed(0)
     u, v = problem.place(torch.randn(2, 1, 1, problem.dim, generator=generator, dtype=torch.float64))
     operator = problem.operator()
+    if isinstance(problem.own, Symmetric):
+        _gives_tensors(problem.own.product, v[:, 0].mT, name)
     try:
-        forward, backward = operator.matvec(v), operator.rmatvec(u)
+        forward = operator.matvec(v)
+        backward = operator.rmatvec(u)
+    except Unsupported:  # without a transpose: what needs it will say so
+        finite(forward, name)
+        return problem
     except Exception as error:  # a user's matrix may fail in any way
         first = (str(error).strip().splitlines() or [""])[0]
         shape = (problem.dim, 1)
@@ -198,4 +222,4 @@ def within(problem: OwnTrace, most: float, memory: float) -> OwnTrace:
     return replace(problem, reference=how_many(most / one, FEWEST, MOST))
 
 
-OWN = Own(own_trace, ladder, "the exact trace", within)
+OWN = Own(own_trace, ladder, "the exact trace", "a matvec is one product of the matrix with a vector", within)

@@ -95,7 +95,10 @@ def assess(
         with known(host, task, called, objects, problem, given) as written:
             engine = HurriedEngine(Limits(start + seconds, allowed))
             stopped = _measure(host, called, place, _suite(called, written, problem, seconds, seed), engine)
-    return Assessment(Results.read(place), task, own.exact, Wish(target, budget, by), stopped)
+    caution = own.caution(problem) if own.caution is not None else ""
+    notes = tuple(filter(None, (caution, stopped)))
+    subject = str(getattr(getattr(problem, "own", None), "name", "function"))
+    return Assessment(Results.read(place), task, own, subject, Wish(target, budget, by), notes)
 
 
 def _arguments() -> list[str]:
@@ -131,7 +134,7 @@ def _measure(host: Host, name: str, place: Path, text: str, engine: HurriedEngin
             for _ in session.execute(lambda line: warnings.warn(line, stacklevel=3)):
                 pass
         except KeyboardInterrupt:
-            return "interrupted; the same call goes on from here"
+            return "Interrupted: the same call goes on from here."
     return ""
 
 

@@ -14,6 +14,7 @@ from estibench.contracts.rebuilt_function import reached, rebuilt
 from estibench.errors import UserError, first_line
 
 RANDOM = (nn.modules.dropout._DropoutNd,)  # noisy in training mode
+LIKELY_METHODS = ("energy", "log_prob", "score", "field", "drift", "velocity", "call", "predict", "loss", "matvec")
 LEAST_OPERATIONS = 5e5  # a tenth of a millisecond at five billion a second
 MIXING = (nn.modules.batchnorm._BatchNorm,)  # in training mode each point's output depends on the whole batch
 
@@ -34,8 +35,13 @@ class OwnFunction:
     @classmethod
     def of(cls, given: Any, name: str) -> OwnFunction:
         """Raises `UserError` for what cannot be called, is random in training mode, or cannot be copied."""
-        if not callable(given):
-            raise UserError(f"{name}: expected a function or an nn.Module, got {type(given).__name__}")
+        if isinstance(given, type):
+            raise UserError(f"{name}: {given.__name__} is a class; give an instance of it, {given.__name__}(…)")
+        if not callable(given) or (isinstance(given, nn.Module) and not _has_forward(given)):
+            methods = [method for method in vars(type(given)) if method in LIKELY_METHODS]
+            what = "a module without forward" if isinstance(given, nn.Module) else type(given).__name__
+            hint = f"; give its method, {name}=….{methods[0]}" if methods else ""
+            raise UserError(f"{name}: expected a function or an nn.Module, got {what}{hint}")
         for thing in reached(given):
             if isinstance(thing, nn.Module):
                 _refuse_training(thing, name, direct=thing is given)
@@ -76,13 +82,21 @@ class OwnFunction:
         except Exception as error:  # a user's function may fail in any way
             first = first_line(error)
             shapes = ", ".join(str(tuple(one.shape)) for one in arguments if isinstance(one, Tensor))
-            hint = "; what else it needs, give it in a lambda" if "missing" in first else ""
+            hint = ""
+            if "missing" in first and "argument" in first:
+                few = "x" if len(arguments) == 1 else "t, x"
+                hint = f"; it is called with {few} alone: give the rest in a lambda, as in {name}=lambda {few}: f(t, {few})"
+                hint = hint.replace("f(t, t, x)", "f(t, x, y)")
             raise UserError(f"{self.name}: raises {type(error).__name__} on {shapes}: {first}{hint}") from error
         if isinstance(found, nn.Module):
             raise UserError(f"{self.name}: returns a {type(found).__name__}: call it, and give what it makes")
         if not isinstance(found, Tensor):
             raise UserError(f"{self.name}: expected a tensor, got {type(found).__name__}")
         return found
+
+
+def _has_forward(given: nn.Module) -> bool:
+    return getattr(type(given).forward, "__name__", "") != "_forward_unimplemented"
 
 
 def _refuse_training(given: nn.Module, name: str, direct: bool) -> None:
