@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,8 @@ from estibench import NonNegativeInt, Own, Unsupported, UserError, finite, float
 from estibench_trace.contract import ROWS, Sums, TraceProblem, unit_rows
 from estibench_trace.linear_maps import LinearMap, as_operator
 from estibench_trace.operators import Operator
-from estibench_trace.own_divergence import COPIES, how_many, ladder
+from estibench_trace.own_divergence import COPIES, how_many
+from estibench_trace.own_divergence import ladder as with_transpose
 
 SKETCH = 64  # products that find the matrix's range, at most
 AT_ONCE = 16  # probes of the reference in one product
@@ -62,6 +63,15 @@ class OwnTrace(TraceProblem):
 
     def operator(self) -> Operator:
         return self._operator
+
+    @cached_property
+    def has_transpose(self) -> bool:
+        """Whether the matrix multiplies from both sides."""
+        try:
+            self.operator().rmatvec(torch.zeros(1, 1, self.dim, dtype=self.torch_dtype, device=self.device))
+        except Unsupported:
+            return False
+        return True
 
     @cached_property
     def sums(self) -> Sums | None:
@@ -163,7 +173,7 @@ def own_trace(
 
 
 def _gives_tensors(product: Callable[[Tensor], Tensor], columns: Tensor, name: str) -> None:
-    """Raises `UserError` for a function that does not give a tensor; what it raises is told by whoever calls it next."""
+    """Raises `UserError` for a function that does not give a tensor; what it raises, the next call tells."""
     try:
         found = product(columns)
     except Exception:  # a user's function may fail in any way
@@ -204,6 +214,14 @@ def _checked(problem: OwnTrace, name: str) -> OwnTrace:
             raise UserError(f"{name}: the matrix is not symmetric; give a linear operator that has its transpose too")
         raise UserError(f"{name}: its transposed products do not belong to the same matrix")
     return problem
+
+
+def ladder(problem: OwnTrace) -> list[str | Mapping[str, Any]]:
+    """As for fields; of a matrix without a transpose, by products with itself alone."""
+    found = with_transpose(problem)
+    if problem.has_transpose:
+        return found
+    return [{"name": "exact", "method": "jvp"}, {**dict(found[1]), "product": "jvp"}, *found[2:]]
 
 
 def within(problem: OwnTrace, most: float, memory: float) -> OwnTrace:

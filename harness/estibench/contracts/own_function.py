@@ -85,8 +85,8 @@ class OwnFunction:
             hint = ""
             if "missing" in first and "argument" in first:
                 few = "x" if len(arguments) == 1 else "t, x"
-                hint = f"; it is called with {few} alone: give the rest in a lambda, as in {name}=lambda {few}: f(t, {few})"
-                hint = hint.replace("f(t, t, x)", "f(t, x, y)")
+                rest = "f(t, x)" if len(arguments) == 1 else "f(t, x, y)"
+                hint = f"; it is called with {few} alone: fix the rest, as in {self.name}=lambda {few}: {rest}"
             raise UserError(f"{self.name}: raises {type(error).__name__} on {shapes}: {first}{hint}") from error
         if isinstance(found, nn.Module):
             raise UserError(f"{self.name}: returns a {type(found).__name__}: call it, and give what it makes")
