@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from estibench.contracts.flops import Flops
 from estibench.contracts.rebuilt_function import reached, rebuilt
 from estibench.errors import UserError, first_line
 
@@ -217,12 +218,9 @@ def operations(call: Callable[[], Any]) -> float:
     """Floating-point operations of one call, for `Own.within`: those of its products and convolutions, as torch counts
     them, and not less than `LEAST_OPERATIONS`, which any call takes in overhead.
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
-    counter = FlopCounterMode(display=False)
-    with counter:
+    with Flops() as flops:
         call()
-    return max(float(counter.get_total_flops()), LEAST_OPERATIONS)
+    return max(float(flops.total), LEAST_OPERATIONS)
 
 
 def flat(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
