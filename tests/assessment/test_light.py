@@ -1,4 +1,4 @@
-"""What a first assessment loads: not torch's compiler (but for forward mode, where torch does), nor what pictures need."""
+"""What a first assessment loads: not torch's compiler (where torch itself does not), nor what only pictures need."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from estibench.measure.kept import read_kept
 from estibench.measure.limits import MORE_CALLS, Limits
 from estibench.suite.plan import Measurement, Settings, Work
 
+MOST = 1 / (1 + MORE_CALLS)  # of the time: what one call may take if it is to be made as often as it must
+LEAST = 0.25  # of the time that is left: what is spent on draws, even if not all can then be measured
 TIMING = 0.25  # of the time that is left at the beginning: kept for times
 
 
@@ -19,9 +21,9 @@ TIMING = 0.25  # of the time that is left at the beginning: kept for times
 class HurriedEngine(Engine):
     """Measures in this process, where the user's objects are, within limits.
 
-    Every estimator is called once, for no longer than a part of the time. From the cheapest to the dearest, each then
-    has its share of what is left, so that what a cheap one does not need is there for a dear one. Those that took too
-    long are tried again at the end; what costs too much even then has a row that says so.
+    Every estimator is called once, for no longer than a part of the time; the exact method, which comes first in a
+    ladder, for longer. From the cheapest to the dearest, each then has its share of what the calls that all of them must
+    make leave. Those that took too long are tried again at the end; what costs too much even then has a row that says so.
 
     Attributes:
         limits: of the whole run.
@@ -39,7 +41,8 @@ class HurriedEngine(Engine):
         waiting: list[int] = []
         late: dict[int, Measurement] = {}
         for number, cell in enumerate(work.missing):
-            mine = replace(drawing, first=1 / (2 * len(work.missing) - number))  # a half for all of them
+            part = 1 / (2 * len(work.missing) - number)  # a half for all of them, and more for the exact method
+            mine = replace(drawing, first=max(part, MOST) if number == 0 else part)
             failed = bench.first_call(cell, mine)
             if failed is None:
                 waiting.append(cell)
@@ -50,8 +53,9 @@ class HurriedEngine(Engine):
         waiting.sort(key=bench.seconds)
         order = [*waiting, *sorted(late, key=bench.seconds)]
         for number, cell in enumerate(order):
-            shares = len(order) - number if cell in late else len(waiting) - number + bool(late)
-            mine = replace(drawing, share=1 / shares, first=1 / (1 + MORE_CALLS))
+            needed = sum(MORE_CALLS * bench.seconds(other) for other in order[number:])
+            spare = max(1 - needed / max(drawing.left(), 1e-9), LEAST)
+            mine = replace(drawing, share=spare / (len(order) - number), first=MOST)
             if cell in late and bench.seconds(cell) >= mine.first * mine.left():  # it would only stop again
                 yield late[cell]
                 continue
