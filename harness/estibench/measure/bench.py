@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from estibench import host as plugin_host
+from estibench.contracts.claims import ClaimError
 from estibench.contracts.estimator import Estimator
 from estibench.contracts.samples import SampleSet
 from estibench.errors import Unsupported, UserError
@@ -348,7 +349,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _reason(error: BaseException) -> str:
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""
-    if isinstance(error, (ContractError, UserError)):
+    if isinstance(error, (ClaimError, ContractError, UserError)):
         return first
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
