@@ -22,8 +22,9 @@ class HurriedEngine(Engine):
     """Measures in this process, where the user's objects are, within limits.
 
     Every estimator is called once, for no longer than a part of the time; the exact method, which comes first in a
-    ladder, for longer. From the cheapest to the dearest, each then has its share of what the calls that all of them must
-    make leave. Those that took too long are tried again at the end; what costs too much even then has a row that says so.
+    ladder, for longer. From the cheapest to the dearest, each then has its share of what the calls that all of them
+    must make leave. Those that took too long are tried again at the end; what costs too much even then has a row that
+    says so.
 
     Attributes:
         limits: of the whole run.
