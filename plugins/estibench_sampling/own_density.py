@@ -24,7 +24,7 @@ class OwnDensity(Density):
     """p ∝ exp(±f) on R^dim, its score by automatic differentiation.
 
     Attributes:
-        own: f, (n, *shape) → (n,).
+        own: f, (n, *shape) → (n,) or (n, 1).
         sign: 1 for a logarithm of the density, −1 for an energy.
         shape: of a point.
         samples: exact ones, (N, dim), float64, where the user has them.
@@ -83,7 +83,7 @@ def own_sampling(
     """Samples of your density from its score.
 
     Args:
-        log_prob: an `nn.Module` or a function, (n, *shape) → (n,), up to a constant.
+        log_prob: an `nn.Module` or a function, (n, *shape) → (n,) or (n, 1), up to a constant.
         energy: its negative, instead.
         dim: the dimension, or the shape of one point: 784, or (1, 28, 28).
         samples: exact ones, (N, *shape), if you have them: distances to them then judge; else Stein discrepancies.
@@ -98,7 +98,7 @@ def own_sampling(
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4, *shape, generator=generator, dtype=torch.float64).to(device=device, dtype=dtype)
     values = finite(repeats(own, x), name)
-    if values.shape != (4,):
+    if values.shape not in ((4,), (4, 1)):
         raise UserError(f"{name}: expected one value for each point, (4,), got {tuple(values.shape)}")
     apart = torch.cat([own.checked(one[None]) for one in x])
     if not torch.allclose(values, apart, rtol=1e-3, atol=1e-5):
