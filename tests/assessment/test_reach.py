@@ -170,3 +170,12 @@ def test_without_noise_the_cheapest_and_the_next() -> None:
     assert (
         said == "exact: the exact trace in 784 matvecs, 1 s. The next, other (800 matvecs, 3 s), takes 3 times as much."
     )
+
+
+def test_what_is_closer_but_biased_is_named_beside_what_can_be_averaged() -> None:
+    rows = [row("a", 2.0, 0.01, 8), row("biased", 0.2, 0.001, 1, claims=[])]
+    said = advice(rows, TOLD, None, None, "time")
+    assert said.startswith("a: relative error 2 ± 0.2 in 10 ms.")
+    assert said.endswith(
+        "Closer for one estimate, but not known to be unbiased: biased (1 matvec, 1 ms), relative error 0.2 ± 0.02."
+    )

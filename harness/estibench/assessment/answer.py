@@ -87,13 +87,15 @@ class Assessment:
 
     @property
     def legend(self) -> list[str]:
-        """What the names in the table mean, a line each: the estimators' and that of the unit of work."""
+        """What the names in the table mean, a line each: of estimators, of the unit of work, of the truth."""
         from estibench import host as plugin_host
 
         known = plugin_host.current().estimators
         names = dict.fromkeys(str(name) for name in self.frame["estimator_name"])
         lines = [f"{name}: {known.get(name).summary}" for name in names if name in known]
-        return [*lines, *([f"work: {self.own.unit}"] if self.own.unit else [])]
+        sources = self.frame["truth_source"].dropna() if "truth_source" in self.frame else []
+        more = {"work": self.own.unit, "truth": str(sources.iloc[0]) if len(sources) else ""}
+        return [*lines, *(f"{name}: {what}" for name, what in more.items() if what)]
 
     @property
     def doubts(self) -> list[str]:

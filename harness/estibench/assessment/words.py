@@ -144,7 +144,18 @@ def _in_general(some: Sequence[Candidate], exact: Candidate | None, told: Told, 
             share, dear = percent(cheap.cost / exact.cost(by)), exact.cost(by) <= cheap.cost
             words += f": {told.exact} costs less" if dear else f", {share} of {told.exact}'s cost"
         words += "."
-    return words + _same(_as_efficient(best, some, by), "efficiency")
+    words += _same(_as_efficient(best, some, by), "efficiency" if best.unbiased else "error")
+    return words + _closer(best, some, by, unit)
+
+
+def _closer(best: Candidate, some: Sequence[Candidate], by: By, unit: str) -> str:
+    """What is beyond doubt closer for one estimate, though averages of it are not known to be."""
+    others = [one for one in some if not one.unbiased and not one.exact and math.isfinite(one.cost(by))]
+    first = min((one for one in others if one.high < best.low), key=lambda one: one.error, default=None)
+    if first is None or not best.unbiased:
+        return ""
+    one = described(Plan(first, 1, first.error, first.cost(by)), unit)
+    return f" Closer for one estimate, but not known to be unbiased: {one}, {error_of(first)}."
 
 
 def _without_noise(some: Sequence[Candidate], exact: Candidate | None, told: Told, by: By) -> str:
