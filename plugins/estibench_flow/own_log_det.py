@@ -62,7 +62,8 @@ class OwnLogDet(ResidualProblem):
         exact = self.at("cpu", "float64")
         generator = torch.Generator().manual_seed(self.seed + 2)
         at_once = max(1, NUMBERS // (STEPS * self.batch * self.dim))
-        whole, halves = [], []
+        whole: list[Tensor] = []
+        halves: list[Tensor] = []
         for start in range(0, self.reference, at_once):
             some = min(at_once, self.reference - start)
             v = 2 * torch.randint(2, (some * self.batch, self.dim), generator=generator).double() - 1

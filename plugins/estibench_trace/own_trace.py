@@ -218,10 +218,11 @@ def _checked(problem: OwnTrace, name: str) -> OwnTrace:
 
 def ladder(problem: OwnTrace) -> list[str | Mapping[str, Any]]:
     """As for fields; of a matrix without a transpose, by products with itself alone."""
-    found = with_transpose(problem)
+    _, hutchinson, *others = found = with_transpose(problem)
     if problem.has_transpose:
         return found
-    return [{"name": "exact", "method": "jvp"}, {**dict(found[1]), "product": "jvp"}, *found[2:]]
+    assert isinstance(hutchinson, Mapping)
+    return [{"name": "exact", "method": "jvp"}, {**hutchinson, "product": "jvp"}, *others]
 
 
 def within(problem: OwnTrace, most: float, memory: float) -> OwnTrace:

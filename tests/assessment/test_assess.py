@@ -186,10 +186,12 @@ class Interrupting(Estimator):
 
 
 def test_an_interrupt_within_a_call_ends_in_an_answer(tmp_path: Path) -> None:
-    estimators = ["exact", Interrupting()]
-    found = estibench.assess(
-        "divergence", field=network(), points=X, seconds=300, estimators=estimators, directory=tmp_path / "run"
-    )
+    objects = {"field": network(), "points": X, "seconds": 300, "directory": tmp_path / "run"}
+    with pytest.raises(KeyboardInterrupt):  # there is nothing to keep
+        estibench.assess("divergence", estimators=[Interrupting()], **objects)
+    estibench.assess("divergence", estimators=["exact"], **objects)
+    found = estibench.assess("divergence", estimators=["exact", Interrupting()], **objects)
+    assert list(found.frame["estimator_name"]) == ["exact"]
     assert found.advice.endswith("Interrupted: the same call goes on from here.")
     assert not torch.is_inference_mode_enabled()
     assert torch.ones(2).add(1).sum() == 4, "no mode is left behind"
@@ -201,9 +203,11 @@ def test_doubts_are_listed(tmp_path: Path) -> None:
     found = estibench.assess(
         "divergence", field=network(), points=X, seconds=300, estimators=["exact", Off()], directory=tmp_path / "run"
     )
-    line = next(line for line in str(found).splitlines() if line.startswith("refuted: Off: “unbiased”: measured "))
+    line = next(
+        line for line in str(found).splitlines() if line.startswith("refuted: Off(noise=0.01): “unbiased”: measured ")
+    )
     assert "claimed 0" in line
-    assert "Refuted, so left out: Off (unbiased)." in found.advice
+    assert "Refuted, so left out: Off(noise=0.01) (unbiased)." in found.advice
 
 
 def test_a_field_that_vmap_refuses_is_measured_one_by_one(tmp_path: Path) -> None:

@@ -93,8 +93,8 @@ class Assessment:
         known = plugin_host.current().estimators
         names = dict.fromkeys(str(name) for name in self.frame["estimator_name"])
         lines = [f"{name}: {known.get(name).summary}" for name in names if name in known]
-        sources = self.frame["truth_source"].dropna() if "truth_source" in self.frame else []
-        more = {"work": self.own.unit, "truth": str(sources.iloc[0]) if len(sources) else ""}
+        sources = [row["truth_source"] for row in self.results.rows if isinstance(row.get("truth_source"), str)]
+        more = {"work": self.own.unit, "truth": sources[0] if sources else ""}
         return [*lines, *(f"{name}: {what}" for name, what in more.items() if what)]
 
     @property

@@ -20,6 +20,7 @@ from estibench.host import Host
 from estibench.host.components import checked_objects, own_of
 from estibench.measure.limits import Limits
 from estibench.results.run_directory import Results
+from estibench.results.store import Store
 from estibench.runs import session as sessions
 from estibench.suite import read_suite
 
@@ -134,6 +135,8 @@ def _measure(host: Host, name: str, place: Path, text: str, engine: HurriedEngin
             for _ in session.execute(lambda line: warnings.warn(line, stacklevel=3)):
                 pass
         except KeyboardInterrupt:
+            if not Store(place).path.exists():
+                raise  # there is nothing to keep
             return "Interrupted: the same call goes on from here."
     return ""
 

@@ -23,7 +23,7 @@ class Flops(FlopCounterMode):
     def __enter__(self) -> Self:
         self.flop_counts.clear()
         self.mode = _Uncompiled(self)
-        self.mode.__enter__()
+        self.mode.__enter__()  # type: ignore[no-untyped-call]
         return self
 
     @property
