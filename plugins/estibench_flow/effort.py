@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from estibench import operations
+from estibench import kept_bytes, operations
 from estibench_flow.field import Dynamics
 from estibench_flow.solvers import Scheme, integrate
 
@@ -38,15 +38,6 @@ def work(field: Dynamics, z: Tensor) -> float:
 
 
 def saved(field: Dynamics, z: Tensor) -> int:
-    """Bytes that one evaluation keeps for a backward pass."""
-    sizes: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
+    """Bytes that one evaluation keeps for a backward pass, its value included."""
     leaf = z.detach().requires_grad_()
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        field(z.new_zeros(()), leaf.view_as(leaf))
-    return sum(sizes.values()) + z.nbytes
+    return kept_bytes(lambda: field(z.new_zeros(()), leaf.view_as(leaf))) + z.nbytes

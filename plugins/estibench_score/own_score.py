@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from estibench import Density, Own, OwnFunction, OwnPoints, UserError, finite, repeats
+from estibench import Density, Own, OwnFunction, OwnPoints, UserError, finite, kept_bytes, operations, repeats
 from estibench_score.contract import ScoreProblem
 from estibench_score.model import ScoreModel
 from estibench_score.module_model import ModuleModel
 from estibench_score.own_model import FlatScore, OwnData, is_energy
-from estibench_score.score_gradient import ScoreGradient
+from estibench_score.score_gradient import CHUNKS, ScoreGradient
 
-REFERENCE = 2**16
+FEWEST, REFERENCE = 2**10, 2**16  # samples behind the truth
+COUNTED = 64  # of them, in what is counted
 SIGMA = 0.1  # of the data's standard deviation
 
 
@@ -105,6 +106,22 @@ def own_score(
     )
 
 
+def within(problem: OwnScore, most: float, memory: float) -> OwnScore:
+    """The problem with a truth of so many samples that their gradients take no more, by powers of two."""
+    exact, level = problem.at("cpu", "float64"), problem.level or 0.0
+    law, theta = exact.target(level), exact.initial.clone().requires_grad_()
+    x = law.sample(COUNTED, torch.Generator().manual_seed(0))
+
+    def gradient() -> Tensor:
+        difference = exact.score_model.score(theta, x) - law.score(x)
+        return torch.autograd.grad(difference.square().sum(), theta)[0]
+
+    one = operations(gradient) / COUNTED
+    kept = kept_bytes(lambda: exact.score_model.score(theta, x)) / COUNTED + 8 * getattr(law, "size", 0)
+    affordable = min(most / one, CHUNKS * memory / kept, REFERENCE)
+    return replace(problem, reference=max(FEWEST, 1 << (int(max(affordable, 1)).bit_length() - 1)))
+
+
 def ladder(problem: ScoreProblem) -> list[str | Mapping[str, Any]]:
     """With noise: denoising at its level. And what sees samples of the law itself: exact and sliced traces."""
     found: list[str | Mapping[str, Any]] = ["explicit"]
@@ -127,5 +144,6 @@ OWN = Own(
     ladder,
     "the explicit gradient",
     "a sweep is one pass of the batch through the network, or back to its input",
+    within=within,
     caution=caution,
 )

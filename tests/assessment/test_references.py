@@ -186,6 +186,18 @@ def test_many_states_are_assessed(tmp_path: Any) -> None:
     assert frame.loc["straight_through", "relative_bias_low"] > 0.05
 
 
+def test_a_score_gradient_by_fewer_samples() -> None:
+    """It is a reference always; its standard error says how many samples there were."""
+    own = own_of(current(), "score_gradient")
+    full = own.make(network=network(3, 3), data=points(20, 3), sigma=0.5)
+    assert own.within(full, PLENTY, PLENTY) == full
+    few = own.within(full, 1.0, PLENTY)
+    assert (full.reference, few.reference) == (2**16, 2**10)
+    assert own.within(full, PLENTY, 1000.0).reference == 2**10
+    assert few.truth_error == pytest.approx(8 * full.truth_error, rel=0.3)
+    assert float((few.truth - full.truth).norm()) < DOUBT * few.truth_error
+
+
 @pytest.mark.parametrize("batch", [None, 3])
 def test_local_expectations_of_a_batch(batch: int | None) -> None:
     shape = (4, 3) if batch is None else (batch, 4, 3)

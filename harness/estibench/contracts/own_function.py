@@ -223,6 +223,20 @@ def operations(call: Callable[[], Any]) -> float:
     return max(float(flops.total), LEAST_OPERATIONS)
 
 
+def kept_bytes(call: Callable[[], Any]) -> int:
+    """Bytes that a call keeps for a backward pass, for `Own.within`."""
+    sizes: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        call()
+    return sum(sizes.values())
+
+
 def flat(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
     """The function on flat points, (..., m) → (..., m), of one on points of a shape, `(batch, *shape)` → the same."""
 
