@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from estibench.contracts.own_function import flat as flat
     from estibench.contracts.own_function import float_tensor as float_tensor
     from estibench.contracts.own_function import keeps_shape as keeps_shape
+    from estibench.contracts.own_function import kept_bytes as kept_bytes
+    from estibench.contracts.own_function import operations as operations
     from estibench.contracts.own_function import repeats as repeats
     from estibench.contracts.parameters import NonNegativeFloat as NonNegativeFloat
     from estibench.contracts.parameters import NonNegativeInt as NonNegativeInt
@@ -74,7 +76,17 @@ _HOME = {
     "estibench.contracts.known": ("Known",),
     "estibench.contracts.own": ("Own",),
     "estibench.contracts.own_function": (
-        *("OwnFunction", "OwnPoints", "finite", "flat", "float_tensor", "keeps_shape", "repeats"),
+        *(
+            "OwnFunction",
+            "OwnPoints",
+            "finite",
+            "flat",
+            "float_tensor",
+            "keeps_shape",
+            "kept_bytes",
+            "operations",
+            "repeats",
+        ),
     ),
     "estibench.contracts.parameters": ("NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt"),
     "estibench.contracts.placed": ("Placed",),

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class UserError(Exception):
     """A mistake that the user can mend. The command line prints each of its lines and exits with 2."""
 
     exit_code = 2
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+def plainly(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, whose `UserError`s come without the frames and causes inside: they say themselves what is wrong."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True  # pytest then shows the caller's line
+        try:
+            return function(*args, **kwargs)
+        except UserError as error:
+            raise error.with_traceback(None) from None
+
+    return called
 
 
 class Unsupported(Exception):  # noqa: N818 - an outcome, not an error

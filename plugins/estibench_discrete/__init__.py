@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from estibench_discrete.contract import has_degree as has_degree
     from estibench_discrete.contract import is_gradient as is_gradient
     from estibench_discrete.contract import is_plain as is_plain
+    from estibench_discrete.contract import is_summed as is_summed
     from estibench_discrete.distribution import sample as sample
     from estibench_discrete.fit import FitProblem as FitProblem
     from estibench_discrete.samplers import CategoricalSampler as CategoricalSampler
@@ -38,6 +39,7 @@ _HOME = {
         "has_degree",
         "is_gradient",
         "is_plain",
+        "is_summed",
     ),
     "estibench_discrete.distribution": ("sample",),
     "estibench_discrete.fit": ("FitProblem",),

@@ -128,6 +128,11 @@ class GradientProblem(DiscreteProblem):
         """This problem in float64 on the CPU, with data of its own to be made once."""
         return self.at("cpu", "float64")
 
+    @property
+    def summed(self) -> bool:
+        """Whether `reference` is at hand; formulas that need it claim nothing elsewhere. Default: yes."""
+        return True
+
     @cached_property
     def reference(self) -> Reference:
         """Everything that is known exactly, in float64."""
@@ -190,9 +195,14 @@ def is_gradient(problem: DiscreteProblem) -> bool:
     return isinstance(problem, GradientProblem)
 
 
+def is_summed(problem: DiscreteProblem) -> bool:
+    """Whether it asks for a gradient, and the sums over all states are known."""
+    return isinstance(problem, GradientProblem) and problem.summed
+
+
 def is_plain(problem: DiscreteProblem) -> bool:
-    """Whether it asks for the gradient in the logits, up to a constant."""
-    return isinstance(problem, GradientProblem) and problem.plain
+    """Whether it asks for the gradient in the logits, up to a constant, and the sums over all states are known."""
+    return isinstance(problem, GradientProblem) and problem.plain and problem.summed
 
 
 def has_degree(problem: DiscreteProblem, degree: int) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from estibench import Bias, Cost, PositiveInt, Unbiased, Variance
-from estibench_discrete.contract import GradientProblem, Memoryless, Objective, has_degree, is_gradient, is_plain
+from estibench_discrete.contract import GradientProblem, Memoryless, Objective, has_degree, is_plain, is_summed
 from estibench_discrete.distribution import sample, softmax_vjp
 
 
@@ -51,7 +51,7 @@ class ReinMax(Memoryless):
         Bias(
             reinmax_bias,
             "trapezoidal rule − g",
-            when=lambda problem, estimator: is_gradient(problem),
+            when=lambda problem, estimator: is_summed(problem),
             given="the gradient itself is wanted",
         ),
         Variance(

@@ -22,8 +22,13 @@ QUADRATURE = {
 }
 
 
-def solver_bias(problem: FlowProblem, estimator: HasNoiselessTwin) -> Tensor:
-    """E[estimate] − truth, (batch,): the noise of the trace has mean 0, so what the solver and the prior leave."""
+def solver_bias(problem: FlowProblem, estimator: HasNoiselessTwin) -> Tensor | None:
+    """E[estimate] − truth, (batch,): the noise of the trace has mean 0, so what the solver and the prior leave.
+
+    None where an exact trace takes too long to say.
+    """
+    if not problem.splits_errors:
+        return None
     return problem.noiseless(estimator) - problem.truth
 
 
@@ -41,7 +46,7 @@ def trace_variance(
         return 0.0
     if redraw and not isinstance(problem, LinearFlow):
         return None
-    if problem.dim > LARGEST:
+    if problem.dim > LARGEST or not problem.splits_errors:
         return None
     J = integrated_jacobian(problem, scheme)
     S = 0.5 * (J + J.mT)

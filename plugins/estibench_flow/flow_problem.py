@@ -65,6 +65,12 @@ class FlowProblem(Problem):
         return False
 
     @property
+    def splits_errors(self) -> bool:
+        """Whether an exact trace can be afforded beside every estimate, which the parts of an error and a solver's bias
+        need. Default: yes."""
+        return True
+
+    @property
     def prior_mismatch(self) -> Tensor:
         """log prior − log p_T at the end of the exact flow, (batch,), float64. Default: 0."""
         return torch.zeros(self.batch, dtype=torch.float64)
@@ -86,7 +92,7 @@ class FlowProblem(Problem):
         Without a noiseless twin of the estimator only the last of the three is known.
         """
         mismatch = {"prior_mismatch": self.prior_mismatch.abs().mean()}
-        if not isinstance(estimator, HasNoiselessTwin):
+        if not (isinstance(estimator, HasNoiselessTwin) and self.splits_errors):
             return mismatch
         noiseless = self.noiseless(estimator)
         noise = estimate.detach().to(device="cpu", dtype=torch.float64) - noiseless

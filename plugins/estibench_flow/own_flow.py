@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from estibench import Own, OwnFunction, OwnPoints, UserError, finite, flat, keeps_shape
+from estibench import NonNegativeInt, Own, OwnFunction, OwnPoints, UserError, finite, flat, keeps_shape
+from estibench_flow.effort import evaluations, saved, work
 from estibench_flow.field import Dynamics
 from estibench_flow.flow import Flow, log_densities, standard_normal
 from estibench_flow.flow_problem import FlowProblem
 from estibench_flow.own_time import in_time
 from estibench_flow.solvers import Scheme
-from estibench_flow.traces import ExactTrace
+from estibench_flow.traces import ROWS, ExactTrace, HutchinsonTrace
 
 TIGHT = Scheme("dopri8", 1, 1e-10)
+REFERENCE = Scheme("dopri8", 1, 1e-8)  # its error is nothing beside the noise of probes
+FEWEST, MOST = 8, 2**12  # probes of a reference
+AT_ONCE = 64  # probes of one solve
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnFlow(FlowProblem):
     """log p(x) of a batch of points that follow z' = f(t, z) from t = 0 to T, where the prior is, (batch,).
 
-    Truth: dopri8 at a tolerance of 1e-10 with the exact trace, a float64 copy.
+    Truth: dopri8 at a tolerance of 1e-10 with the exact trace, a float64 copy; or a reference: dopri8 at 1e-8 with
+    Rademacher probes, each a value of its own,
+
+        log p_T(z(T)) + ∫ vᵀ (∂f/∂z) v dt,   E[vvᵀ] = I,
+
+    whose mean is unbiased and whose spread is its standard error.
 
     Attributes:
         own: f, (t, (batch, *shape)) → (batch, *shape), each point by itself.
         data: the points, (batch, *shape).
         prior: log p_T on (batch, *shape) → (batch,); None for N(0, I).
+        reference: Rademacher probes behind a reference; 0 for the exact trace.
+        at_once: of these, in one solve.
     """
 
     own: OwnFunction
     data: Tensor
     prior: OwnFunction | None = None
+    reference: NonNegativeInt = 0
+    at_once: int = AT_ONCE
 
     @cached_property
     def dynamics(self) -> Dynamics:
@@ -57,19 +71,43 @@ class OwnFlow(FlowProblem):
         return self.prior.at(self.device, self.torch_dtype)
 
     @cached_property
-    def truth(self) -> Tensor:
+    def _values(self) -> Tensor:
+        """The log-density by the exact trace, (1, batch), or by each probe of the reference, (probes, batch)."""
         exact = self.at("cpu", "float64")
-        flow = Flow(exact.dynamics, self.time, exact.log_prior)
+        flow, x = Flow(exact.dynamics, self.time, exact.log_prior), exact.points
+        generator = torch.Generator().manual_seed(self.seed + 2)
+        parts = []
         try:
-            found = log_densities(flow, exact.points, ExactTrace(exact.points), TIGHT)[..., 0]
+            if not self.reference:
+                parts.append(log_densities(flow, x, ExactTrace(x), TIGHT))
+            for start in range(0, self.reference, self.at_once):
+                some = min(self.at_once, self.reference - start)
+                trace = HutchinsonTrace.start(x, some, "rademacher", False, generator)
+                parts.append(log_densities(flow, x, trace, REFERENCE))
         except RuntimeError as error:
             first = str(error).splitlines()[0]
             raise UserError(f"field: does not work in float64, which its truth needs ({first})") from error
-        return finite(found.detach(), "the log-density")
+        return finite(torch.cat([part.detach() for part in parts], -1).mT, "the log-density")
+
+    @property
+    def truth(self) -> Tensor:
+        return self._values.mean(0)
+
+    @property
+    def truth_error(self) -> float:
+        return float((self._values.var(0) / self.reference).sum().sqrt()) if self.reference else 0.0
+
+    @property
+    def splits_errors(self) -> bool:
+        return self.reference == 0
 
     @property
     def truth_source(self) -> str:
-        return "float64 reference: dopri8 at tolerance 1e-10, exact trace"
+        if not self.reference:
+            return "float64 reference: dopri8 at tolerance 1e-10, exact trace"
+        error = self.truth_error / max(float(self.truth.norm()), 1e-300)
+        probes = f"mean over {self.reference} Rademacher probes"
+        return f"float64 reference: dopri8 at tolerance 1e-8, {probes}, relative standard error {error:.1e}"
 
 
 def own_flow(
@@ -111,4 +149,28 @@ def ladder(problem: FlowProblem) -> list[str | Mapping[str, Any]]:
     ]
 
 
-OWN = Own(own_flow, ladder, "the exact trace")
+def within(problem: OwnFlow, most: float, memory: float) -> OwnFlow:
+    """The problem with the exact trace, if a product for each dimension and evaluation takes no more; else with probes.
+
+    A product with the Jacobian takes about one more evaluation, and keeps what one evaluation does.
+    """
+    exact = problem.at("cpu", "float64")
+    field, x = exact.dynamics, exact.points
+    one, kept = work(field, x), saved(field, x)
+    rows = min(problem.dim, max(1, ROWS // problem.batch))
+    evaluated = evaluations(problem.dynamics, problem.points, problem.time)
+    if evaluated(TIGHT.tolerance) * one * (1 + problem.dim) <= most and rows * kept <= memory:
+        return problem
+    each = evaluated(REFERENCE.tolerance) * one
+    probes, at_once = (_power_of_two(number) for number in (most / each, memory / (2 * kept)))
+    return replace(problem, reference=max(FEWEST, min(probes, MOST)), at_once=max(1, min(at_once, AT_ONCE)))
+
+
+def _power_of_two(number: float) -> int:
+    """The largest that is not larger."""
+    return 1 << (int(min(max(number, 1), MOST)).bit_length() - 1)
+
+
+OWN = Own(
+    own_flow, ladder, "the exact trace", "a vjp is one product of a vector with the Jacobian, at every point", within
+)

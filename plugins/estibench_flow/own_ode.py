@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from estibench import Own, OwnFunction, OwnPoints, UserError, finite, keeps_shape, repeats
-from estibench_flow.field import Dynamics
+from estibench import Own, OwnFunction, OwnPoints, PositiveFloat, UserError, finite, keeps_shape, repeats
+from estibench_flow.effort import evaluations, saved, work
+from estibench_flow.field import CountedField, Dynamics
+from estibench_flow.gradients import adjoint
 from estibench_flow.modules import ModuleDynamics
 from estibench_flow.ode_problem import OdeProblem, joined
 from estibench_flow.own_time import in_time
 from estibench_flow.solvers import Scheme, integrate
 
-TIGHT = Scheme("dopri8", 1, 1e-12)
+TIGHT = 1e-12
+LOOSER = (1e-10, 1e-8, 1e-6)  # tolerances of references
+COARSER = 100.0  # times the tolerance: the solve whose difference shows a reference's error
+BACKWARD = 2.0  # evaluations that a backward pass takes
 
 
 class FlatField(nn.Module):
@@ -37,17 +42,23 @@ class FlatField(nn.Module):
 class OwnOde(OdeProblem):
     """∂L/∂z(0) and ∂L/∂θ of L(z(T)), z' = f_θ(t, z), (batch · dim + p,): θ are all parameters of the module, flat.
 
-    Truth: backpropagation through dopri8 at a tolerance of 1e-12, a float64 copy.
+    Truth: backpropagation through dopri8, a float64 copy, at a tolerance of 1e-12; or a reference at a larger one,
+    whose error is what a tolerance 100 times as large changes, which is more than what a smaller one would. Where the
+    steps do not fit into the memory, the reference is the adjoint's, which keeps none of them.
 
     Attributes:
         own: f, a module, (t, (batch, *shape)) → (batch, *shape).
         data: z(0), (batch, *shape).
         of_end: L, (batch, *shape) → a number.
+        tolerance: of the truth's solves.
+        keeps_steps: whether the truth is found by backpropagation, and not by the adjoint.
     """
 
     own: OwnFunction
     data: Tensor
     of_end: OwnFunction
+    tolerance: PositiveFloat = TIGHT
+    keeps_steps: bool = True
 
     @property
     def _shape(self) -> tuple[int, ...]:
@@ -81,15 +92,37 @@ class OwnOde(OdeProblem):
 
     @cached_property
     def truth(self) -> Tensor:
-        exact = self.at("cpu", "float64")
+        return self._gradient(self.tolerance)
+
+    @cached_property
+    def truth_error(self) -> float:
+        if self.tolerance == TIGHT and self.keeps_steps:
+            return 0.0
+        return float((self._gradient(COARSER * self.tolerance) - self.truth).norm())
+
+    def _gradient(self, tolerance: float) -> Tensor:
+        """By dopri8 in float64, (batch · dim + p,)."""
+        exact, scheme = self.at("cpu", "float64"), Scheme("dopri8", 1, tolerance)
         start, theta = exact.start.clone().requires_grad_(), exact.parameters.clone().requires_grad_()
-        final = integrate(exact.dynamics(theta), start, 0.0, self.time, TIGHT)
-        found = joined(*torch.autograd.grad(exact.loss(final), (start, theta), materialize_grads=True))
-        return finite(found.detach(), "the gradient")
+        if self.keeps_steps:
+            final = integrate(exact.dynamics(theta), start, 0.0, self.time, scheme)
+            parts = torch.autograd.grad(exact.loss(final), (start, theta), materialize_grads=True)
+        else:
+            field = CountedField(exact.dynamics(theta))
+            parts = adjoint(field, start, theta, exact.loss, self.time, scheme, seminorm=False)
+        return finite(joined(*parts).detach(), "the gradient")
+
+    def errors(self, estimate: Tensor, estimator: Any) -> Mapping[str, Tensor]:
+        """None where the truth is a reference: what a solver's own gradient would be takes as long again."""
+        return {} if self.truth_error else super().errors(estimate, estimator)
 
     @property
     def truth_source(self) -> str:
-        return "float64 reference: backpropagation through dopri8 at tolerance 1e-12"
+        how = "backpropagation through dopri8" if self.keeps_steps else "the adjoint by dopri8"
+        source = f"float64 reference: {how} at tolerance {self.tolerance:.0e}"
+        if not self.truth_error:
+            return source
+        return f"{source}, relative error {self.truth_error / max(float(self.truth.norm()), 1e-300):.1e}"
 
 
 def own_ode(*, field: nn.Module, start: Tensor, loss: Callable[[Tensor], Tensor], time: float = 1.0) -> OwnOde:
@@ -101,6 +134,8 @@ def own_ode(*, field: nn.Module, start: Tensor, loss: Callable[[Tensor], Tensor]
         loss: of z(T), (batch, *shape) → a number.
         time: T.
     """
+    if isinstance(field, type):
+        raise UserError(f"field: {field.__name__} is a class; give an instance of it, {field.__name__}(…)")
     if not isinstance(field, nn.Module) or not any(True for _ in field.parameters()):
         raise UserError("field: expected an nn.Module with parameters, whose gradient is wanted")
     own = in_time(OwnFunction.of(field, "field"))
@@ -124,4 +159,27 @@ def ladder(problem: OdeProblem) -> list[str | Mapping[str, Any]]:
     ]
 
 
-OWN = Own(own_ode, ladder, "a solve without error beyond rounding")
+def within(problem: OwnOde, most: float, memory: float) -> OwnOde:
+    """The problem with the tightest truth whose solves take no more; the loosest where none does."""
+    exact = problem.at("cpu", "float64")
+    field, z = exact.dynamics(exact.parameters.clone().requires_grad_()), exact.start
+    one, kept = work(field, z) * (1 + BACKWARD), saved(field, z)
+
+    steps = evaluations(problem.dynamics(problem.parameters), problem.start, problem.time)
+    tight = steps(TIGHT)
+    if tight * one <= most and tight * kept <= memory:
+        return problem
+    for tolerance in LOOSER:
+        every = steps(tolerance)
+        if (every + steps(COARSER * tolerance)) * one <= most:
+            break
+    return replace(problem, tolerance=tolerance, keeps_steps=every * kept <= memory)
+
+
+OWN = Own(
+    own_ode,
+    ladder,
+    "a solve without error beyond rounding",
+    "an evaluation is one call of the field, for the whole batch",
+    within,
+)

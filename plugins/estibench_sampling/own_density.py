@@ -15,6 +15,7 @@ from estibench import Density, Own, OwnFunction, OwnPoints, Unsupported, UserErr
 from estibench_sampling.problem import Sampling
 
 CHAINS = 256
+RAYS, FAR = 16, (1e2, 1e3)  # along so many rays, between these distances, in units of √dim
 POWER_STEPS = 20  # of the iteration for the largest curvature
 
 
@@ -23,7 +24,7 @@ class OwnDensity(Density):
     """p ∝ exp(±f) on R^dim, its score by automatic differentiation.
 
     Attributes:
-        own: f, (n, *shape) → (n,).
+        own: f, (n, *shape) → (n,) or (n, 1).
         sign: 1 for a logarithm of the density, −1 for an energy.
         shape: of a point.
         samples: exact ones, (N, dim), float64, where the user has them.
@@ -82,7 +83,7 @@ def own_sampling(
     """Samples of your density from its score.
 
     Args:
-        log_prob: an `nn.Module` or a function, (n, *shape) → (n,), up to a constant.
+        log_prob: an `nn.Module` or a function, (n, *shape) → (n,) or (n, 1), up to a constant.
         energy: its negative, instead.
         dim: the dimension, or the shape of one point: 784, or (1, 28, 28).
         samples: exact ones, (N, *shape), if you have them: distances to them then judge; else Stein discrepancies.
@@ -97,7 +98,7 @@ def own_sampling(
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4, *shape, generator=generator, dtype=torch.float64).to(device=device, dtype=dtype)
     values = finite(repeats(own, x), name)
-    if values.shape != (4,):
+    if values.shape not in ((4,), (4, 1)):
         raise UserError(f"{name}: expected one value for each point, (4,), got {tuple(values.shape)}")
     apart = torch.cat([own.checked(one[None]) for one in x])
     if not torch.allclose(values, apart, rtol=1e-3, atol=1e-5):
@@ -142,4 +143,32 @@ def _rounded(number: float) -> float:
     return float(f"{number:.2g}")
 
 
-OWN = Own(own_sampling, ladder, "exact sampling")
+def caution(problem: Sampling) -> str:
+    """A sentence about a density that does not fall fast enough along some rays to have a normaliser.
+
+    On R^m the integral of p exists only if p falls faster than ‖x‖^−m along almost all rays: d log p/d log r < −m.
+    """
+    density, m = problem.density, problem.dim
+    assert isinstance(density, OwnDensity)
+    generator = torch.Generator().manual_seed(0)
+    u = torch.randn(RAYS, m, generator=generator, dtype=torch.float64)
+    u = u / u.norm(dim=1, keepdim=True)
+    near, far = (density.at("cpu", "float64").log_prob(r * m**0.5 * u).detach() for r in FAR)
+    slope = (far - near) / math.log(FAR[1] / FAR[0])
+    bad = int((slope > -m).sum())  # not those where both are −∞
+    if not bad:
+        return ""
+    what = "energy grows" if density.sign < 0 else "density falls"
+    return (
+        f"Mind: the {what} too slowly far out (along {bad} of {RAYS} rays) for the density to have a normaliser: then "
+        "there is nothing to sample from, and chains drift away; is a term such as ‖x‖²/2 missing?"
+    )
+
+
+OWN = Own(
+    own_sampling,
+    ladder,
+    "exact sampling",
+    "a score evaluation is one gradient of the log-density at all chains",
+    caution=caution,
+)

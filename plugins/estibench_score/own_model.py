@@ -72,6 +72,11 @@ class NoisedData(Density):
     data: Tensor
     sigma: PositiveFloat
 
+    @property
+    def size(self) -> int:
+        """N."""
+        return len(self.data)
+
     @cached_property
     def _placed(self) -> tuple[Tensor, Tensor]:
         a = self.place(self.data)

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import NonNegativeInt, Own, OwnFunction, OwnPoints, flat, keeps_shape
+from estibench import NonNegativeInt, Own, OwnFunction, OwnPoints, flat, keeps_shape, operations
 from estibench_trace.contract import ROWS, DivergenceProblem, Sums, TraceProblem, unit_rows
 from estibench_trace.operators import Field, JacobianOperator, Operator
 
 NUMBERS = 2**25  # entries of Jacobians that are held at once
 AT_ONCE = 16  # probes of the reference in one call
+COPIES = 3  # of the largest Jacobian, float64, while its sums are taken
 FEWEST, MOST = 64, 2**14  # probes of a reference
 
 
@@ -145,20 +146,25 @@ def ladder(problem: TraceProblem) -> list[str | Mapping[str, Any]]:
     return found
 
 
-def within(problem: OwnDivergence, operations: float) -> OwnDivergence:
+def within(problem: OwnDivergence, most: float, memory: float) -> OwnDivergence:
     """The problem with its exact truth, if one product for each dimension takes no more; else with a reference."""
-    from torch.utils.flop_counter import FlopCounterMode
-
     operator = problem.operator()
     v = torch.zeros(1, problem.batch, problem.dim, dtype=problem.torch_dtype, device=problem.device)
-    counter = FlopCounterMode(display=False)
-    with counter:
-        operator.rmatvec(v)
-    one = max(float(counter.get_total_flops()), float(v.numel()))
-    if problem.dim * one <= operations:
+    one = operations(lambda: operator.rmatvec(v))
+    if problem.dim * one <= most and COPIES * 8 * problem.dim**2 <= memory:
         return problem
-    probes = int(min(max(operations / one, FEWEST), MOST))
-    return replace(problem, reference=1 << (probes.bit_length() - 1))
+    return replace(problem, reference=how_many(most / one, FEWEST, MOST))
 
 
-OWN = Own(own_divergence, ladder, "the exact trace", within)
+def how_many(affordable: float, fewest: int, most: int) -> int:
+    """A power of two that can be afforded, within bounds that are powers of two."""
+    return 1 << (int(min(max(affordable, fewest), most)).bit_length() - 1)
+
+
+OWN = Own(
+    own_divergence,
+    ladder,
+    "the exact trace",
+    "a matvec is one product of the Jacobian with a vector at every point",
+    within,
+)

@@ -66,6 +66,16 @@ class Noisy(Estimator):
         return truth + self.noise * torch.randn(truth.shape, generator=generator, dtype=truth.dtype)
 
 
+@dataclass(frozen=True)
+class Off(Noisy):
+    """Off by a tenth."""
+
+    noise: float = 0.01
+
+    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
+        return super().estimate(problem, generator) + 0.1
+
+
 def network() -> nn.Sequential:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 6))
@@ -77,7 +87,11 @@ def test_the_answer_comes_with_table_plot_and_directory(tmp_path: Path) -> None:
     assert set(found.frame["status"]) == {"ok"}
     assert (found.frame["claims_refuted"] == 0).all()
     assert found.frame["truth_source"].iloc[0] == "the exact trace in float64: a product for each of 6 dimensions"
-    assert "hutchinson(probes=1)" in str(found)
+    said = str(found)
+    assert "hutchinson(probes=1)" in said
+    assert "\nhutchinson: mean of vᵀAv over random v\n" in said, "names are explained"
+    assert "\nwork: a matvec is one product of the Jacobian" in said
+    assert "\ntruth: the exact trace in float64: a product for each of 6 dimensions\n" in said
     page = found._repr_html_()
     assert page.index(found.advice.split(":")[0]) < page.index("<svg") < page.index("<table")
     saved = found.save(tmp_path / "saved")
@@ -160,7 +174,40 @@ def test_an_interrupt_keeps_what_is_there(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(call.sessions.Session, "execute", interrupted)
     found = estibench.assess("divergence", field=network(), points=X, seconds=300, directory=tmp_path / "run")
     assert len(found.frame) == 1
-    assert found.advice.endswith("(interrupted; the same call goes on from here)")
+    assert found.advice.endswith("Interrupted: the same call goes on from here.")
+
+
+@dataclass(frozen=True)
+class Interrupting(Estimator):
+    """Ctrl-C comes while it is drawn from."""
+
+    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_within_a_call_ends_in_an_answer(tmp_path: Path) -> None:
+    objects = {"field": network(), "points": X, "seconds": 300, "directory": tmp_path / "run"}
+    with pytest.raises(KeyboardInterrupt):  # there is nothing to keep
+        estibench.assess("divergence", estimators=[Interrupting()], **objects)
+    estibench.assess("divergence", estimators=["exact"], **objects)
+    found = estibench.assess("divergence", estimators=["exact", Interrupting()], **objects)
+    assert list(found.frame["estimator_name"]) == ["exact"]
+    assert found.advice.endswith("Interrupted: the same call goes on from here.")
+    assert not torch.is_inference_mode_enabled()
+    assert torch.ones(2).add(1).sum() == 4, "no mode is left behind"
+
+
+def test_doubts_are_listed(tmp_path: Path) -> None:
+    """An estimator that claims to be unbiased and is not; its claim and the evidence are in the terminal."""
+
+    found = estibench.assess(
+        "divergence", field=network(), points=X, seconds=300, estimators=["exact", Off()], directory=tmp_path / "run"
+    )
+    line = next(
+        line for line in str(found).splitlines() if line.startswith("refuted: Off(noise=0.01): “unbiased”: measured ")
+    )
+    assert "claimed 0" in line
+    assert "Refuted, so left out: Off(noise=0.01) (unbiased)." in found.advice
 
 
 def test_a_field_that_vmap_refuses_is_measured_one_by_one(tmp_path: Path) -> None:

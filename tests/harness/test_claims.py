@@ -8,6 +8,7 @@ from scipy import stats
 
 from estibench import Bias, Claim, Cost, Deterministic, ErrorBar, Exact, Reads, ScalesAs, Unbiased, Variance
 from estibench.analysis.verdicts import ERROR_RATE, judge, power
+from estibench.contracts.claims import ClaimError
 from estibench.host.components import make
 from estibench.measure import measure_block
 from estibench.measure.claims import confirmed, gather_evidence, is_doubtful, scaling_claims
@@ -78,6 +79,31 @@ def test_a_variance_claimed_too_large_is_still_refuted_by_normal_draws():
     """By a factor of 2 with 256 draws: in each of 100 samples. (99 of 100 at a level of 10⁻³ in one component.)"""
     claim = Variance(lambda problem, estimator: 4.0)
     assert all(verdicts(draws(256, seed), claim)["variance"] == "refuted" for seed in range(100))
+
+
+@pytest.mark.parametrize(
+    ("n", "random", "verdict"), [(2, False, "supported"), (79, True, "undecided"), (80, True, "supported")]
+)
+def test_a_random_estimator_that_is_always_right_is_exact_once_enough_draws_were(n, random, verdict):
+    """0.98^80 = 0.199: an error in 2 % of the estimates would have been seen with a power of 80 %."""
+    values = Problem.truth.expand(n, 2).clone()
+    assert verdicts(values, Exact(), random=random) == {"exact": verdict}
+    values[n // 2, 0] += 1e-6
+    assert verdicts(values, Exact(), random=random) == {"exact": "refuted"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "what"),
+    [
+        (Variance(lambda problem, estimator: problem.spectrum, "of the spectrum"), "formula"),
+        (Unbiased(when=lambda problem, estimator: problem.spectrum, given="it has one"), "condition"),
+        (Cost("matvec", lambda problem, estimator: problem.spectrum), "formula"),
+    ],
+)
+def test_an_error_of_a_formula_names_its_claim(claim, what):
+    with pytest.raises(ClaimError) as found:
+        verdicts(draws(), claim, counts={"matvec": 3})
+    assert str(found.value).startswith(f"the {what} of the claim “{claim.title}” raises AttributeError: ")
 
 
 @pytest.mark.parametrize(("mean", "p_value"), [(1e-17, 1.0), (1e-12, 0.0)])

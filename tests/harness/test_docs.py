@@ -1,10 +1,12 @@
 """Docs and code say the same."""
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+import estibench
 from estibench import columns
 from estibench.host import hookspecs
 from estibench.suite.schema import SuiteFile
@@ -23,6 +25,21 @@ def test_every_column_is_explained_in_the_same_words():
     text = (DOCS / "results.md").read_text(encoding="utf-8")
     for name, meaning in {**columns.IDENTITY, **columns.WITH_INTERVAL, **columns.MEASURED}.items():
         assert f"| `{name}` | {meaning} |" in text
+
+
+# What has no docstring of its own.
+NAMED_THERE = {"NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt", "hookimpl"}
+
+
+def test_every_public_name_has_its_line():
+    """Readable where the page is not built: the first sentence of each docstring."""
+    lines = dict(
+        re.findall(r"^\| `(\w+)` \| (.+) \|$", (DOCS / "api.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    )
+    assert set(lines) == set(estibench.__all__)
+    for name in set(lines) - NAMED_THERE:
+        paragraph = " ".join((inspect.getdoc(getattr(estibench, name)) or "").split("\n\n")[0].split())
+        assert lines[name] == paragraph.partition(". ")[0].rstrip(".") + ".", name
 
 
 def test_every_suite_key_is_explained():

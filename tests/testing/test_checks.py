@@ -22,6 +22,7 @@ CAUGHT = [
     ("Silent", "documented", "no docstring"),
     ("HalfSilent", "documented", "'budget'"),
     ("NoSource", "cites_source", "citation = ''"),
+    ("MisspeltColumn", "claims_name_columns", "did you mean 'estimator_probes'?"),
     ("Raises", "applies_somewhere", "not positive definite"),
     ("WrongShape", "returns_an_estimate", r"shape \(1, 3\)"),
     ("NotATensor", "returns_an_estimate", "returns a list"),

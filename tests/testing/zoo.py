@@ -30,6 +30,7 @@ from estibench import (
     PositiveInt,
     Problem,
     ProblemEntry,
+    ScalesAs,
     Task,
     TaskEntry,
     Unbiased,
@@ -178,6 +179,14 @@ class NoSource(Plain):
     """Has no source."""
 
     citation = ""
+
+
+@dataclass(frozen=True)
+class MisspeltColumn(Plain):
+    """Claims an exponent over a column that is not there."""
+
+    claims = (ScalesAs("variance", "estimator_proves", -1),)
+    probes: int = 3
 
 
 # Estimates.

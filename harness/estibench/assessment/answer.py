@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from estibench.assessment.words import advice
+from estibench.assessment.words import Told, advice
+from estibench.contracts.own import Own
 from estibench.errors import UserError
 from estibench.exports.contests import unit_of_work
 from estibench.results.run_directory import Results
@@ -27,6 +28,7 @@ SHOWN = {
     "peak_bytes": "memory [MB]",
     "status": "status",
 }
+MOST_DOUBTS = 8  # claims in the terminal
 PLOT = {"kind": "error_cost", "x": "time", "problems": None, "title": "Error against time", "name": "assess"}
 
 
@@ -45,15 +47,19 @@ class Assessment:
 
     Attributes:
         results: of the run that was made for it.
-        exact: how the exact method of the task is called.
-        stopped: why the run ended early, or nothing.
+        task: its name.
+        own: how it takes objects.
+        subject: what the user's own object is called: `field`.
+        wish: what was asked for.
+        notes: what the user should know besides: that the run was interrupted, that a density may have no normaliser.
     """
 
     results: Results
     task: str
-    exact: str
+    own: Own
+    subject: str
     wish: Wish
-    stopped: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -65,13 +71,39 @@ class Assessment:
         """Of the run, for every `bench` command."""
         return self.results.directory
 
+    @property
+    def exit_code(self) -> int:
+        """2 for a problem without a truth, 1 where an estimator failed; what did not fit into the limits has not."""
+        failed = {row["status"] for row in self.results.rows} - {"ok", "unsupported", "timeout", "out_of_memory"}
+        return 2 if "bad_problem" in failed else int(bool(failed))
+
     @cached_property
     def advice(self) -> str:
         """Which estimator to use, what it gives and what it costs, in a few sentences."""
         rows = [{str(name): value for name, value in row.items()} for row in self.frame.to_dict("records")]
         wish = self.wish
-        said = advice(rows, self.exact, unit_of_work(self.frame), wish.target, wish.budget, wish.by)
-        return f"{said} ({self.stopped})" if self.stopped else said
+        told = Told(self.own.exact, unit_of_work(self.frame), self.subject)
+        return " ".join([advice(rows, told, wish.target, wish.budget, wish.by), *self.notes])
+
+    @property
+    def legend(self) -> list[str]:
+        """What the names in the table mean, a line each: of estimators, of the unit of work, of the truth."""
+        from estibench import host as plugin_host
+
+        known = plugin_host.current().estimators
+        names = dict.fromkeys(str(name) for name in self.frame["estimator_name"])
+        lines = [f"{name}: {known.get(name).summary}" for name in names if name in known]
+        sources = [row["truth_source"] for row in self.results.rows if isinstance(row.get("truth_source"), str)]
+        more = {"work": self.own.unit, "truth": sources[0] if sources else ""}
+        return [*lines, *(f"{name}: {what}" for name, what in more.items() if what)]
+
+    @property
+    def doubts(self) -> list[str]:
+        """Claims of estimators that were refuted or left undecided, a line each."""
+        from estibench.exports.summary import findings
+
+        found = [one for one in findings(self.results) if one.verdict in ("refuted", "undecided")]
+        return [f"{one.verdict}: {one.where.partition(' on ')[0]}: “{one.claim}”: {one.evidence}" for one in found]
 
     @property
     def table(self) -> pd.DataFrame:
@@ -123,7 +155,10 @@ class Assessment:
 
     def __str__(self) -> str:
         shown = self.table.to_string(index=False, float_format=lambda value: f"{value:.3g}")
-        return f"{self.advice}\n\n{shown}\n\n{self.directory}"
+        doubts = self.doubts
+        more = [f"… and {len(doubts) - MOST_DOUBTS} more"] if len(doubts) > MOST_DOUBTS else []
+        parts = [self.advice, shown, "\n".join([*doubts[:MOST_DOUBTS], *more]), "\n".join(self.legend)]
+        return "\n\n".join([*filter(None, parts), str(self.directory)])
 
     __repr__ = __str__
 

@@ -13,6 +13,9 @@ from typing import Any, Literal
 
 SCALES = " ~ "  # in the titles of claims about exponents, which say nothing against using one estimate
 MOST = 10**9  # estimates beyond which nobody averages
+UNSURE = 2.0  # factor by which a time without an interval may be off
+
+Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Candidate:
         error, low, high: of one estimate: RMSE over the norm of the truth, with its interval; the RMSE itself where
             that norm is 0.
         relative: which of the two.
-        time: seconds of one estimate.
+        time, time_low, time_high: seconds of one estimate, with their interval; half and twice the time where there
+            were too few rounds for one.
         work: of one estimate, in the task's unit; NaN where none is counted.
         exact: whether no more than rounding is left.
         unbiased: whether averaging is known to help.
@@ -37,6 +41,8 @@ class Candidate:
     high: float
     relative: bool
     time: float
+    time_low: float
+    time_high: float
     work: float
     exact: bool
     unbiased: bool
@@ -46,9 +52,20 @@ class Candidate:
         """Of one estimate."""
         return self.time if by == "time" else self.work
 
+    def cost_range(self, by: Literal["time", "work"]) -> Range:
+        """The interval of the cost; a count has none."""
+        return (self.time_low, self.time_high) if by == "time" else (self.work, self.work)
+
     def price(self, by: Literal["time", "work"]) -> float:
         """Error² × cost: what averaging to a given error costs."""
         return self.error**2 * self.cost(by)
+
+    def price_range(self, by: Literal["time", "work"]) -> Range:
+        """Its interval; everything, where the error has none."""
+        if not math.isfinite(self.low) or not math.isfinite(self.high):
+            return 0.0, math.inf
+        low, high = self.cost_range(by)
+        return self.low**2 * low, self.high**2 * high
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,7 @@ class Plan:
 
     Attributes:
         error: that this reaches.
+        cost, costs: what it takes, with an interval.
         measured: whether it is one estimate, as measured, and not an average by the law above.
     """
 
@@ -64,6 +82,7 @@ class Plan:
     estimates: int
     error: float
     cost: float
+    costs: Range = (-math.inf, math.inf)
 
     @property
     def measured(self) -> bool:
@@ -90,10 +109,14 @@ def candidates(rows: Sequence[dict[str, Any]]) -> list[Candidate]:
             for claim in claims
         )
         exact = _number(row["rmse"]) <= _number(row.get("rounding"))
-        time, work = _number(row.get("time")), _number(row.get("work"))
+        time, time_low, time_high = (_number(row.get("time" + side)) for side in ("", "_low", "_high"))
+        if not (math.isfinite(time_low) and math.isfinite(time_high)):
+            time_low, time_high = time / UNSURE, time * UNSURE
+        work = _number(row.get("work"))
         label, name = str(row["estimator"]), str(row["estimator_name"])
         relative = quantity == "relative_rmse"
-        found.append(Candidate(label, name, value, low, high, relative, time, work, exact, fair, refuted))
+        times = (time, time_low, time_high)
+        found.append(Candidate(label, name, value, low, high, relative, *times, work, exact, fair, refuted))
     return found
 
 
@@ -104,12 +127,15 @@ def cheapest(some: Sequence[Candidate], target: float, by: Literal["time", "work
     """
     plans = []
     for one in some:
+        cost, (low, high) = one.cost(by), one.cost_range(by)
         if one.exact or one.high <= target:
-            plans.append(Plan(one, 1, one.error, one.cost(by)))
+            plans.append(Plan(one, 1, one.error, cost, (low, high)))
         elif one.unbiased:
             number = math.ceil((one.error / target) ** 2)
+            fewest, most = ((side / target) ** 2 if math.isfinite(side) else math.nan for side in (one.low, one.high))
+            costs = (max(fewest, 1) * low, most * high) if math.isfinite(fewest * most) else (0.0, math.inf)
             if number <= MOST:
-                plans.append(Plan(one, number, one.error / math.sqrt(number), number * one.cost(by)))
+                plans.append(Plan(one, number, one.error / math.sqrt(number), number * cost, costs))
     return sorted((plan for plan in plans if math.isfinite(plan.cost)), key=lambda plan: plan.cost)
 
 

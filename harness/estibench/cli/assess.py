@@ -13,7 +13,10 @@ from estibench.errors import UserError, first_line
 @click.command("assess", short_help="Which estimator to use for your own model.")
 @click.argument("task")
 @click.argument("source", metavar="FILE:FUNCTION")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="About.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="The time."
+)
+@click.option("--memory", metavar="SIZE", help="What one call may take, as in 2GB; default half of what is free.")
 @click.option("--target", type=click.FloatRange(min=0, min_open=True), help="The relative error to be reached.")
 @click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="What one estimate may spend.")
 @click.option("--by", type=click.Choice(["time", "work"]), default="time", show_default=True, help="What is spent.")
@@ -24,6 +27,7 @@ def assess_command(
     task: str,
     source: str,
     seconds: float,
+    memory: str | None,
     target: float | None,
     budget: float | None,
     by: Literal["time", "work"],
@@ -46,6 +50,7 @@ def assess_command(
     found = assess(
         task,
         seconds=seconds,
+        memory=memory,
         target=target,
         budget=budget,
         by=by,
@@ -55,7 +60,7 @@ def assess_command(
         **objects,
     )
     click.echo(str(found))
-    raise SystemExit(found.results.exit_code)
+    raise SystemExit(found.exit_code)
 
 
 def call(source: str) -> dict[str, Any]:

@@ -10,10 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from estibench.contracts.flops import Flops
 from estibench.contracts.rebuilt_function import reached, rebuilt
 from estibench.errors import UserError, first_line
 
 RANDOM = (nn.modules.dropout._DropoutNd,)  # noisy in training mode
+LIKELY_METHODS = ("energy", "log_prob", "score", "field", "drift", "velocity", "call", "predict", "loss", "matvec")
+LEAST_OPERATIONS = 5e5  # a tenth of a millisecond at five billion a second
 MIXING = (nn.modules.batchnorm._BatchNorm,)  # in training mode each point's output depends on the whole batch
 
 
@@ -33,8 +36,13 @@ class OwnFunction:
     @classmethod
     def of(cls, given: Any, name: str) -> OwnFunction:
         """Raises `UserError` for what cannot be called, is random in training mode, or cannot be copied."""
-        if not callable(given):
-            raise UserError(f"{name}: expected a function or an nn.Module, got {type(given).__name__}")
+        if isinstance(given, type):
+            raise UserError(f"{name}: {given.__name__} is a class; give an instance of it, {given.__name__}(…)")
+        if not callable(given) or (isinstance(given, nn.Module) and not _has_forward(given)):
+            methods = [method for method in vars(type(given)) if method in LIKELY_METHODS]
+            what = "a module without forward" if isinstance(given, nn.Module) else type(given).__name__
+            hint = f"; give its method, {name}=….{methods[0]}" if methods else ""
+            raise UserError(f"{name}: expected a function or an nn.Module, got {what}{hint}")
         for thing in reached(given):
             if isinstance(thing, nn.Module):
                 _refuse_training(thing, name, direct=thing is given)
@@ -75,13 +83,21 @@ class OwnFunction:
         except Exception as error:  # a user's function may fail in any way
             first = first_line(error)
             shapes = ", ".join(str(tuple(one.shape)) for one in arguments if isinstance(one, Tensor))
-            hint = "; what else it needs, give it in a lambda" if "missing" in first else ""
+            hint = ""
+            if "missing" in first and "argument" in first:
+                few = "x" if len(arguments) == 1 else "t, x"
+                rest = "f(t, x)" if len(arguments) == 1 else "f(t, x, y)"
+                hint = f"; it is called with {few} alone: fix the rest, as in {self.name}=lambda {few}: {rest}"
             raise UserError(f"{self.name}: raises {type(error).__name__} on {shapes}: {first}{hint}") from error
         if isinstance(found, nn.Module):
             raise UserError(f"{self.name}: returns a {type(found).__name__}: call it, and give what it makes")
         if not isinstance(found, Tensor):
             raise UserError(f"{self.name}: expected a tensor, got {type(found).__name__}")
         return found
+
+
+def _has_forward(given: nn.Module) -> bool:
+    return getattr(type(given).forward, "__name__", "") != "_forward_unimplemented"
 
 
 def _refuse_training(given: nn.Module, name: str, direct: bool) -> None:
@@ -196,6 +212,29 @@ class OwnPoints:
             "device": self.device,
             "dtype": self.dtype,
         }
+
+
+def operations(call: Callable[[], Any]) -> float:
+    """Floating-point operations of one call, for `Own.within`: those of its products and convolutions, as torch counts
+    them, and not less than `LEAST_OPERATIONS`, which any call takes in overhead.
+    """
+    with Flops() as flops:
+        call()
+    return max(float(flops.total), LEAST_OPERATIONS)
+
+
+def kept_bytes(call: Callable[[], Any]) -> int:
+    """Bytes that a call keeps for a backward pass, for `Own.within`."""
+    sizes: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        call()
+    return sum(sizes.values())
 
 
 def flat(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:

@@ -87,7 +87,7 @@ class _Rebuilder:
         return made
 
     def _function(self, function: types.FunctionType, depth: int) -> Any:
-        if function.__module__.partition(".")[0] in ("torch", "numpy", "estibench"):
+        if (function.__module__ or "").partition(".")[0] in ("torch", "numpy", "estibench"):
             return function
         old = function.__closure__ or ()
         cells = tuple(types.CellType() for _ in old)

@@ -11,7 +11,7 @@ import inspect
 import json
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -192,12 +192,18 @@ def own_of(host: Host, task: str) -> Any:
     return Entry(task, place, "").load() if place else None
 
 
-def checked_objects(make: Any, objects: Mapping[str, Any], label: str) -> Mapping[str, Any]:
-    """The objects, if a task's `make` takes exactly these. Raises `UserError` for a missing or unknown one."""
+def checked_objects(
+    make: Any, objects: Mapping[str, Any], label: str, beside: Collection[str] = ()
+) -> Mapping[str, Any]:
+    """The objects, if a task's `make` takes exactly these. Raises `UserError` for a missing or unknown one.
+
+    Args:
+        beside: other names that a caller may have meant.
+    """
     known = inspect.signature(make).parameters
     for name in objects:
         if name not in known:
-            raise UserError(f"{label}: unknown object {name!r}{did_you_mean(name, known)}")
+            raise UserError(f"{label}: unknown object {name!r}{did_you_mean(name, [*known, *beside])}")
     missing = [name for name, one in known.items() if one.default is one.empty and name not in objects]
     if missing:
         raise UserError(f"{label}: needs {', '.join(missing)} as well")

@@ -9,14 +9,16 @@ import platform
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from estibench import host as plugin_host
+from estibench.contracts.claims import ClaimError
 from estibench.contracts.estimator import Estimator
 from estibench.contracts.samples import SampleSet
 from estibench.errors import Unsupported, UserError
@@ -35,7 +37,8 @@ from estibench.measure.device import (
 from estibench.measure.draws import Drawer, chunk_of
 from estibench.measure.globals import untouched
 from estibench.measure.kept import KeptDraws, pack, unpack
-from estibench.measure.memory import release
+from estibench.measure.limits import Limits, NotWithinLimitsError
+from estibench.measure.memory import release, watched
 from estibench.measure.metrics import Row, accuracy, claims, finiteness, squared_errors
 from estibench.measure.readings import read, reads
 from estibench.measure.sampling import take_again, take_sample
@@ -47,8 +50,11 @@ from estibench.measure.work import Work, measure_work
 from estibench.suite.plan import DATA, PROBLEM, TRUTH, Block, Measurement, Settings
 
 SINGLE_CALLS = "single calls"  # names the randomness of the untimed and timed single calls
+LONG = 0.1  # seconds of a call that needs no other to warm it up once it was made
+NO_LIMITS = Limits()
 
 Watch = Callable[[int, str], None]
+T = TypeVar("T")
 
 
 class Bench:
@@ -68,13 +74,32 @@ class Bench:
         self._problem: Any = None
         self._facts: Row = {}
         self._failed: Measurement | None = None  # what a problem that could not be made says of every cell
+        self._firsts: dict[int, _First] = {}  # of cells whose accuracy is still to come
+        self._seconds: dict[int, float] = {}
 
-    def accuracy(self, cell: int, kept: bytes = b"") -> Measurement:
+    def first_call(self, cell: int, limits: Limits) -> Measurement | None:
+        """Make the first call of a cell, so that `seconds` knows it. Its row, where it failed or does not fit."""
+        found = self._attempt(cell, lambda: self._first(cell, limits))
+        return found if isinstance(found, Measurement) else None
+
+    def seconds(self, cell: int) -> float:
+        """Of the first call, or until it had to stop; 0 where it was not begun."""
+        return self._seconds.get(cell, 0.0)
+
+    def accuracy(self, cell: int, kept: bytes = b"", limits: Limits = NO_LIMITS) -> Measurement:
         """First call, counted work, draws, metrics and claims of one cell.
 
         Args:
             kept: draws to begin with, as packed by an earlier measurement.
         """
+        found = self._attempt(cell, lambda: self._measure(cell, unpack(kept), limits))
+        if isinstance(found, Measurement):
+            return found
+        row, draws = found
+        return Measurement(self.block, cell, "accuracy", row, pack(draws, self.settings.keep_draws))
+
+    def _attempt(self, cell: int, work: Callable[[], T]) -> T | Measurement:
+        """What some work on a cell gives, or the row that says why there is nothing."""
         block = self.block
         with pinned(self.settings.threads):
             self._prepare(cell)
@@ -83,19 +108,22 @@ class Bench:
                 return Measurement(block, cell, "accuracy", row, traceback=self._failed.traceback)
             try:
                 with untouched() as faults:
-                    row, draws = self._measure(cell, unpack(kept))
+                    found = work()
                 if faults:
                     raise ContractError("; ".join(faults))
             except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
                 row = self._facts | self._failure(error) | {"host": platform.node()}
-                found = Measurement(block, cell, "accuracy", row, traceback=_traceback(error))
+                failed = Measurement(block, cell, "accuracy", row, traceback=_traceback(error))
                 error.__traceback__ = None  # its frames hold the tensors of the call
                 release(block.device)
-                return found
-            return Measurement(block, cell, "accuracy", row, pack(draws, self.settings.keep_draws))
+                return failed
+            return found
 
-    def times(self, cells: Sequence[int]) -> list[Measurement]:
-        """The times of some cells in one interleaved run; a cell that fails by then has a row that says so."""
+    def times(self, cells: Sequence[int], limits: Limits = NO_LIMITS) -> list[Measurement]:
+        """The times of some cells in one interleaved run; a cell that fails by then has a row that says so.
+
+        One that there is no time for has the time of the one call that was made of it, without an interval.
+        """
         block, settings = self.block, self.settings
         if not cells or settings.rounds == 0:
             return []
@@ -103,10 +131,12 @@ class Bench:
         if self._failed is not None:
             return [Measurement(block, cell, "time", dict(self._failed.row)) for cell in cells]
         calls = [_Single(block.estimators[cell], self._problem, self._stream()) for cell in cells]
+        known = [self.seconds(cell) for cell in cells]
         with pinned(settings.threads):
-            for cell, call in zip(cells, calls, strict=True):
-                self._watch(cell, "first call")
-                _warm(call)
+            for index, (cell, call) in enumerate(zip(cells, calls, strict=True)):
+                if not limits.limited or known[index] < min(LONG, limits.left()):
+                    self._watch(cell, "first call")
+                    known[index] = _warm(call)
             watches = time_block(
                 calls,
                 block.device,
@@ -115,6 +145,8 @@ class Bench:
                 settings.threads,
                 settings.time_limit,
                 lambda index: self._watch(cells[index], "timing"),
+                limits,
+                known,
             )
         clock = watches[cells.index(block.baseline)] if block.baseline in cells else None
         found = []
@@ -158,6 +190,8 @@ class Bench:
         """Status and reason of what raised. To need a precision that the device lacks is no fault of a method."""
         if isinstance(error, Unsupported):
             return {"status": "unsupported", "reason": f"{when}{error}"}
+        if isinstance(error, NotWithinLimitsError):
+            return {"status": error.status, "reason": f"{when}{error}"}
         if lacks_precision(self.block.device, error):
             return {"status": "unsupported", "reason": f"{when}needs float64, which {self.block.device} has not"}
         status = "out_of_memory" if _is_out_of_memory(error) else "failed"
@@ -167,20 +201,36 @@ class Bench:
         """The randomness of single calls, the same for every cell."""
         return generator(self.block.device, chunk_seed(self.settings.seed, self.block.key, SINGLE_CALLS))
 
-    def _measure(self, cell: int, kept: KeptDraws) -> tuple[Row, KeptDraws]:
-        block, settings, problem = self.block, self.settings, self._problem
-        self._watch(cell, "building")
-        call = _Single(block.estimators[cell], problem, self._stream())
+    def _first(self, cell: int, limits: Limits) -> _First:
+        """The first call, once."""
+        if cell not in self._firsts:
+            allowed = limits.for_first_call()
+            self._watch(cell, "building")
+            call = _Single(self.block.estimators[cell], self._problem, self._stream())
+            _ = call.estimator
+            self._watch(cell, "first call")
+            start = time.perf_counter()
+            try:
+                with watched(allowed):
+                    value = call()
+                synchronise(self.block.device)
+            finally:
+                self._seconds[cell] = time.perf_counter() - start
+            check_estimate(value, self._problem)
+            self._firsts[cell] = _First(call, value, self._seconds[cell])
+        return self._firsts[cell]
+
+    def _measure(self, cell: int, kept: KeptDraws, limits: Limits) -> tuple[Row, KeptDraws]:
+        block, problem = self.block, self._problem
+        call, first, first_seconds = self._first(cell, limits)
+        del self._firsts[cell]
         estimator = call.estimator
-        self._watch(cell, "first call")
-        start = time.perf_counter()
-        first = call()
-        synchronise(block.device)
-        first_seconds = time.perf_counter() - start
-        check_estimate(first, problem)
+        limits.afford(first_seconds, lambda: _seconds_of(call))
         columns = tuple(read(problem, estimator, first)) if reads(problem) else ()
         self._watch(cell, "counting work")
         work = measure_work(call, block.device)
+        limits.fits(work.peak_bytes)
+        settings = self._hurried(limits)
         drawer = Drawer(estimator, problem, kept.chunk or chunk_of(work.peak_bytes, block.device), columns)
         if kept.path:
             drawer.path, drawer.fallback, drawer.random = kept.path, kept.fallback, kept.random
@@ -206,19 +256,25 @@ class Bench:
         if row["status"] == "ok":
             row |= accuracy(sample, problem, settings)
             row |= claims(sample, problem, work.counts, settings, estimator)
-            row |= self._second_look(cell, row["claims"], drawer, work, kept)
+            row |= self._second_look(cell, row["claims"], drawer, work, kept, limits)
         kept.path, kept.chunk, kept.fallback = drawer.path, drawer.at_once, drawer.fallback
         kept.random = sample.random
         kept.squared_errors = squared_errors(sample.draws, problem)
         return row, kept
 
-    def _second_look(self, cell: int, doubtful: list[Row], drawer: Drawer, work: Work, kept: KeptDraws) -> Row:
+    def _hurried(self, limits: Limits) -> Settings:
+        """The settings, with no more time for draws than there is."""
+        return replace(self.settings, time_limit=min(self.settings.time_limit, max(limits.share * limits.left(), 0.0)))
+
+    def _second_look(
+        self, cell: int, doubtful: list[Row], drawer: Drawer, work: Work, kept: KeptDraws, limits: Limits
+    ) -> Row:
         """Doubtful claims tested again on fresh draws, and those that stay doubtful once more on many."""
         for size in LOOKS:
             if not is_doubtful(doubtful):
                 break
             self._watch(cell, "drawing again")
-            again = take_again(drawer, self.block.key, self.settings, kept, size)
+            again = take_again(drawer, self.block.key, self._hurried(limits), kept, size)
             self._watch(cell, "statistics")
             if not bool(torch.isfinite(again.draws).all()):
                 return finiteness(again.draws, self.settings.confidence)
@@ -245,12 +301,27 @@ class _Single:
         return self.estimator.estimate(self.problem, self.stream)
 
 
-def _warm(call: Callable[[], Any]) -> None:
-    """A first call outside of the clock; what it raises, the timing will raise too and report."""
-    try:
-        call()
-    except (Exception, SystemExit):  # a plugin's estimator may fail in any way
-        return
+class _First(NamedTuple):
+    """The first call of a cell: what it gave, and the seconds that it took."""
+
+    call: _Single
+    value: Tensor | SampleSet
+    seconds: float
+
+
+def _warm(call: _Single) -> float:
+    """Seconds of a first call outside of the timing; what it raises, the timing will raise too and report."""
+    with suppress(Exception, SystemExit):  # a plugin's estimator may fail in any way
+        return _seconds_of(call)
+    return 0.0
+
+
+def _seconds_of(call: _Single) -> float:
+    """Of one call."""
+    start = time.perf_counter()
+    call()
+    synchronise(call.problem.device)
+    return time.perf_counter() - start
 
 
 def _facts(problem: Any) -> Row:
@@ -278,13 +349,13 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _reason(error: BaseException) -> str:
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""
-    if isinstance(error, (ContractError, UserError)):
+    if isinstance(error, (ClaimError, ContractError, UserError)):
         return first
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _traceback(error: BaseException) -> str:
     """The traceback, unless the error explains itself."""
-    if isinstance(error, (Unsupported, ContractError, UserError)):
+    if isinstance(error, (Unsupported, ContractError, NotWithinLimitsError, UserError)):
         return ""
     return "".join(traceback.format_exception(error))

@@ -19,7 +19,7 @@ from torch import Tensor
 from estibench.contracts import claims as declared
 from estibench.measure.intervals import Interval, effective_trials, proportion_interval
 from estibench.measure.means import mean_interval
-from estibench.measure.rare import Unseen, barely_seen, rests_on_one_draw, too_few, too_many
+from estibench.measure.rare import POWER, Unseen, barely_seen, rests_on_one_draw, too_few, too_many
 from estibench.measure.statistics import (
     Moments,
     bias_interval,
@@ -36,6 +36,7 @@ FACTOR_THAT_MATTERS = 2.0  # of a variance
 SHARE_OF_ONE = 0.3  # of one draw in how squares vary, beyond which their mean is open on its side
 READING_THAT_MATTERS = BIAS_THAT_MATTERS  # of a draw's standard deviation
 READING_ROUNDING = 1e-5  # of the mean of a reading, which may be computed in single precision; and an eps of 1
+ERRORS_THAT_MATTER = 0.02  # of the estimates of a random estimator that is claimed to be exact
 MISSES_THAT_MATTER = 2.0  # of an error bar, over those that are claimed
 LOOKS = (1, 4)  # samples of this many times `max_draws` that a claim must fail on before it is refuted
 LEAST_P_VALUE = 1e-300  # of a test of something random: 0 is for certainties, which are not tested again
@@ -103,30 +104,30 @@ def gather_evidence(
             case declared.Unbiased():
                 found.append(_biased(claim.title, m, None, variance, confidence))
             case declared.Bias():
-                formula = claim.formula(problem, estimator)
+                formula = claim.asked(claim.formula, problem, estimator)
                 if formula is not None:
                     found.append(_biased(claim.title, m, formula, variance, confidence))
             case declared.Exact():
                 worst = float(m.errors.norm(dim=1).max())
-                found.append(_constant(claim.title, m, worst, worst <= doubted(m).rounding))
+                found.append(_exact(claim.title, m, worst, worst <= doubted(m).rounding))
             case declared.Deterministic():
                 spread = float((m.draws - m.draws[0]).abs().max())
                 found.append(_constant(claim.title, m, spread, spread == 0))
             case declared.Reads():
-                values, claimed_mean = readings.get(claim.name), claim.formula(problem, estimator)
+                values, claimed_mean = readings.get(claim.name), claim.asked(claim.formula, problem, estimator)
                 eps = torch.finfo(problem.torch_dtype).eps
                 found.append(_reading(claim.title, values, claimed_mean, eps, m.random, confidence))
             case declared.Variance():
-                found.append(_variance(claim.title, m, claim.formula(problem, estimator), confidence))
+                found.append(_variance(claim.title, m, claim.asked(claim.formula, problem, estimator), confidence))
             case declared.Cost():
-                spent, claimed = counts.get(claim.unit, 0), claim.formula(problem, estimator)
+                spent, claimed = counts.get(claim.unit, 0), claim.asked(claim.formula, problem, estimator)
                 evidence = _certain(claim.title, spent, claimed, spent == claimed)
                 if claim.unit not in counts and claimed:
                     known = ", ".join(sorted(counts)) or "nothing"
                     evidence = replace(evidence, reason=f"no {claim.unit!r} was counted, but {known}")
                 found.append(evidence)
             case declared.ErrorBar() if covered is not None:
-                claimed_coverage = claim.formula(problem, estimator) if claim.formula else confidence
+                claimed_coverage = claim.asked(claim.formula, problem, estimator) if claim.formula else confidence
                 found.append(_error_bar(claim.title, covered, m.components, claimed_coverage, confidence))
     return [asdict(evidence) for evidence in found if evidence is not None]
 
@@ -162,7 +163,7 @@ def scaling_claims(estimator: Any, problem: Any) -> list[dict[str, Any]]:
 def claimed_variance(estimator: Any, problem: Any) -> float | None:
     """The least total variance that the estimator claims for its problem; None without a finite one."""
     formulas = (
-        claim.formula(problem, estimator)
+        claim.asked(claim.formula, problem, estimator)
         for claim in estimator.claims
         if isinstance(claim, declared.Variance) and claim.applies(problem, estimator)
     )
@@ -328,6 +329,21 @@ def _error_bar(
         draws=len(covered),
         noncentrality=trials * (claimed - worse) ** 2 / (worse * (1 - worse)) if 0 < worse < claimed else math.inf,
     )
+
+
+def _exact(title: str, m: Moments, worst: float, holds: bool) -> Evidence:
+    """A claim of every draw. A random estimator that is always right is believed once so many draws were right that an
+    error in `ERRORS_THAT_MATTER` of them would have been seen, with the power of any test.
+    """
+    evidence = _certain(title, worst, 0.0, holds)
+    if not (holds and m.random):
+        return evidence
+    enough = math.ceil(math.log(1 - POWER) / math.log(1 - ERRORS_THAT_MATTER))
+    effect = f"an error in {100 * ERRORS_THAT_MATTER:g} % of the estimates"
+    if m.n >= enough:
+        return replace(evidence, effect=effect, draws=m.n)
+    reason = f"{m.n} draws were right; it takes {enough} to see {effect}"
+    return replace(evidence, effect=effect, draws=m.n, noncentrality=0.0, reason=reason)
 
 
 def _constant(title: str, m: Moments, measured: float, holds: bool) -> Evidence:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from estibench.measure.device import HOST, parts, selected, synchronise
+from estibench.measure.limits import Limits
 
 
 class Peak(NamedTuple):
@@ -47,6 +49,19 @@ def peak_of(call: Callable[[], Any], device: str) -> Peak:
         )
 
 
+@contextmanager
+def watched(limits: Limits) -> Iterator[None]:
+    """Raises `NotWithinLimitsError` from within, after the operator that takes more memory or time than there is.
+
+    On accelerators the storages are those that operators make, as on the CPU; their allocators refuse what is too much.
+    """
+    if not limits.limited:
+        yield
+        return
+    with LiveStorages(limits):
+        yield
+
+
 def meter(device: str) -> Any:
     """The module of torch that knows an accelerator's memory (`torch.cuda`, …), or None where none does."""
     kind, _ = parts(device)
@@ -71,13 +86,23 @@ class LiveStorages(TorchDispatchMode):
 
     Exact and repeatable, because it sees allocations and not the allocator's pools; it misses scratch memory
     inside an operator (a workspace of BLAS or LAPACK).
+
+    Args:
+        limits: the operator after which they do not hold raises `NotWithinLimitsError`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._limits = limits
+        self._began = limits.clock() if limits is not None else 0.0
         self.live = 0
         self.peak = 0
         self._known: set[int] = set()
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: torch would load its compiler with the first operator, which takes longer than most measurements."""
+        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -89,6 +114,8 @@ class LiveStorages(TorchDispatchMode):
         for leaf in tree_leaves(result):
             if isinstance(leaf, Tensor):
                 self._follow(leaf, counted=True)
+        if self._limits is not None:
+            self._limits.watched(self._began, self.live)
         return result
 
     def _follow(self, tensor: Tensor, counted: bool) -> None:

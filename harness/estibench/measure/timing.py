@@ -15,8 +15,10 @@ from scipy import special
 
 from estibench.measure.device import elapsed, quiet
 from estibench.measure.intervals import Interval
+from estibench.measure.limits import Limits
 from estibench.measure.memory import release
 
+NO_LIMITS = Limits()
 MIN_EPOCH = 1e-3
 MIN_RESOLUTIONS = 1000
 
@@ -29,6 +31,7 @@ class Stopwatch:
         loops: calls per epoch, calibrated to at least 1 ms and 1000 clock resolutions.
         wall, cpu: seconds per call of each round, NaN where the call no longer took part.
         error: what the call raised while it was timed; it takes no part from then on.
+        epoch: seconds that one more epoch is expected to take.
     """
 
     call: Callable[[], Any]
@@ -36,6 +39,7 @@ class Stopwatch:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     error: BaseException | None = None
+    epoch: float = 0.0
 
     @property
     def spent(self) -> float:
@@ -45,17 +49,17 @@ class Stopwatch:
     def calibrate(self, device: str) -> None:
         """Choose `loops`. Also warms up: the calls made here are thrown away."""
         try:
-            self.loops = _calibrate(self.call, device)
+            self.loops, self.epoch = _calibrate(self.call, device)
         except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
             self._give_up(error, device)
 
-    def time(self, device: str, time_limit: float) -> None:
-        """One epoch, unless the call has failed or used up its time.
+    def time(self, device: str, time_limit: float, left: float = math.inf) -> None:
+        """One epoch, unless the call has failed, used up its time or would not end in what is left.
 
         A short call is made once beforehand: other calls' epochs have displaced its data from the caches.
         """
         wall, cpu = math.nan, math.nan
-        if self.error is None and self.spent <= time_limit:
+        if self.error is None and self.spent <= time_limit and self.epoch <= left:
             try:
                 if self.loops > 1:
                     self.call()
@@ -80,6 +84,8 @@ def time_block(
     threads: int,
     time_limit: float,
     watch: Callable[[int], None] = lambda index: None,
+    limits: Limits = NO_LIMITS,
+    known: Sequence[float] = (),
 ) -> list[Stopwatch]:
     """Wall and CPU seconds per call: `rounds` epochs of every call, in a random cyclic Latin-square order.
 
@@ -87,18 +93,24 @@ def time_block(
 
     Args:
         watch: told which call comes next, outside of what is timed.
+        limits: a call that would not end by then is not made. If it never was, its only time is the known one.
+        known: seconds of one call each, where there are limits.
     """
-    watches = [Stopwatch(call) for call in calls]
+    watches = [Stopwatch(call, epoch=seconds) for call, seconds in zip(calls, known or [0.0] * len(calls), strict=True)]
     if rounds == 0:
         return watches
     with quiet(threads):
         for index, stopwatch in enumerate(watches):
-            watch(index)
-            stopwatch.calibrate(device)
+            if stopwatch.epoch <= limits.left():
+                watch(index)
+                stopwatch.calibrate(device)
         for order in _latin_orders(len(watches), rounds, seed):
             for index in order:
                 watch(index)
-                watches[index].time(device, time_limit)
+                watches[index].time(device, time_limit, limits.left())
+    for stopwatch in watches:
+        if stopwatch.error is None and all(math.isnan(seconds) for seconds in stopwatch.wall):
+            stopwatch.wall[-1] = stopwatch.epoch / stopwatch.loops
     return watches
 
 
@@ -138,14 +150,14 @@ def ratio_interval(watch: Stopwatch, baseline: Stopwatch, confidence: float) -> 
     return ratio, p_value
 
 
-def _calibrate(call: Callable[[], Any], device: str) -> int:
-    """Calls per epoch."""
+def _calibrate(call: Callable[[], Any], device: str) -> tuple[int, float]:
+    """Calls per epoch, and its seconds."""
     goal = max(MIN_EPOCH, MIN_RESOLUTIONS * time.get_clock_info("perf_counter").resolution)
     loops = 1
     while True:
         wall, _ = elapsed(device, call, loops)
         if wall >= goal:
-            return loops
+            return loops, wall
         loops = max(loops + 1, min(10 * loops, math.ceil(1.2 * loops * goal / max(wall, 1e-9))))
 
 

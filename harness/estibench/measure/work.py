@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
-
-from torch.utils.flop_counter import FlopCounterMode
-from torch.utils.module_tracker import ModuleTracker
+from typing import Any
 
 from estibench.contracts.counting import counting
+from estibench.contracts.flops import Flops
 from estibench.measure.memory import peak_of
 
 
@@ -32,17 +30,6 @@ def measure_work(call: Callable[[], Any], device: str) -> Work:
     """Work of `call`, which must have been called before, so that a problem's cached data exist already."""
     with counting() as counts:
         peak = peak_of(call, device)
-    flop_counter = FlopCounterMode(display=False)
-    flop_counter.mod_tracker = _NoModules()
-    with flop_counter:
+    with Flops() as flops:
         call()
-    return Work(dict(counts), int(flop_counter.get_total_flops()), peak.allocated, peak.reserved)
-
-
-class _NoModules(ModuleTracker):
-    """torch's tracker without its hooks on modules, which fail under `torch.autograd.grad` in a module's input."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None: ...
+    return Work(dict(counts), flops.total, peak.allocated, peak.reserved)

@@ -8,6 +8,8 @@ import io
 import re
 from typing import Any
 
+from estibench.columns import known_columns, why_unknown
+from estibench.contracts.claims import ScalesAs
 from estibench.errors import UserError
 from estibench.host.components import Component, ParameterError, check_value, parameters_of
 from estibench.testing.subjects import Subject
@@ -169,6 +171,29 @@ def cites_source(subject: Subject) -> None:
         )
 
 
+def claims_name_columns(subject: Subject) -> None:
+    """What its claims about exponents name are columns that a table can have."""
+    claims = [one for one in subject.cls.claims if isinstance(one, ScalesAs)]  # type: ignore[attr-defined]
+    if not claims:
+        return
+    known = known_columns(_parameter_columns(subject))
+    for claim in claims:
+        for column in (claim.y, claim.x):
+            wrong = why_unknown(column, known)
+            if wrong:
+                raise CheckFailedError(
+                    f"{claim.title}: {wrong}", "columns of the table", "correct it: without them it is never tested"
+                )
+
+
+def _parameter_columns(subject: Subject) -> set[str]:
+    """The columns of an estimator's parameters, and of those of every problem of its tasks."""
+    host, tasks = subject.host, set(getattr(subject.entry, "tasks", ()) or ())
+    posed = [entry for entry in host.problems if not tasks or entry.task in tasks]
+    found = {f"estimator_{name}" for name in parameters_of(subject.cls)}
+    return found | {f"problem_{name}" for entry in posed for name in parameters_of(entry.load())}
+
+
 CHECKS = (
     registered,
     parameters_are_fields,
@@ -176,4 +201,5 @@ CHECKS = (
     parameters_survive_yaml,
     documented,
     cites_source,
+    claims_name_columns,
 )
