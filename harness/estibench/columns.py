@@ -17,6 +17,8 @@ IDENTITY = {
     "dtype": "floating-point type of the cell",
     "status": "ok, failed, timeout, crashed, out_of_memory, not_finite, bad_problem or unsupported",
     "reason": "why the status is not ok",
+    "expected": "status that the suite expects of the cell, where it expects one that is not ok",
+    "expected_why": "why it does",
     "problem_name": "registered name of the problem",
     "estimator_name": "registered name of the estimator",
     "family": "estimator without its numbers: the points of one curve",

@@ -21,7 +21,7 @@ from estibench.analysis.noise import noise_warning
 from estibench.analysis.price import Cost
 from estibench.exports.budgets import budget_in_words
 from estibench.exports.contests import named, unit_of_work
-from estibench.exports.findings import count, findings, headline, misses
+from estibench.exports.findings import count, findings, headline, miss_in_words, misses
 from estibench.exports.short_names import listed, short_names
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 15
 MOST_REFUTED = 2  # that are told one by one
-DECLARED = ("unsupported", "skipped")  # states of cells that nobody expected to be measured
+UNTOLD = ("unsupported", "skipped")  # states of cells that need no word but their number
 MOST_BIASED = 3  # kinds that are named
 
 
@@ -264,9 +264,8 @@ def _is_it_right(results: Results) -> Iterator[Line]:
         yield Line(f"Refuted: {one.where}: “{one.claim}”: {one.evidence}.", 0, 0)
     if len(refuted) > MOST_REFUTED:
         yield Line(f"Refuted: {count(len(refuted) - MOST_REFUTED, 'more claim')}.")
-    failed = [miss for miss in misses(results) if miss[0] not in DECLARED]
-    for at, (status, reason, number, whose) in enumerate(failed):
-        yield Line(f"{status.capitalize()}: {count(number, 'cell')} ({whose}): {reason}", 0, 2 + at)
+    for at, miss in enumerate(miss for miss in misses(results) if miss.status not in UNTOLD):
+        yield Line(miss_in_words(miss), 0, at + (0 if miss.wrong else 4))
     undecided = sum(one.verdict == "undecided" for one in findings(results))
     if undecided:
         yield Line(

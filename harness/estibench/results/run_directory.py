@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from estibench.errors import UserError
 from estibench.plain import printable
+from estibench.results.expected import is_surprise
 from estibench.results.frame import to_frame
 from estibench.results.plan_file import PlannedCell, read_plan
 from estibench.results.published import TABLE_FILE, read_table, rows_of
@@ -55,16 +56,14 @@ class Results:
 
     @property
     def exit_code(self) -> int:
-        """0 when every cell is ok or declared unsupported; 1 when one failed; 2 for a problem without a truth.
+        """0 when every cell is ok, unsupported or as expected; 1 for a surprise; 2 for a problem without a truth.
 
         A device that the suite names and the machine lacks is a failure, unless it says `devices: auto`.
         """
-        statuses = {row["status"] for row in self.rows}
-        missing = any(row["status"] == "unsupported" and row.get("device_missing") for row in self.rows)
-        if "bad_problem" in statuses:
+        if any(row["status"] == "bad_problem" for row in self.rows):
             return 2
-        failed = bool(statuses - {"ok", "unsupported"})
-        return int(failed or (missing and not self.about["devices_auto"]))
+        missing = any(row["status"] == "unsupported" and row.get("device_missing") for row in self.rows)
+        return int(any(map(is_surprise, self.rows)) or (missing and not self.about["devices_auto"]))
 
     @classmethod
     def read(cls, directory: Path) -> Results:
