@@ -13,10 +13,13 @@ ifndef SEED
 SEED := $(shell date +%s)
 endif
 
-.PHONY: run test test-all test-shuffled fuzz lint types format bench cuda-pack cuda docs wheel clean
+.PHONY: run suites test test-all test-shuffled fuzz lint types format bench cuda-pack cuda docs wheel clean
 
-run: $(VENV)/.run  ## measure the default suite: tables, plots and a report in results/runs/
+run: $(VENV)/.run  ## measure the default suite: the answer, and a report in results/runs/
 	$(BIN)/bench run suites/trace.yaml
+
+suites: $(VENV)/.run  ## run every shipped suite, for hours: all end with exit code 0, or the first that does not is named
+	@for suite in suites/*.yaml; do $(BIN)/bench run $$suite --quiet || { echo "$$suite: exit code $$?"; exit 1; }; done
 
 PYTEST := $(BIN)/python -X utf8 -m pytest -n auto --dist loadfile --no-loadscope-reorder
 

@@ -7,6 +7,7 @@ from verdicts and failures of the table; where a victory could be chance, it say
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from estibench.results.run_directory import Results
 
 MOST_LINES = 15
+TIED = "\N{NO-BREAK SPACE}"
 MOST_REFUTED = 2  # that are told one by one
 UNTOLD = ("unsupported", "skipped")  # states of cells that need no word but their number
 MOST_BIASED = 3  # kinds that are named
@@ -69,11 +71,13 @@ def fitted(lines: Sequence[Line], width: int, most: int = MOST_LINES) -> list[Li
 
 
 def wrapped(line: Line, width: int) -> list[str]:
-    """A line on rows that break between words."""
+    """A line on rows that break between words, and not within an interval."""
     first, more = ("  - ", "    ") if line.depth else ("", "")
-    return textwrap.wrap(
-        line.text, width, initial_indent=first, subsequent_indent=more, break_long_words=False, break_on_hyphens=False
+    text = re.sub(r"\[[^\]]*\]", lambda interval: interval[0].replace(" ", TIED), line.text)
+    rows = textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=more, break_long_words=False, break_on_hyphens=False
     )
+    return [row.replace(TIED, " ") for row in rows]
 
 
 def grouped(lines: Sequence[Line]) -> list[tuple[str, list[str]]]:
