@@ -214,14 +214,42 @@ def test_list_and_plugins(tmp_path):
     done = bench("list", "estimators")
     assert "xtrace" in done.stdout
     assert "funnel" not in done.stdout
-    everything = bench("list").stdout
-    assert all(word in everything for word in ("funnel", "matrix", "serial", "report", "trace.yaml", "divergence"))
+    tasks = bench("list").stdout
+    assert "divergence of a vector field" in tasks
+    assert "xtrace" not in tasks
+    of_one = bench("list", "divergence").stdout
+    assert all(word in of_one for word in ("field_jacobian", "xtrace", "bench show divergence"))
+    assert "reinforce" not in of_one
+    assert "Trace estimators on matrices" in bench("list", "suites").stdout
+    unknown = bench("list", "divergenc")
+    assert unknown.returncode == 2
+    assert unknown.stderr == "divergenc: neither a task nor a kind; did you mean 'divergence'?\n"
     plugins = bench("plugins")
     assert plugins.returncode == 0
     assert "bench_estimators" in plugins.stdout
     blocked = bench("-p", "no:trace", "list", "estimators")
     assert "xtrace" not in blocked.stdout
     assert "blocked" in bench("-pno:trace", "plugins").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("bench run tra", "plain,trace"),
+        ("bench summ", "plain,summary"),
+        ("bench list div", "plain,divergence"),
+        ("bench summary mine", "plain,mine_too"),
+        ("bench recommend log_de", "plain,log_density"),
+        ("bench run ./su", "file,./su"),
+    ],
+)
+def test_shells_complete_commands_and_names(tmp_path, words, found):
+    (tmp_path / "results/runs/mine_too").mkdir(parents=True)
+    (tmp_path / "results/runs/mine_too/run.json").write_text("{}")
+    number = str(len(words.split()) - 1)
+    done = bench(cwd=tmp_path, COMP_WORDS=words, COMP_CWORD=number, _BENCH_COMPLETE="bash_complete")
+    assert found in done.stdout.splitlines()
+    assert "_bench_completion" in bench(_BENCH_COMPLETE="zsh_source").stdout
 
 
 def test_a_plugin_can_add_a_command(tmp_path):

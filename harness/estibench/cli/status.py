@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from estibench.cli.completion import runs
 from estibench.cli.text import print_table
 from estibench.plain import printable
 from estibench.results.expected import as_expected
@@ -24,7 +25,7 @@ SETTLED = ("done", "unsupported", "as expected")
 
 
 @click.command("status", short_help="Show what of a run is done, failed and missing.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=runs)
 @click.option("--cells", is_flag=True, help="List every cell that is not done.")
 def status_command(run: Path, cells: bool) -> None:
     """Show what of RUN, a run's directory or a suite's name, is done, failed, missing or out of date, and why.

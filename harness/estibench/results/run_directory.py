@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +66,12 @@ class Results:
         missing = any(row["status"] == "unsupported" and row.get("device_missing") for row in self.rows)
         return int(any(map(is_surprise, self.rows)) or (missing and not self.about["devices_auto"]))
 
+    def _repr_html_(self) -> str:
+        """For a notebook: the answer, a plot and a table."""
+        # What draws stands above the results, which know nothing of it until somebody looks at them.
+        text: str = importlib.import_module("estibench.exports.notebook").to_html(self)
+        return text
+
     @classmethod
     def read(cls, directory: Path) -> Results:
         """Results of a finished, unfinished or published run. Raises `UserError` where there is none."""
@@ -77,7 +84,8 @@ class Results:
         planned = read_plan(directory)
         rows = [record.row for record in records.values()] if planned is None else list(assemble(planned, records))
         if not rows:
-            raise UserError(f"{directory}: the run has no rows yet")
+            suite = about.get("suite_file") or "SUITE"
+            raise UserError(f"{directory}: the run has no rows yet; measure some: bench run {suite}")
         return cls(directory, about, rows)
 
 
