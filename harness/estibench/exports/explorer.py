@@ -27,7 +27,7 @@ METRICS = (
 )
 COSTS = ("work", "time", "peak_bytes", "flops")
 DIGITS = 4
-MOST_CELLS = 3000  # that a page holds for its chart
+MOST_CELLS = 2000  # that a page holds for its chart
 LEGEND = "length(datum.label) > 34 ? split(replace(datum.label, /, /g, ',\\n    '), '\\n') : datum.label"  # never cut
 # matplotlib's markers as Vega's shapes; paths are drawn in a square of side 2.
 SHAPES = {

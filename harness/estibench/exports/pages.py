@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INTERACTIVE = ("datatables.css", "page.css", "vega.js", "datatables.js", "page.js")
 PLAIN = ("page.css",)
-MOST_ROWS = 200  # of a table on a page; the whole is in a file beside it
+MOST_ROWS = 120  # of a table on a page; the whole is in a file beside it
 
 
 def render_page(
