@@ -15,7 +15,7 @@ endif
 
 .PHONY: run test test-all test-shuffled fuzz lint types format bench cuda-pack cuda site reference docs wheel clean
 
-run: $(VENV)/.run  ## measure the default suite: tables, plots and a report in results/runs/
+run: $(VENV)/.run  ## measure the default suite: the answer, and a report in results/runs/
 	$(BIN)/bench run suites/trace.yaml
 
 PYTEST := $(BIN)/python -X utf8 -m pytest -n auto --dist loadfile --no-loadscope-reorder

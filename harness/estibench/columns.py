@@ -26,6 +26,8 @@ IDENTITY = {
 BLOCK = ["problem", "device", "dtype"]  # what the cells of a block share
 
 MEASURED = {
+    "expected": "status that the suite expects of the cell, where it expects one that is not ok",
+    "expected_why": "why it does",
     "truth_norm": "Euclidean norm of the truth",
     "truth_error": "norm of the truth's own standard error, 0 for an exact one; every interval and verdict includes it",
     "truth_source": "where the truth comes from",

@@ -53,7 +53,7 @@ def commands(page: Path) -> Iterator[str]:
 
 
 # A page that names one of these alone speaks of the command as such.
-NAMED = {"run", "show", "status", "plan", "table", "plot", "compare", "recommend", "publish"}
+NAMED = {"run", "show", "status", "plan", "table", "plot", "compare", "recommend", "publish", "summary", "export"}
 COMMANDS = sorted({command for page in PAGES for command in commands(page)})
 
 
@@ -115,7 +115,7 @@ def test_it_runs(command: str, here: Path) -> None:
         pytest.skip(reason)
     runs = here / "results" / "runs"
     shutil.rmtree(runs, ignore_errors=True)
-    if words[0] in ("table", "publish", "plot", "compare", "recommend"):
+    if words[0] in ("table", "publish", "plot", "compare", "recommend", "summary", "export"):
         shutil.copytree(here / "results" / "published", runs)
         for name in ("before", "after"):
             shutil.copytree(runs / "vq", runs / name)

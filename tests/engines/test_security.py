@@ -42,6 +42,7 @@ def run(tmp_path_factory):
     done = subprocess.run(
         [*command, *arguments], capture_output=True, check=False, env={**os.environ, "COLUMNS": "120"}
     )
+    subprocess.run([*command, "export", str(place / "run")], capture_output=True, check=True)
     status = subprocess.run([*command, "status", str(place / "run")], capture_output=True, check=False)
     return place / "run", done, status
 
@@ -63,6 +64,7 @@ def test_the_page_shows_text_as_text(run):
 
 
 def test_tables_and_plots_show_text_as_text(run):
+    assert {path.suffix for path in run[0].rglob("*.*")} >= {".md", ".tex", ".svg"}
     for path in run[0].rglob("*.md"):
         for line in path.read_text().splitlines():
             assert "<script>" not in line.replace("\\<script", "")

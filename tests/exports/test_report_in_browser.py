@@ -31,6 +31,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     directory = tmp_path_factory.mktemp("run")
     run = Results.read(RUN)
     frame = run.frame.copy()
+    (directory / "plots").mkdir()  # where figures have been drawn they are in the page
     frame.loc[1, ["estimator", "family"]] = HOSTILE
     (path,) = export(Results(directory, run.about | {"title": f"A run {HOSTILE}"}, run.rows, frame))
     assert path.stat().st_size < 5_000_000
@@ -48,12 +49,12 @@ def browser(patience: float) -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser: Any, report: str, patience: float) -> Iterator[Any]:
-    """Opens the report; afterwards, nothing may have been complained of or asked of a network."""
+    """Opens the report at one of its parts; afterwards, nothing may have been complained of or asked of a network."""
     said: list[str] = []
     asked: list[str] = []
     contexts = []
 
-    def open_page(**settings: Any) -> Any:
+    def open_page(part: str = "all", **settings: Any) -> Any:
         context = browser.new_context(offline=True, **settings)
         context.set_default_timeout(1000 * patience)
         contexts.append(context)
@@ -61,7 +62,7 @@ def visit(browser: Any, report: str, patience: float) -> Iterator[Any]:
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(report)
+        page.goto(f"{report}#{part}")
         return page
 
     yield open_page
@@ -174,6 +175,27 @@ def test_texts_of_plugins_stay_texts(visit: Any) -> None:
     page.wait_for_function("document.querySelector('.dt-info').textContent.includes('filtered')")
     assert page.locator("#cells tbody tr td", has_text="onerror").count() == 1
     assert page.locator("#cells img").count() == 0
+
+
+def test_headings_are_folded_and_an_address_opens_its_own(visit: Any) -> None:
+    page = visit("claims")
+    drawn(page)
+    assert page.locator("#claims .verdicts").is_visible()
+    assert page.locator("#all").is_hidden()
+    page.locator("summary", has_text="All cells").click()
+    assert page.locator("#cells").is_visible()
+    assert page.locator("#answer li").first.is_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+def test_no_table_and_no_figure_is_taller_than_the_screen(visit: Any, width: int) -> None:
+    height = 900
+    page = visit(viewport={"width": width, "height": height})
+    drawn(page)
+    page.evaluate("for (const folded of document.querySelectorAll('details')) folded.open = true")
+    tall = page.locator(".scroll, figure .sheet").evaluate_all("all => all.map(one => one.clientHeight)")
+    assert len(tall) > 5
+    assert max(tall) <= height
 
 
 def test_without_scripts_tables_and_pictures_are_there(visit: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from estibench.exports.contests import contested_classes
-from estibench.exports.findings import headline, misses
+from estibench.exports.findings import Miss, headline, misses
 from estibench.exports.summary import notes, print_evidence, summary_markdown, summary_tables
 from estibench.results import Results
 
@@ -186,7 +186,7 @@ def test_refuted_claims_and_reasons_are_told() -> None:
         "Unsupported: 2 cells (b on 2 problems): needs symmetry",
     ]  # two are in the answer
     assert any(line.startswith("Undecided: a on matrix(dim=4)") for line in notes(run(*rows), everything=True))
-    assert misses(run(*rows))[1] == ("unsupported", "needs symmetry", 2, "b on 2 problems")
+    assert misses(run(*rows))[1] == Miss("unsupported", "needs symmetry", 2, "b on 2 problems", wrong=False)
     assert headline(run(*rows)) == (
         "1 of 4 cells measured, 1 timeout, 2 unsupported. Claims: 0 supported, 3 refuted, 1 undecided."
     )

@@ -49,18 +49,11 @@ def test_a_run_from_end_to_end(suite, tmp_path):
     done = bench("run", suite, "-o", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "quiet when stderr is no terminal"
-    assert "hutchinson" in done.stdout
+    assert "trace, 3 problems, by MSE × time:" in done.stdout
+    assert len(done.stdout.splitlines()) <= 15
     names = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
-    assert {
-        "run.json",
-        "cells.jsonl",
-        "table.parquet",
-        "table.csv",
-        "report.html",
-        "tables/error.md",
-        "tables/error.tex",
-        "plots/error_cost.svg",
-    } <= names
+    assert {"run.json", "cells.jsonl", "table.parquet", "table.csv", "report.html"} <= names
+    assert not {name for name in names if name.startswith(("plots/", "tables/"))}, "nobody has asked for them"
     frame = estibench.load(tmp_path / "run").frame
     assert len(frame) == 9
     assert set(frame["status"]) == {"ok"}
@@ -75,6 +68,32 @@ def test_a_run_from_end_to_end(suite, tmp_path):
     again = bench("run", other, "-o", tmp_path / "run")
     assert again.returncode == 2
     assert again.stderr.strip().endswith("already holds a run of the suite 'small'; choose another directory")
+
+
+def test_what_takes_long_is_written_on_demand_and_kept_up_to_date(suite, tmp_path):
+    folder = tmp_path / "run"
+    assert bench("run", suite, "-o", folder).returncode == 0
+    small = (folder / "report.html").stat().st_size
+    done = bench("export", folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith(f"files in {folder}")
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*")}
+    assert {"tables/error.md", "tables/error.tex", "plots/error_cost.svg", "pytest_benchmark.json"} <= names
+    assert (folder / "report.html").stat().st_size > small
+    (folder / "plots" / "error_cost.svg").unlink()
+    assert bench("run", suite, "-o", folder).returncode == 0
+    assert (folder / "plots" / "error_cost.svg").is_file()
+
+
+def test_summary_says_the_answer_then_its_evidence(suite, tmp_path):
+    run = bench("run", suite, "-o", tmp_path / "run")
+    done = bench("summary", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == run.stdout.splitlines()[0]
+    assert "Most efficient (trace)" in done.stdout
+    assert "Estimators over all problems" not in done.stdout
+    assert "Estimators over all problems" in bench("summary", tmp_path / "run", "--all").stdout
+    assert bench("summary", "nothing").stderr.startswith("nothing: there is no such run")
 
 
 def test_the_default_directory_and_quiet(suite, tmp_path):
@@ -195,14 +214,42 @@ def test_list_and_plugins(tmp_path):
     done = bench("list", "estimators")
     assert "xtrace" in done.stdout
     assert "funnel" not in done.stdout
-    everything = bench("list").stdout
-    assert all(word in everything for word in ("funnel", "matrix", "serial", "report", "trace.yaml", "divergence"))
+    tasks = bench("list").stdout
+    assert "divergence of a vector field" in tasks
+    assert "xtrace" not in tasks
+    of_one = bench("list", "divergence").stdout
+    assert all(word in of_one for word in ("field_jacobian", "xtrace", "bench show divergence"))
+    assert "reinforce" not in of_one
+    assert "Trace estimators on matrices" in bench("list", "suites").stdout
+    unknown = bench("list", "divergenc")
+    assert unknown.returncode == 2
+    assert unknown.stderr == "divergenc: neither a task nor a kind; did you mean 'divergence'?\n"
     plugins = bench("plugins")
     assert plugins.returncode == 0
     assert "bench_estimators" in plugins.stdout
     blocked = bench("-p", "no:trace", "list", "estimators")
     assert "xtrace" not in blocked.stdout
     assert "blocked" in bench("-pno:trace", "plugins").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("bench run tra", "plain,trace"),
+        ("bench summ", "plain,summary"),
+        ("bench list div", "plain,divergence"),
+        ("bench summary mine", "plain,mine_too"),
+        ("bench recommend log_de", "plain,log_density"),
+        ("bench run ./su", "file,./su"),
+    ],
+)
+def test_shells_complete_commands_and_names(tmp_path, words, found):
+    (tmp_path / "results/runs/mine_too").mkdir(parents=True)
+    (tmp_path / "results/runs/mine_too/run.json").write_text("{}")
+    number = str(len(words.split()) - 1)
+    done = bench(cwd=tmp_path, COMP_WORDS=words, COMP_CWORD=number, _BENCH_COMPLETE="bash_complete")
+    assert found in done.stdout.splitlines()
+    assert "_bench_completion" in bench(_BENCH_COMPLETE="zsh_source").stdout
 
 
 def test_a_plugin_can_add_a_command(tmp_path):

@@ -16,7 +16,7 @@ from estibench.analysis.dimensions import DIM, dims_for, spending_at
 from estibench.analysis.flips import break_even
 from estibench.analysis.price import Bounded, Price, claimed_bias, is_biased, price_of, priced
 from estibench.analysis.verdicts import ERROR_RATE, holm
-from estibench.analysis.winners import Contest, Field, without_dear_references
+from estibench.analysis.winners import Contest, Entry, Field, without_dear_references
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -215,7 +215,7 @@ class _Played:
     dim: float | None
     within: bool
     field: Field
-    entries: pd.DataFrame
+    entries: Sequence[Entry]
     contest: Contest | None
 
     @property
@@ -239,7 +239,7 @@ class _Played:
             _plain(first),
             None if second is None else _plain(self.cells.loc[second]),
             float(first[self.question.by]),
-            None if self.field.entries["flat"][winner] else _rmse(first, self.question),
+            None if self.field.is_flat(winner) else _rmse(first, self.question),
             self._over(second, winner),
             adjusted,
             None if rival is None else _plain(self.cells.loc[rival]),
@@ -257,10 +257,13 @@ class _Played:
 
     def standings(self, contest: Contest) -> Iterator[tuple[pd.Series[Any], float, bool]]:
         """The best row of every family, its error over the winner's, and whether the two are not told apart."""
-        for index in self.entries.drop_duplicates("family").index:
-            found = self.field.ratio(index, contest.winner)
+        best = {one.family: one.label for one in reversed(self.entries)}  # the first of each family stays
+        for one in self.entries:
+            if best[one.family] != one.label:
+                continue
+            found = self.field.ratio(one.label, contest.winner)
             loss = 1.0 if found is None else min(found.ratio**self.power, WORST)
-            yield self.cells.loc[index], loss, found is None or found.p_value >= ERROR_RATE
+            yield self.cells.loc[one.label], loss, found is None or found.p_value >= ERROR_RATE
 
 
 def _plain(row: pd.Series[Any]) -> dict[str, Any]:
@@ -379,7 +382,7 @@ def _biased(contests: Sequence[_Played]) -> Iterator[Aside]:
     problems: dict[str, int] = {}
     for played in contests:
         best = None
-        if played.contest is not None and not played.field.entries["flat"][played.contest.winner]:
+        if played.contest is not None and not played.field.is_flat(played.contest.winner):
             best = price_of(played.cells.loc[played.contest.winner], played.question.by)
         for family, some in played.biased.groupby("family", sort=False):
             problems[str(family)] = problems.get(str(family), 0) + 1

@@ -89,7 +89,7 @@ def regimes(rows: pd.DataFrame, x: str, error: str, confidence: float, stated: S
         xs = _ordered(values[some.index])
         blocks = [some[_equals(values[some.index], value)] for value in xs]
         fields = [Field(block, "mse", cost, confidence) for block in blocks]
-        budgets = _budgets(sorted({cost for one in fields for cost in one.entries["cost"] if cost > 0} | further))
+        budgets = _budgets(sorted({entry.cost for one in fields for entry in one.entries if entry.cost > 0} | further))
         tiles = {}
         for column, block in enumerate(blocks):
             for line, budget in enumerate(budgets):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,26 @@ class Contest:
     p_value: float
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A cell that competes.
+
+    Attributes:
+        label: of its row in the table.
+        error: to six digits; 0 where no more than rounding is left.
+        flat: whether that is so.
+        place: of its row in the block.
+    """
+
+    label: Any
+    error: float
+    cost: float
+    family: str
+    flat: bool
+    reference: bool
+    place: int
+
+
 class Field:
     """The cells of one block that can compete for an error of which less is better.
 
@@ -46,50 +67,43 @@ class Field:
     """
 
     def __init__(self, cells: pd.DataFrame, error: str, cost: str, confidence: float) -> None:
-        import numpy as np
-        import pandas as pd
-
         self.error, self.confidence = error, confidence
-        reference = is_reference(cells).to_numpy(dtype=bool)
-        flat = at_rounding(cells).to_numpy(dtype=bool) | reference
-        values, costs = (pd.to_numeric(cells[name], errors="coerce").to_numpy(dtype=float) for name in (error, cost))
-        values = np.where(flat & ~np.isnan(values), 0.0, values)
-        values = np.array([float(f"{value:.6g}") for value in values])
-        usable = np.isfinite(values) & np.isfinite(costs) & (costs >= 0)
-        order = [at for at in np.lexsort((costs, values)) if usable[at]]
-        self.entries = pd.DataFrame(
-            {
-                "error": values[order],
-                "cost": costs[order],
-                "family": cells["family"].to_numpy()[order],
-                "flat": flat[order],
-                "reference": reference[order],
-            },
-            index=cells.index[order],
-        )
-        needed = [name for name in (error, f"{error}_low", f"{error}_high", *TRIALS) if name in cells]
-        rows = cells[needed].iloc[order].to_dict("records")
-        self._rows: dict[Any, dict[Any, Any]] = dict(zip(self.entries.index, rows, strict=True))
+        reference = is_reference(cells).tolist()
+        rounding = at_rounding(cells).tolist()
+        columns = {name: cells[name].tolist() for name in (error, *_sides(error), *TRIALS, cost) if name in cells}
+        found = []
+        for at, (label, family) in enumerate(zip(cells.index, cells["family"], strict=True)):
+            value, spent = _number(columns[error][at]), _number(columns[cost][at])
+            flat = bool(rounding[at] or reference[at])
+            if math.isfinite(value) and math.isfinite(spent) and spent >= 0:
+                size = 0.0 if flat else float(f"{value:.6g}")
+                found.append(Entry(label, size, spent, str(family), flat, bool(reference[at]), at))
+        self.entries = sorted(found, key=lambda one: (one.error, one.cost))
+        self._flat = {one.label: one.flat for one in found}
+        self._rows = {one.label: {name: values[one.place] for name, values in columns.items()} for one in found}
         self._pairs: dict[tuple[Any, Any], float] = {}
 
     def contest(self, budget: float | None = None) -> Contest | None:
         """The outcome among the cells that spend at most the budget; None where no cell does."""
-        return self.among(self.entries if budget is None else self.entries[self.entries["cost"] <= budget], budget)
+        some = self.entries if budget is None else [one for one in self.entries if one.cost <= budget]
+        return self.among(some, budget)
 
-    def among(self, some: pd.DataFrame, budget: float | None = None) -> Contest | None:
+    def among(self, some: Sequence[Entry], budget: float | None = None) -> Contest | None:
         """The outcome among some of the entries, in their order."""
-        return self._outcome(some if budget is not None else without_dear_references(some))
-
-    def _outcome(self, some: pd.DataFrame) -> Contest | None:
-        if some.empty:
+        some = some if budget is not None else without_dear_references(some)
+        if not some:
             return None
-        winner = some.index[0]
-        others = some.index[some["family"] != some.loc[winner, "family"]]
-        if others.empty:
+        winner = some[0].label
+        others = [one.label for one in some if one.family != some[0].family]
+        if not others:
             return Contest(winner, None, None, math.nan)
         chances = {other: self.p_value(winner, other) for other in others}
         rival = max(chances, key=lambda other: chances[other])
         return Contest(winner, others[0], rival, chances[rival])
+
+    def is_flat(self, label: Any) -> bool:
+        """Whether a cell has no error but rounding."""
+        return self._flat[label]
 
     def p_value(self, winner: Any, other: Any) -> float:
         """Of the hypothesis that both err alike."""
@@ -103,7 +117,7 @@ class Field:
 
         An error above rounding over one of rounding is infinite, beyond doubt.
         """
-        flats = [bool(self.entries["flat"][label]) for label in (one, other)]
+        flats = [self._flat[label] for label in (one, other)]
         if all(flats):
             return None
         if any(flats):
@@ -113,7 +127,18 @@ class Field:
         return contrast(a, b, self.confidence)
 
 
-def without_dear_references(entries: pd.DataFrame) -> pd.DataFrame:
+def without_dear_references(entries: Sequence[Entry]) -> list[Entry]:
     """Entries of a field, in their order, without the references that cost more than the best of the others."""
-    chance = entries[~entries["reference"]]
-    return entries if chance.empty else entries[~entries["reference"] | (entries["cost"] <= chance["cost"].iloc[0])]
+    most = next((one.cost for one in entries if not one.reference), math.inf)
+    return [one for one in entries if not one.reference or one.cost <= most]
+
+
+def _sides(column: str) -> tuple[str, str]:
+    return f"{column}_low", f"{column}_high"
+
+
+def _number(value: Any) -> float:
+    try:
+        return math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        return math.nan

@@ -24,22 +24,65 @@ PLURALS = {
 }
 
 
-@click.command("list", short_help="List what is registered, and the suites.")
-@click.argument("kind", type=click.Choice([*PLURALS, "suites"]), required=False)
-def list_command(kind: str | None) -> None:
-    """List tasks, densities, problems, estimators, engines, exporters and suites."""
+def _listable(context: Any, parameter: Any, incomplete: str) -> list[str]:
+    names = [*PLURALS, "suites", *(entry.name for entry in plugin_host.current().tasks)]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+@click.command("list", short_help="The tasks; of one, its problems and estimators; or all of a kind.")
+@click.argument("what", metavar=f"[TASK|{'|'.join([*PLURALS, 'suites'])}]", required=False, shell_complete=_listable)
+def list_command(what: str | None) -> None:
+    """List the tasks, one line each. With a TASK: its problems and estimators. With a kind: all that is registered.
+
+    \b
+    Examples:
+      bench list
+      bench list divergence
+      bench list densities
+    """
     host = plugin_host.current()
-    for plural, singular in PLURALS.items():
-        if kind in (None, plural):
-            registry = host.registries[singular]
-            rows = [
-                (entry.name, _tasks(entry), entry.summary, registry.origin(entry.name).source) for entry in registry
-            ]
-            print_table(plural, rows)
-    if kind in (None, "suites"):
+    if what is None:
+        rows = [(entry.name, entry.summary, _numbers(entry.name)) for entry in host.tasks]
+        print_table("tasks", rows)
+        click.echo("\nbench list TASK: its problems and estimators; bench list suites: what can be run as it is")
+    elif what in PLURALS:
+        registry = host.registries[PLURALS[what]]
+        rows = [(entry.name, _tasks(entry), entry.summary, registry.origin(entry.name).source) for entry in registry]
+        print_table(what, rows)
+    elif what == "suites":
         from estibench.suite.lookup import known_suites
 
-        print_table("suites", [(name, "", str(path), "") for name, path in known_suites().items()])
+        print_table("suites", [(name, _title(path), str(path)) for name, path in known_suites().items()])
+    elif what in host.tasks:
+        click.echo(f"{what}: {host.tasks.get(what).summary}\n")
+        for plural in ("problems", "estimators"):
+            registry = host.registries[PLURALS[plural]]
+            print_table(
+                plural, [(entry.name, entry.summary) for entry in registry if what in _tasks(entry).split(", ")]
+            )
+        click.echo(f"\nbench show {what}: the estimand, and how to write your own; bench show NAME: of any of these")
+    else:
+        known = [*PLURALS, "suites", *(entry.name for entry in host.tasks)]
+        raise UserError(f"{what}: neither a task nor a kind{did_you_mean(what, known)}")
+
+
+def _numbers(task: str) -> str:
+    """`4 problems, 9 estimators`."""
+    host = plugin_host.current()
+    found = {
+        plural: sum(task in _tasks(entry).split(", ") for entry in host.registries[PLURALS[plural]])
+        for plural in ("problems", "estimators")
+    }
+    return ", ".join(f"{number} {plural if number != 1 else plural[:-1]}" for plural, number in found.items())
+
+
+def _title(path: Path) -> str:
+    """The title of a suite, read without a parser: it must list fast, and whatever else is wrong with the file."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return next((line.removeprefix("title:").strip().strip("\"'") for line in lines if line.startswith("title:")), "")
 
 
 @click.command("show", short_help="Documentation, parameters, claims and citation of a name.")
@@ -57,7 +100,7 @@ def show_command(name: str, plot: Path | None, given: tuple[str, ...]) -> None:
     found = [kind for kind, registry in host.registries.items() if name in registry]
     if not found:
         known = [entry.name for registry in host.registries.values() for entry in registry]
-        raise UserError(f"nothing is registered as {name!r}{did_you_mean(name, known)}")
+        raise UserError(f"nothing is registered as {name!r}{_or_list(did_you_mean(name, known))}")
     for kind in found:
         entry = host.registries[kind].get(name)
         click.echo(f"{kind} {name}: {entry.summary}")
@@ -103,6 +146,11 @@ def plugins_command() -> None:
     print_table("plugins", rows)
     if host.warnings:
         raise SystemExit(1)
+
+
+def _or_list(hint: str) -> str:
+    """The name that was meant, or where names are listed, for there are too many for one line."""
+    return hint if hint.startswith("; did you mean") else "; see bench list"
 
 
 def _tasks(entry: Any) -> str:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from estibench.cli.completion import runs
+
 
 @click.command("export", short_help="Write all plots, tables and the whole report of a run.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=runs)
 def export_command(run: Path) -> None:
     """Write everything about RUN: plots/, tables/, and report.html with all its figures.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from estibench import host as plugin_host
+from estibench.cli.completion import suites
 from estibench.cli.text import print_table
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("plan", short_help="Show what a suite would measure.")
-@click.argument("suite")
+@click.argument("suite", shell_complete=suites)
 @click.option("--device", metavar="auto|cpu|cuda[:N]|mps|xpu[:N]", help="Override the suite's devices.")
 @click.option("--cells", is_flag=True, help="List every cell.")
 def plan_command(suite: str, device: str | None, cells: bool) -> None:

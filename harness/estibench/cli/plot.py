@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from estibench.axes import DEFAULTS
+from estibench.cli.completion import runs
 from estibench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ FORMATS = ("svg", "pdf", "png")
 
 
 @click.command("plot", short_help="Draw any figure from a stored run, as SVG, PDF or PNG.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=runs)
 @click.option("--kind", type=click.Choice([*DEFAULTS]), default="error_cost", show_default=True)
 @click.option("--x", metavar="COLUMN", help="What to draw it against; each kind has its own default.")
 @click.option("--y", metavar="COLUMN", help="What to draw; each kind has its own default.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from estibench.cli.completion import tasks
 from estibench.cli.screen import screen
 from estibench.errors import UserError, did_you_mean
 
@@ -18,7 +19,7 @@ PLAIN_WIDTH = 160  # columns where there is no terminal to ask
 
 
 @click.command("recommend", short_help="Which estimator to use at a dimension and a budget.")
-@click.argument("task")
+@click.argument("task", shell_complete=tasks)
 @click.option("--dim", type=click.FloatRange(min=0, min_open=True), help="Dimension of your problem.")
 @click.option(
     "--budget",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import click
 
 from estibench import host as plugin_host
+from estibench.cli.completion import suites
 from estibench.cli.interrupts import interruptible
 from estibench.cli.pairs import pairs
 from estibench.cli.screen import screen
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
     from estibench.suite import Plan
     from estibench.suite.plan import Block
 
+FIRST = (
+    "First run here: {cells} cells in {problems} blocks, each against its exact truth; draws first, then times. Ctrl-C "
+    "at any time: the same command goes on. A shorter look: lower `draws` and `timing` in a copy of the suite."
+)
 PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
 
 
 @click.command("run", short_help="Measure a suite; write tables, plots and a report.")
-@click.argument("suite")
+@click.argument("suite", shell_complete=suites)
 @click.option("--device", metavar="auto|cpu|cuda[:N]|mps|xpu[:N]", help="Override the suite's devices.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory; default results/runs/<suite>.")
 @click.option(
@@ -49,6 +55,7 @@ PLAIN_WIDTH = 120  # columns of the summary where there is no terminal to ask
     help="When to end with exit code 1: a claim that is undecided, or one that is refuted, or a cell that failed; each "
     "holds the next.",
 )
+@click.option("--watch", is_flag=True, help="Run again whenever a source, a plugin's file or the suite is saved.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the directory of the run, errors, and nothing else.")
 def run_command(
     suite: str,
@@ -60,6 +67,7 @@ def run_command(
     fresh: bool,
     retry: bool,
     fail_on: str,
+    watch: bool,
     quiet: bool,
 ) -> None:
     """Measure SUITE, a YAML file or a known suite's name, and write tables, plots and a report.
@@ -70,9 +78,33 @@ def run_command(
     too, for a method's own CI.
     """
     known: list[Path] = [] if output is None else [output]
+    if watch:
+        _watch(suite, output)
     with interruptible(lambda: how_to_go_on(known, fresh)):
         code = _run(suite, device, known, jobs, engine, option, fresh, retry, quiet, fail_on)
     raise SystemExit(code)
+
+
+def _watch(suite: str, output: Path | None) -> NoReturn:
+    """Run this command line again and again; only an interrupt ends it."""
+    from estibench.cli.watch import sources_of, watch
+    from estibench.errors import UserError
+    from estibench.runs import session as sessions
+    from estibench.suite.lookup import find_suite
+
+    options = [Path(option) for option in plugin_host.current().options if not option.startswith("no:")]
+    path = find_suite(suite)
+
+    def files() -> set[Path]:
+        try:
+            place = output or sessions.RUNS / sessions.read_suite(path, plugin_host.current()).name
+        except UserError:  # the run says what is wrong with the suite; saving it runs again
+            return {path, *options}
+        return {path, *options, *sources_of(place)}
+
+    with interruptible(lambda: "stopped watching; what was measured is kept"):
+        watch([argument for argument in sys.argv[1:] if argument != "--watch"], files)
+    raise AssertionError("a watch ends by an interrupt")
 
 
 def _run(
@@ -105,6 +137,7 @@ def _run(
     chosen = sessions.make_engine(host, engine, options)
     directory = sessions.place_of(plan, known[0] if known else None)
     known[:] = [directory]
+    first = not sessions.RUNS.exists()
 
     def warn(line: str) -> None:
         click.echo(f"warning: {line}", err=True)
@@ -113,7 +146,10 @@ def _run(
         if not quiet:
             for line in session.notes():
                 click.echo(line, err=True)
-        with _progress(plan, plan.cells - session.pending, Console(stderr=True), quiet) as progress:
+        screen_of_progress = Console(stderr=True)
+        if first and screen_of_progress.is_terminal and not quiet:
+            click.echo(FIRST.format(cells=plan.cells, problems=len(plan.blocks)), err=True)
+        with _progress(plan, plan.cells - session.pending, screen_of_progress, quiet) as progress:
             for news in session.execute(warn, progress.watch):
                 progress.advance(news)
         results, _, complaints = session.finish()
@@ -196,32 +232,7 @@ def _progress(plan: Plan, kept: int, console: Console, quiet: bool) -> Iterator[
     if quiet or not console.is_terminal:
         yield _Silent()
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from estibench.cli.progress import CellProgress
 
-    from estibench.suite.plan import DATA, PROBLEM, TRUTH
-
-    of_the_block = {PROBLEM: "building the problem", TRUTH: "computing the truth", DATA: "making the problem's data"}
-    columns = [
-        TextColumn("block {task.fields[block]}/{task.fields[blocks]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("cells,"),
-        TimeRemainingColumn(),
-        TextColumn("left  {task.description}"),
-    ]
-    with Progress(*columns, console=console, transient=True) as bars:
-        task = bars.add_task("", total=plan.cells, completed=kept, block=0, blocks=len(plan.blocks))
-        order = {cell.identity: number for number, block in enumerate(plan.blocks, start=1) for cell in block.cells}
-
-        class Bars:
-            def advance(self, news: News) -> None:
-                cell = news.cell
-                text = f"{cell.problem.label}: {cell.estimator.label}"
-                bars.update(task, advance=int(news.final), description=text, block=order[cell.identity])
-
-            def watch(self, block: Block, cell: int, step: str) -> None:
-                text = of_the_block.get(step) or f"{block.estimators[cell].label}, {step}"
-                number = order[block.cells[cell].identity]
-                bars.update(task, description=f"{block.problem.label}: {text}", block=number)
-
-        yield Bars()
+    with CellProgress(plan, kept, console) as progress:
+        yield progress

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from estibench.cli.completion import runs
 from estibench.cli.text import print_table
 from estibench.plain import printable
+from estibench.results.expected import as_expected
 
 if TYPE_CHECKING:
     from estibench.keys.changes import Present
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
     from estibench.results.run_directory import Known
 
 MOST_LINES = 20
+SETTLED = ("done", "unsupported", "as expected")
 
 
 @click.command("status", short_help="Show what of a run is done, failed and missing.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=runs)
 @click.option("--cells", is_flag=True, help="List every cell that is not done.")
 def status_command(run: Path, cells: bool) -> None:
     """Show what of RUN, a run's directory or a suite's name, is done, failed, missing or out of date, and why.
@@ -53,7 +56,7 @@ def status_command(run: Path, cells: bool) -> None:
     click.echo(f"{len(planned)} cells: " + ", ".join(f"{number} {state}" for state, number in states.most_common()))
     if damaged:
         click.echo(f"{len(damaged)} damaged records, line {', '.join(map(str, damaged[:5]))}: they are measured again")
-    open_cells = [(cell, state, reason) for cell, state, reason in found if state not in ("done", "unsupported")]
+    open_cells = [(cell, state, reason) for cell, state, reason in found if state not in SETTLED]
     lines = list(_lines(open_cells))
     if lines:
         shown = lines if cells else lines[:MOST_LINES]
@@ -75,6 +78,8 @@ def _state(cell: PlannedCell, known: Known, changes: _Changes) -> tuple[str, str
         return "out of date", changed
     if row["status"] == "ok":
         return ("not timed", "") if cell.timing and time is None else ("done", "")
+    if as_expected({**cell.identity, **row}):
+        return "as expected", str(row["reason"])
     return str(row["status"]).replace("_", " "), str(row["reason"])
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from estibench.cli.completion import runs
 from estibench.cli.screen import screen
 
 PLAIN_WIDTH = 120  # columns where there is no terminal to ask
 
 
 @click.command("summary", short_help="What a run has found, and the evidence.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=runs)
 @click.option("--all", "everything", is_flag=True, help="Every table, every claim that was not supported.")
 def summary_command(run: Path, everything: bool) -> None:
     """Say what RUN has found, then show what it rests on: who wins each problem, and what was refuted or failed.

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from estibench.cli.completion import runs
 from estibench.cli.pairs import pairs
 
 FORMATS = ("md", "tex", "html", "csv")
 
 
 @click.command("table", short_help="A table of a run: Markdown, LaTeX, HTML or CSV.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=runs)
 @click.option("--value", default="relative_rmse", show_default=True, help="The quantity: a column of the run's table.")
 @click.option("--rows", default="problem", show_default=True, help="What stands along the rows.")
 @click.option("--columns", default="estimator", show_default=True, help="What stands along the columns.")

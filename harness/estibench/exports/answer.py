@@ -7,6 +7,7 @@ from verdicts and failures of the table; where a victory could be chance, it say
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from estibench.analysis.noise import noise_warning
 from estibench.analysis.price import Cost
 from estibench.exports.budgets import budget_in_words
 from estibench.exports.contests import named, unit_of_work
-from estibench.exports.findings import count, findings, headline, misses
+from estibench.exports.findings import count, findings, headline, miss_in_words, misses
 from estibench.exports.short_names import listed, short_names
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from estibench.results.run_directory import Results
 
 MOST_LINES = 15
+TIED = "\N{NO-BREAK SPACE}"
 MOST_REFUTED = 2  # that are told one by one
-DECLARED = ("unsupported", "skipped")  # states of cells that nobody expected to be measured
+UNTOLD = ("unsupported", "skipped")  # states of cells that need no word but their number
 MOST_BIASED = 3  # kinds that are named
 
 
@@ -69,11 +71,13 @@ def fitted(lines: Sequence[Line], width: int, most: int = MOST_LINES) -> list[Li
 
 
 def wrapped(line: Line, width: int) -> list[str]:
-    """A line on rows that break between words."""
+    """A line on rows that break between words, and not within an interval."""
     first, more = ("  - ", "    ") if line.depth else ("", "")
-    return textwrap.wrap(
-        line.text, width, initial_indent=first, subsequent_indent=more, break_long_words=False, break_on_hyphens=False
+    text = re.sub(r"\[[^\]]*\]", lambda interval: interval[0].replace(" ", TIED), line.text)
+    rows = textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=more, break_long_words=False, break_on_hyphens=False
     )
+    return [row.replace(TIED, " ") for row in rows]
 
 
 def grouped(lines: Sequence[Line]) -> list[tuple[str, list[str]]]:
@@ -264,9 +268,8 @@ def _is_it_right(results: Results) -> Iterator[Line]:
         yield Line(f"Refuted: {one.where}: “{one.claim}”: {one.evidence}.", 0, 0)
     if len(refuted) > MOST_REFUTED:
         yield Line(f"Refuted: {count(len(refuted) - MOST_REFUTED, 'more claim')}.")
-    failed = [miss for miss in misses(results) if miss[0] not in DECLARED]
-    for at, (status, reason, number, whose) in enumerate(failed):
-        yield Line(f"{status.capitalize()}: {count(number, 'cell')} ({whose}): {reason}", 0, 2 + at)
+    for at, miss in enumerate(miss for miss in misses(results) if miss.status not in UNTOLD):
+        yield Line(miss_in_words(miss), 0, at + (0 if miss.wrong else 4))
     undecided = sum(one.verdict == "undecided" for one in findings(results))
     if undecided:
         yield Line(

@@ -130,7 +130,7 @@ def winners_table(
 def _told(field: Field, found: Contest, cells: pd.DataFrame, criterion: Criterion, doubt: bool) -> str:
     """The winner with its signs."""
     row, by, budget = cells.loc[found.winner], criterion.by, criterion.budget
-    flat = bool(field.entries["flat"][found.winner])
+    flat = field.is_flat(found.winner)
     text = named(row) + ("°" if flat and not row["reference"] else "")
     if budget is None:
         return f"{text} †" if doubt and not flat else text

@@ -35,7 +35,7 @@ MEASURED = (
 )
 BRIEF = {*SHOWN, "status", "device", "dtype", "bias", "variance", "time_ratio", "mse_ratio", "mse_time", "peak_bytes"}
 BOUNDS = ("_low", "_high")
-MOST_CELLS = 1000  # rows that a browser sorts at once, and a page holds
+MOST_CELLS = 600  # rows that a browser sorts at once, and a page holds
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from estibench.analysis.cells import at_rounding, is_reference, is_refuted
 from estibench.columns import ERRORS, HIGHER_IS_BETTER, MEASURED, WITH_INTERVAL, is_lower_better, label
+from estibench.results.expected import as_expected
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +149,18 @@ def comparison_of(frame: pd.DataFrame, wanted: dict[str, Any], confidence: float
 
 def _section(frame: pd.DataFrame, value: str, rows: str, columns: str, heading: str) -> Section:
     row_keys, column_keys = _keys(frame, rows), _keys(frame, columns)
-    names = {rows, columns, "estimator", "family", "status", "draws", value, f"{value}_low", f"{value}_high"}
+    names = {
+        rows,
+        columns,
+        "estimator",
+        "family",
+        "status",
+        "expected",
+        "draws",
+        value,
+        f"{value}_low",
+        f"{value}_high",
+    }
     known = frame[[name for name in frame.columns if name in names]]
     kinds = {"reference": is_reference(frame), "rounding": at_rounding(frame), "refuted": is_refuted(frame)}
     records = known.assign(**kinds).to_dict("records")
@@ -202,7 +214,10 @@ def _entry(cells: Sequence[dict[Any, Any]], value: str) -> Entry:
     ok = [cell for cell in cells if cell["status"] == "ok"]
     if not ok:
         status = str(cells[0]["status"])
-        return Entry(text="–" if status in ("unsupported", "skipped") else f"✗ {status.replace('_', ' ')}")
+        words = status.replace("_", " ")
+        if as_expected(cells[0]):
+            return Entry(text=f"{words}, as expected")
+        return Entry(text="–" if status in ("unsupported", "skipped") else f"✗ {words}")
     found = [cell for cell in ok if value in cell and not pd.isna(cell[value])]
     if not found:
         return Entry(text="n/a")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.cells import at_rounding
-from estibench.columns import ERROR_PREFIX, ERRORS, WITH_INTERVAL, label
+from estibench.columns import BLOCK, ERROR_PREFIX, ERRORS, WITH_INTERVAL, label
 from estibench.exports.comparison import blocks
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ METRICS = (
 )
 COSTS = ("work", "time", "peak_bytes", "flops")
 DIGITS = 4
+MOST_CELLS = 2000  # that a page holds for its chart
+LEGEND = "length(datum.label) > 34 ? split(replace(datum.label, /, /g, ',\\n    '), '\\n') : datum.label"  # never cut
 # matplotlib's markers as Vega's shapes; paths are drawn in a square of side 2.
 SHAPES = {
     **{"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "P": "cross"},
@@ -46,6 +48,7 @@ class Explorer:
         spec: Vega-Lite, with the named data `cells`.
         columns, cells: the data, a list for each cell; numbers have four digits.
         panels, metrics, costs: what a reader may choose, as (value, words).
+        of: how many panels there are, of which a large run shows the first.
     """
 
     spec: dict[str, Any]
@@ -54,6 +57,7 @@ class Explorer:
     panels: list[tuple[str, str]]
     metrics: list[tuple[str, str]]
     costs: list[tuple[str, str]]
+    of: int
 
 
 def explorer(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Explorer | None:
@@ -74,6 +78,9 @@ def explorer(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Explorer | None:
     for device, dtype, rows in places:
         where = f" ({device}, {dtype})" if len(places) > 1 else ""
         panels += [(f"{problem}{where}", f"{problem}{where}") for problem in dict.fromkeys(map(str, rows["problem"]))]
+    of = len(panels)
+    ok = _first_problems(ok)
+    panels = panels[: len(ok[BLOCK].drop_duplicates())]
     quantities = list(dict.fromkeys([*metrics, *costs]))
     columns, cells = _data(ok, quantities, several=len(places) > 1)
     families = list(dict.fromkeys(map(str, ok["family"])))
@@ -84,7 +91,20 @@ def explorer(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Explorer | None:
         panels,
         [(name, label(name)) for name in metrics],
         [(name, label(name)) for name in costs],
+        of,
     )
+
+
+def _first_problems(ok: pd.DataFrame) -> pd.DataFrame:
+    """As many whole blocks as a page holds, in the order of the panels."""
+    if len(ok) <= MOST_CELLS:
+        return ok
+    kept, number = [], 0
+    for _, _, rows in blocks(ok):
+        for _, some in rows.groupby("problem", sort=False):
+            number += len(some)
+            kept += [some.index] if number <= MOST_CELLS or not kept else []
+    return ok.loc[[index for some in kept for index in some]]
 
 
 def _read(frame: pd.DataFrame) -> list[str]:
@@ -160,7 +180,7 @@ def _spec(families: Sequence[str], looks: Mapping[str, Look], panel: str, metric
     params = {name: alt.param(name=name, value=value) for name, value in chosen.items()}
     shown = alt.selection_point(fields=["family"], bind="legend", name="shown")
     colours, shapes = [looks[name].colour for name in families], [SHAPES[looks[name].marker] for name in families]
-    legend = alt.Legend(title=None, labelLimit=260, symbolSize=90, symbolOpacity=1)
+    legend = alt.Legend(title=None, labelLimit=0, labelExpr=LEGEND, symbolSize=90, symbolOpacity=1)
     colour = alt.Color("family:N").scale(domain=[*families], range=colours).legend(legend)
     shape = alt.Shape("family:N").scale(domain=[*families], range=shapes).legend(legend)
     opacity = alt.when(shown).then(alt.value(1.0)).otherwise(alt.value(0.12))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from estibench.exports.contests import block_label, several_places, short
 from estibench.exports.standings import VERDICTS
+from estibench.results.expected import as_expected, expectation, is_surprise
 
 if TYPE_CHECKING:
     from estibench.results.run_directory import Results
+
+AS_EXPECTED, AGAINST = " as expected", " against expectation"
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,19 @@ def headline(results: Results) -> str:
     frame = results.frame
     if frame.empty:
         return "The run has no cells."
-    states = Counter(map(str, frame["status"]))
-    ok = states.pop("ok", 0)
-    others = "".join(f", {number} {status.replace('_', ' ')}" for status, number in sorted(states.items()))
+    states = Counter(_state(row) for row in frame.to_dict("records"))
+    ok = states.pop("ok", 0) + states[f"ok{AGAINST}"]
+    others = "".join(f", {number} {state}" for state, number in sorted(states.items()))
     found = counts(findings(results))
     claims = ", ".join(f"{number} {verdict}" for verdict, number in found.items() if number or verdict != "undecided")
     return f"{ok} of {len(frame)} cells measured{others}. Claims: {claims if any(found.values()) else 'none made'}."
+
+
+def _state(row: Mapping[Any, Any]) -> str:
+    """`not finite`, `not finite as expected`, `ok`, and `ok against expectation`."""
+    if row["status"] == "ok" and expectation(row):
+        return f"ok{AGAINST}"
+    return str(row["status"]).replace("_", " ") + (AS_EXPECTED if as_expected(row) else "")
 
 
 def findings(results: Results) -> list[Finding]:
@@ -60,17 +70,50 @@ def findings(results: Results) -> list[Finding]:
     ]
 
 
-def misses(results: Results) -> list[tuple[str, str, int, str]]:
-    """Cells without a result, by status and reason: status, reason, how many, and whose."""
-    if results.frame.empty:
-        return []
-    missing = results.frame[results.frame["status"] != "ok"]
-    found = []
-    for (status, reason), rows in missing.groupby(["status", "reason"], sort=False, dropna=False):
-        names = list(dict.fromkeys(map(str, rows["estimator_name"])))
-        whose = f"{', '.join(names)} on {count(rows['problem'].nunique(), 'problem')}"
-        found.append((str(status).replace("_", " "), str(reason), len(rows), whose))
-    return sorted(found, key=lambda miss: (miss[0] == "unsupported", -miss[2]))
+@dataclass(frozen=True)
+class Miss:
+    """Cells without a result, or with one that nobody expected.
+
+    Attributes:
+        status: in words.
+        reason: what they say; why the suite expects it, where it does.
+        whose: estimators, and on how many problems.
+        wrong: whether this makes the run fail.
+    """
+
+    status: str
+    reason: str
+    cells: int
+    whose: str
+    wrong: bool
+
+
+def misses(results: Results) -> list[Miss]:
+    """Cells without a result, by status and reason, and those that are ok and should not be; what is wrong first."""
+    found: dict[tuple[str, str, bool], list[Mapping[Any, Any]]] = {}
+    for row in results.frame.to_dict("records") if len(results.frame) else ():
+        if row["status"] != "ok" or expectation(row):
+            found.setdefault((_state(row), _reason(row), is_surprise(row)), []).append(row)
+    listed = []
+    for (status, reason, wrong), rows in found.items():
+        names = ", ".join(dict.fromkeys(str(row["estimator_name"]) for row in rows))
+        whose = f"{names} on {count(len({row['problem'] for row in rows}), 'problem')}"
+        listed.append(Miss(status, reason, len(rows), whose, wrong))
+    return sorted(listed, key=lambda miss: (not miss.wrong, miss.status == "unsupported", -miss.cells))
+
+
+def _reason(row: Mapping[Any, Any]) -> str:
+    """Why the suite expects it, where it does: of a surprise, before what the cell says itself."""
+    wanted = expectation(row)
+    if as_expected(row):
+        return str(row["expected_why"])
+    parts = [f"expected to be {wanted.replace('_', ' ')}, for {row['expected_why']}"] if wanted else []
+    return "; ".join([*parts, *([str(row["reason"])] if row["reason"] else [])])
+
+
+def miss_in_words(miss: Miss) -> str:
+    """`Not finite: 8 cells (feynman_kac on 2 problems): 96 of 96 draws are not finite`."""
+    return f"{miss.status.capitalize()}: {count(miss.cells, 'cell')} ({miss.whose}): {miss.reason}"
 
 
 def _evidence(claim: dict[str, Any]) -> str:

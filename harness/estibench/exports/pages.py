@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 INTERACTIVE = ("datatables.css", "page.css", "vega.js", "datatables.js", "page.js")
 PLAIN = ("page.css",)
+MOST_ROWS = 120  # of a table on a page; the whole is in a file beside it
 
 
 def render_page(
@@ -44,7 +45,7 @@ def render_page(
         "style": inline_script,
         "data": inline_data,
     }
-    shared = {"wanted": wanted, "assets": assets, "scripts": scripts(), "styles": styles()}
+    shared = {"MOST_ROWS": MOST_ROWS, "wanted": wanted, "assets": assets, "scripts": scripts(), "styles": styles()}
     return environment.get_template(template).render(**shared, **values)
 
 

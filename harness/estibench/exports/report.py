@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from estibench.results.run_directory import Results
 
 COLUMNS = 6
-PAGE_WIDTH = 100  # characters of a line of the answer
+PAGE_WIDTH, PAGE_LINES = 100, 20  # characters and rows of the answer
 MOST_TESTS = 2000  # of claims, that a page shows with their evidence
 LARGEST_DOWNLOAD = 600_000  # bytes
 LARGEST = 5_000_000  # bytes of a page
@@ -88,7 +88,7 @@ def render(results: Results, around: Surroundings = Surroundings()) -> str:
         description=about.get("description"),
         suite_text=about.get("suite_text"),
         title=about.get("title") or about.get("suite") or "A run of estibench",
-        answer=grouped(fitted(answer_lines(results), PAGE_WIDTH)),
+        answer=grouped(fitted(answer_lines(results), PAGE_WIDTH, PAGE_LINES)),
         facts=facts(results),
         explorer=explorer(results.frame, looks_for(results)),
         cells=cell_table(results.frame),

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from estibench.exports.answer import DECLARED, MOST_REFUTED, answer_lines, grouped
+from estibench.exports.answer import MOST_REFUTED, UNTOLD, answer_lines, grouped
 from estibench.exports.budgets import price_tables
 from estibench.exports.contests import SummaryTable, at_equal_work, measured
-from estibench.exports.findings import count, findings, misses
+from estibench.exports.findings import findings, miss_in_words, misses
 from estibench.exports.short_names import short_names
 from estibench.exports.standings import standings
 from estibench.exports.tables import markdown_table, md
@@ -151,8 +151,4 @@ def notes(results: Results, everything: bool = False) -> list[str]:
     lines = [f"{one.verdict.capitalize()}: {one.where}: “{one.claim}”: {one.evidence}." for one in told]
     if len(refuted) > len(shown):
         lines.append(f"Refuted: {len(refuted) - len(shown)} more, which the report lists.")
-    unsupported = [miss for miss in misses(results) if miss[0] in DECLARED]
-    return lines + [
-        f"{status.capitalize()}: {count(number, 'cell')} ({whose}): {reason}"
-        for status, reason, number, whose in unsupported
-    ]
+    return lines + [miss_in_words(miss) for miss in misses(results) if miss.status in UNTOLD]

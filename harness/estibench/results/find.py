@@ -30,7 +30,9 @@ def find_run(name: Path) -> Path:
             return path
     if name.is_dir():
         raise UserError(f"{name}: not a run directory: it has no {RUN_FILE}")
-    raise UserError(f"{name}: there is no such run{did_you_mean(str(name), {path.name for path in known_runs()})}")
+    known = {path.name for path in known_runs()}
+    hint = did_you_mean(str(name), known) if known else "; make one: bench run trace"
+    raise UserError(f"{name}: there is no such run{hint}")
 
 
 def shown_name(directory: Path) -> str:

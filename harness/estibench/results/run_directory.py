@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from estibench.errors import UserError
 from estibench.plain import printable
+from estibench.results.expected import is_surprise
 from estibench.results.frame import to_frame
 from estibench.results.plan_file import PlannedCell, read_plan
 from estibench.results.published import TABLE_FILE, read_table, rows_of
@@ -55,16 +57,20 @@ class Results:
 
     @property
     def exit_code(self) -> int:
-        """0 when every cell is ok or declared unsupported; 1 when one failed; 2 for a problem without a truth.
+        """0 when every cell is ok, unsupported or as expected; 1 for a surprise; 2 for a problem without a truth.
 
         A device that the suite names and the machine lacks is a failure, unless it says `devices: auto`.
         """
-        statuses = {row["status"] for row in self.rows}
-        missing = any(row["status"] == "unsupported" and row.get("device_missing") for row in self.rows)
-        if "bad_problem" in statuses:
+        if any(row["status"] == "bad_problem" for row in self.rows):
             return 2
-        failed = bool(statuses - {"ok", "unsupported"})
-        return int(failed or (missing and not self.about["devices_auto"]))
+        missing = any(row["status"] == "unsupported" and row.get("device_missing") for row in self.rows)
+        return int(any(map(is_surprise, self.rows)) or (missing and not self.about["devices_auto"]))
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the answer, a plot and a table."""
+        # What draws stands above the results, which know nothing of it until somebody looks at them.
+        text: str = importlib.import_module("estibench.exports.notebook").to_html(self)
+        return text
 
     @classmethod
     def read(cls, directory: Path) -> Results:
@@ -78,7 +84,8 @@ class Results:
         planned = read_plan(directory)
         rows = [record.row for record in records.values()] if planned is None else list(assemble(planned, records))
         if not rows:
-            raise UserError(f"{directory}: the run has no rows yet")
+            suite = about.get("suite_file") or "SUITE"
+            raise UserError(f"{directory}: the run has no rows yet; measure some: bench run {suite}")
         return cls(directory, about, rows)
 
 

@@ -304,7 +304,9 @@ class Book:
         timing = self._timing if self._plan.settings.rounds > 0 else ""
         found = []
         for number, (cell, key) in enumerate(zip(page.block.cells, page.keys, strict=True)):
+            expected = self._plan.expected.get(cell.identity)
             who = identity(cell, self._plan.name) | {"task": page.block.task}
+            who |= {} if expected is None else {"expected": expected.status, "expected_why": expected.why}
             made_of = self._keys.made_of(cell)
             before = former.made_of(who, key) if number in page.missing else ()
             found.append(

@@ -123,8 +123,27 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """How a cell is expected to end, that cannot be measured.
+
+    Attributes:
+        status: of its row, other than ok.
+        why: the reason, for a reader of the table.
+        entry: position of the suite's entry that says so.
+    """
+
+    status: str
+    why: str
+    entry: int
+
+
+@dataclass(frozen=True)
 class Plan:
-    """A suite made ready to run."""
+    """A suite made ready to run.
+
+    Attributes:
+        expected: by a cell's identity, of the cells of which the suite expects something.
+    """
 
     name: str
     title: str
@@ -139,6 +158,7 @@ class Plan:
     tables: tuple[dict[str, Any], ...]
     plots: tuple[dict[str, Any], ...]
     budgets: Mapping[str, list[float]] = field(default_factory=dict)
+    expected: Mapping[str, Expected] = field(default_factory=dict)
 
     @property
     def cells(self) -> int:

@@ -15,6 +15,7 @@ from estibench.host import Host
 from estibench.host.components import Component, Parameter, ParameterError, canonical, check_value, make, parameters_of
 from estibench.suite.devices import EXPECTED, automatic, is_device
 from estibench.suite.document import Document, Trail, parse
+from estibench.suite.expect import expectations, fits
 from estibench.suite.plan import Block, Plan, Settings
 
 
@@ -71,6 +72,7 @@ class _Reader:
         self.finish()
         assert suite is not None
         blocks = tuple(self.blocks(problems, estimators, devices, tuple(suite.dtypes), wanted))
+        expected = expectations(suite.expect, blocks, self.complain)
         self.finish()
         return Plan(
             name=suite.name,
@@ -98,6 +100,7 @@ class _Reader:
             tables=tuple(entry.model_dump() for entry in suite.tables),
             plots=tuple(entry.model_dump() for entry in suite.plots),
             budgets=suite.budgets.model_dump(),
+            expected=expected,
         )
 
     def top_level(self, data: Mapping[str, Any]) -> Any:
@@ -214,7 +217,7 @@ class _Reader:
         if not isinstance(wanted, Mapping) or not isinstance(wanted.get("name"), str):
             self.complain(("baseline",), "expected an estimator's name, or a mapping with its name")
             return None
-        fitting = [component for _, component in estimators if _fits(component, wanted)]
+        fitting = [component for _, component in estimators if fits(component, wanted)]
         if estimators and not fitting:
             names = {component.name for _, component in estimators}
             hint = did_you_mean(wanted["name"], names) if wanted["name"] not in names else ""
@@ -287,12 +290,6 @@ class _Reader:
         for problem, task, chosen, baseline in expanded:
             for device, dtype in itertools.product(devices, dtypes):
                 yield Block(problem, task, device, dtype, chosen, baseline)
-
-
-def _fits(component: Component, wanted: Mapping[str, Any]) -> bool:
-    return component.name == wanted["name"] and all(
-        component.parameters.get(key) == value for key, value in wanted.items() if key != "name"
-    )
 
 
 def _explain(found: Any, model: Any, data: Mapping[str, Any]) -> tuple[Trail, str]:

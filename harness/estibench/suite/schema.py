@@ -75,6 +75,20 @@ class Plot(_Strict):
     title: str = ""
 
 
+class Expect(_Strict):
+    """Cells that are expected not to be measured, how they end, and why. What selects them is like `baseline`.
+
+    A problem or an estimator is given by its name, or by a mapping of the name and some parameters; a list stands for
+    any of its values.
+    """
+
+    status: Literal["not_finite", "failed", "timeout", "out_of_memory", "crashed", "unsupported"]
+    why: Annotated[str, Field(min_length=1)]
+    problem: str | dict[str, Any] | None = None
+    estimator: str | dict[str, Any] | None = None
+    dtype: str | None = None
+
+
 class SuiteFile(_Strict):
     """A suite file."""
 
@@ -96,6 +110,7 @@ class SuiteFile(_Strict):
     baseline: str | dict[str, Any] | None = None
     problems: Annotated[list[Any], Field(min_length=1)]
     estimators: Annotated[list[Any], Field(min_length=1)]
+    expect: list[Expect] = []
     scaling: list[Scaling] = []
     break_even: list[BreakEven] = []
     budgets: Budgets = Budgets()
