@@ -17,7 +17,15 @@ from estibench_peers.library import library
 from estibench_peers.square import Square, square
 from estibench_trace import TraceProblem
 
-INSTALL = ("curvlinops-for-pytorch", "backpack-for-pytorch", "einconv", "einops", "linear_operator", "opt-einsum")
+INSTALL = (
+    "curvlinops-for-pytorch",
+    "backpack-for-pytorch",
+    "einconv",
+    "einops",
+    "linear_operator",
+    "opt_einsum",
+    "tqdm",
+)
 Distribution = Literal["rademacher", "normal"]
 
 
