@@ -15,12 +15,13 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from estibench import Estimator, Exact, PositiveInt, ScalesAs, Unbiased, Unsupported, seeded
+from estibench import Cost, Estimator, Exact, PositiveInt, ScalesAs, Unbiased, Unsupported, seeded
 from estibench_peers.library import library
 from estibench_peers.square import dense, require_full_precision
 from estibench_trace import MatrixProblem, TraceProblem
 
 INSTALL = ("backpack-for-pytorch", "einops", "unfoldNd", "opt_einsum")
+NO_PRODUCTS = Cost("matvec", lambda problem, estimator: 0, "0: its work is a backward pass of the regression")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class BackpackDiagGGNMC(Estimator):
 
     mc_samples: PositiveInt = 1
 
-    claims = (Unbiased(), ScalesAs("variance", "estimator_mc_samples", -1))
+    claims = (Unbiased(), NO_PRODUCTS, ScalesAs("variance", "estimator_mc_samples", -1))
     citation = "Dangel, Kunstner and Hennig 2020, BackPACK: Packing more into backprop."
 
     def estimate(self, problem: TraceProblem, generator: torch.Generator) -> Tensor:
@@ -56,7 +57,7 @@ class BackpackDiagHessian(Estimator):
 
     Documentation (DiagHessian): "BackPACK extension that computes the Hessian diagonal." """
 
-    claims = (Exact(),)
+    claims = (Exact(), NO_PRODUCTS)
     citation = BackpackDiagGGNMC.citation
 
     def estimate(self, problem: TraceProblem, generator: torch.Generator) -> Tensor:
@@ -89,7 +90,7 @@ def _without_advice() -> AbstractContextManager[None]:
 
 
 def _regression(inputs: Tensor) -> nn.Linear:
-    """A linear model with one output, whose weight is 0."""
-    model = nn.Linear(inputs.shape[1], 1, bias=False, dtype=inputs.dtype, device=inputs.device)
+    """A linear model with one output, whose weight is 0. Made without torch's random start."""
+    model = nn.utils.skip_init(nn.Linear, inputs.shape[1], 1, bias=False, dtype=inputs.dtype, device=inputs.device)
     nn.init.zeros_(model.weight)
     return model

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from estibench import Cost, ErrorBar, ErrorBarEstimator, PositiveInt, Unbiased
+from estibench import Cost, ErrorBarEstimator, PositiveInt, Unbiased
 from estibench_peers.library import library
 from estibench_peers.seeds import seed_from
 from estibench_peers.square import square
@@ -41,7 +41,6 @@ class HessianEigenthingsTrace(ErrorBarEstimator):
     claims = (
         Unbiased(),
         Cost("matvec", lambda problem, estimator: estimator.num_matvecs, "num_matvecs"),
-        ErrorBar(),
     )
     examples = ({"num_matvecs": 12},)
     citation = "hessian-eigenthings, Golmant et al.; Hutchinson 1990; Meyer, Musco, Musco and Woodruff 2021."

@@ -6,7 +6,9 @@ is seeded for the time of a call.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -51,6 +53,9 @@ class LinearOperatorLogdet(Estimator):
             given="by quadrature",
         ),
     )
+    expected_failures: ClassVar[Mapping[str, str]] = {
+        "applies_somewhere": "the examples of residual blocks are not symmetric"
+    }
     citation = "Gardner, Pleiss, Bindel, Weinberger and Wilson 2018, GPyTorch: Blackbox matrix–matrix inference."
 
     def estimate(self, problem: ResidualProblem, generator: torch.Generator) -> Tensor:

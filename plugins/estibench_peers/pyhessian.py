@@ -74,7 +74,7 @@ class _Quadratic(nn.Module):
         self._A = A
 
     def forward(self, _: Tensor) -> Tensor:
-        loss: Tensor = _QuadraticForm.apply(self.weight, self._A)
+        loss: Tensor = _QuadraticForm.apply(self.weight, self._A)  # type: ignore[no-untyped-call]
         return loss
 
 
@@ -90,7 +90,7 @@ class _QuadraticForm(torch.autograd.Function):
     @staticmethod
     def backward(context, upstream):  # type: ignore[no-untyped-def]
         (w,) = context.saved_tensors
-        return upstream * _SymmetricProduct.apply(w, context.A), None
+        return upstream * _SymmetricProduct.apply(w, context.A), None  # type: ignore[no-untyped-call]
 
 
 class _SymmetricProduct(torch.autograd.Function):
@@ -103,4 +103,4 @@ class _SymmetricProduct(torch.autograd.Function):
 
     @staticmethod
     def backward(context, upstream):  # type: ignore[no-untyped-def]
-        return _SymmetricProduct.apply(upstream, context.A), None
+        return _SymmetricProduct.apply(upstream, context.A), None  # type: ignore[no-untyped-call]

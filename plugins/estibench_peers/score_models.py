@@ -14,9 +14,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from estibench import Estimator, PositiveFloat, PositiveInt, Unbiased, seeded
+from estibench import Cost, Estimator, PositiveFloat, PositiveInt, Unbiased, count, seeded
 from estibench_peers.images import as_images, flattened
 from estibench_peers.library import library
+from estibench_peers.square import require_full_precision
 from estibench_score import PlainLoss, integrates_by_parts, on_gradients, same_levels
 from estibench_trace import DivergenceProblem
 
@@ -52,6 +53,7 @@ class ScoreModelsDenoising(PlainLoss):
     def objective(self, model: Model, x: Tensor) -> Tensor:
         with library(*INSTALL):
             from score_models import ScoreModel
+        require_full_precision(x.dtype)
         shaped = as_images(x) if self.images else x
         network = _Network(model, self.sigma, shaped)
         library_model = ScoreModel(
@@ -108,7 +110,10 @@ class ScoreModelsDivergence(Estimator):
     n_cotangent_vectors: PositiveInt = 1
     noise_type: Literal["rademacher", "gaussian"] = "rademacher"
 
-    claims = (Unbiased(),)
+    claims = (
+        Unbiased(),
+        Cost("matvec", lambda problem, estimator: estimator.n_cotangent_vectors, "n_cotangent_vectors"),
+    )
     citation = ScoreModelsDenoising.citation
 
     def estimate(self, problem: DivergenceProblem, generator: torch.Generator) -> Tensor:
@@ -116,6 +121,10 @@ class ScoreModelsDivergence(Estimator):
         with library(*INSTALL):
             from score_models import ScoreModel
         x = problem.points
+        require_full_precision(x.dtype)
+        count("evaluation")
+        count("vjp", self.n_cotangent_vectors)
+        count("matvec", self.n_cotangent_vectors)
         device = torch.device(x.device)
         library_model = ScoreModel(nn.Identity(), sde="ve", sigma_min=1.0, sigma_max=1.0, device=device)
         with seeded(generator):

@@ -49,7 +49,7 @@ class _TorchEBM(PlainLoss):
 
         class Energy(BaseModel):  # type: ignore[misc]
             def forward(self, x: Tensor) -> Tensor:
-                energy: Tensor = _Energy.apply(flattened(x, shaped), model)
+                energy: Tensor = _Energy.apply(flattened(x, shaped), model)  # type: ignore[no-untyped-call]
                 return energy
 
         energy = Energy(dtype=x.dtype, device=x.device)
