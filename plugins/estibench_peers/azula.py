@@ -9,7 +9,6 @@ and it is divided by J's factor. Noise comes from torch's global generator, whic
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -19,13 +18,14 @@ from torch import Tensor, nn
 from estibench import PositiveFloat, Unbiased
 from estibench_peers.images import as_images, flattened
 from estibench_peers.library import library
-from estibench_score import PlainLoss, on_gradients, same_levels
+from estibench_peers.losses import LibraryLoss, Model
+from estibench_score import on_gradients, same_levels
 
 INSTALL = ("azula", "einops")
 
 
 @dataclass(frozen=True)
-class AzulaDenoising(PlainLoss):
+class AzulaDenoising(LibraryLoss):
     """`azula.denoise.SimpleDenoiser.loss` or `KarrasDenoiser.loss`.
 
     Documentation (KarrasDenoiser.loss, and SimpleDenoiser.loss alike): "Returns: The weighted loss (α_t² + σ_t²)/σ_t²
@@ -52,7 +52,7 @@ class AzulaDenoising(PlainLoss):
     )
     citation = "azula, Rozet; Karras, Aittala, Aila and Laine 2022, Elucidating the design space."
 
-    def objective(self, model: Callable[..., Tensor], x: Tensor) -> Tensor:
+    def objective(self, model: Model, x: Tensor) -> Tensor:
         with library(*INSTALL):
             from azula.denoise import KarrasDenoiser, SimpleDenoiser
             from azula.noise import VESchedule
@@ -69,7 +69,7 @@ class AzulaDenoising(PlainLoss):
 class _Backbone(nn.Module):
     """b with c_skip x + c_out b(c_in x) = x + σ² s(x) (Karras), or b(c_in x) = x + σ² s(x) (simple)."""
 
-    def __init__(self, model: Callable[..., Tensor], sigma: float, denoiser: str, like: Tensor) -> None:
+    def __init__(self, model: Model, sigma: float, denoiser: str, like: Tensor) -> None:
         super().__init__()
         self.register_buffer("kind", like.new_zeros(()))  # the library asks for a dtype
         self._model = model

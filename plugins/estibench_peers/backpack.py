@@ -15,8 +15,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from estibench import Cost, Estimator, Exact, PositiveInt, ScalesAs, Unbiased, Unsupported, seeded
+from estibench import Cost, Estimator, Exact, PositiveInt, ScalesAs, Unbiased, Unsupported
 from estibench_peers.library import library
+from estibench_peers.seeds import torch_seeded
 from estibench_peers.square import dense, require_full_precision
 from estibench_trace import MatrixProblem, TraceProblem
 
@@ -44,7 +45,7 @@ class BackpackDiagGGNMC(Estimator):
             from backpack import backpack, extend
             from backpack.extensions import DiagGGNMC
         inputs = _factor(problem)
-        with seeded(generator), torch.enable_grad(), _without_advice():
+        with torch_seeded(generator), torch.enable_grad(), _without_advice():
             model, loss = extend(_regression(inputs)), extend(nn.MSELoss(reduction="sum"))
             with backpack(DiagGGNMC(mc_samples=self.mc_samples)):
                 loss(model(inputs), torch.zeros_like(inputs[:, :1])).backward()

@@ -82,9 +82,11 @@ class ColaLogdet(Estimator):
     Parameters:
         log_alg: auto is LU or Cholesky for small matrices, exact; lanczos and arnoldi go with `Hutch`, and have its
             noise, and a bias of the tolerance.
+        max_iters: of `Hutch`, each of min(100, dim) probes; default 10 000.
     """
 
     log_alg: Literal["auto", "lanczos", "arnoldi"] = "auto"
+    max_iters: PositiveInt = 10_000
 
     claims = (
         Exact(when=lambda problem, estimator: estimator.log_alg == "auto", given="log_alg is auto"),
@@ -104,6 +106,6 @@ class ColaLogdet(Estimator):
         for A in matrices:
             operator = cola.PSD(cola.lazify(A)) if self.log_alg == "lanczos" else cola.lazify(A)
             log = {"auto": Auto, "lanczos": Lanczos, "arnoldi": Arnoldi}[self.log_alg]()
-            trace = Auto() if self.log_alg == "auto" else Hutch(key=seed_from(generator))
+            trace = Auto() if self.log_alg == "auto" else Hutch(max_iters=self.max_iters, key=seed_from(generator))
             found.append(logdet(operator, log_alg=log, trace_alg=trace))
         return torch.stack(found).to(matrices.dtype)

@@ -7,15 +7,17 @@ is seeded for the time of a call.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from estibench import Estimator, Exact, NonNegativeInt, PositiveInt, ScalesAs, seeded
+from estibench import Estimator, Exact, NonNegativeInt, PositiveInt, ScalesAs
 from estibench_flow import ResidualProblem
 from estibench_peers.library import library
+from estibench_peers.seeds import torch_seeded
 from estibench_peers.square import require_symmetric, residual_matrices
 
 INSTALL = ("linear_operator",)
@@ -65,6 +67,7 @@ class LinearOperatorLogdet(Estimator):
         matrices = residual_matrices(problem)
         require_symmetric(matrices)
         size = settings.max_cholesky_size(self.max_cholesky_size)
-        with seeded(generator), size, settings.num_trace_samples(self.num_trace_samples):
+        random = torch_seeded(generator) if problem.dim > self.max_cholesky_size else nullcontext()
+        with random, size, settings.num_trace_samples(self.num_trace_samples):
             found: Tensor = to_linear_operator(matrices).logdet()
         return found

@@ -48,7 +48,8 @@ class Row:
 
     @property
     def claims(self) -> list[dict[str, Any]]:
-        found = [*(self.cell.get("claims") or []), *(self.cell.get("scaling_claims") or [])]
+        kept = (self.cell.get(column) for column in ("claims", "scaling_claims"))
+        found = (claim for claims in kept if isinstance(claims, list) for claim in claims)  # NaN where not measured
         return [claim for claim in found if claim.get("verdict") in VERDICTS]
 
     def over_twin(self, column: str) -> float | None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from estibench import Estimator, NonNegativeFloat, PositiveInt, Unbiased, Variance, seeded
+from estibench import Estimator, NonNegativeFloat, PositiveInt, Unbiased, Variance
 from estibench_peers.library import library
+from estibench_peers.seeds import torch_seeded
 from estibench_peers.square import Square, square
 from estibench_trace import TraceProblem
 
@@ -60,7 +61,11 @@ class PyHessianTrace(Estimator):
             from pyhessian import hessian
         A = square(problem)
         data = (torch.zeros(1, dtype=A.dtype), torch.zeros(1, dtype=A.dtype))  # the loss depends on the weight alone
-        with seeded(generator), torch.enable_grad(), warnings.catch_warnings(action="ignore", category=UserWarning):
+        with (
+            torch_seeded(generator),
+            torch.enable_grad(),
+            warnings.catch_warnings(action="ignore", category=UserWarning),
+        ):
             samples = hessian(_Quadratic(A), lambda loss, _: loss, data=data, cuda=False).trace(self.maxIter, self.tol)
         return torch.tensor(samples, dtype=A.dtype).mean()[None]
 

@@ -8,7 +8,6 @@ from torch's global generator, which is seeded for the time of a call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,14 +16,15 @@ from torch import Tensor, nn
 
 from estibench import PositiveFloat, Unbiased, Unsupported
 from estibench_peers.library import library
-from estibench_score import PlainLoss, on_gradients, same_levels
+from estibench_peers.losses import LibraryLoss, Model
+from estibench_score import on_gradients, same_levels
 
 INSTALL = ("sbi", "nflows", "skorch", "tensorboard", "protobuf", "absl-py", "zuko", "tqdm")
 SIGMA_MIN, SIGMA_MAX = 1e-4, 10.0  # the library's defaults
 
 
 @dataclass(frozen=True)
-class SbiDenoising(PlainLoss):
+class SbiDenoising(LibraryLoss):
     """`sbi.neural_nets.estimators.score_estimator.VEScoreEstimator.loss`.
 
     Documentation (ConditionalScoreEstimator.loss): "Defines the denoising score matching loss (e.g., from Song et al.,
@@ -51,7 +51,7 @@ class SbiDenoising(PlainLoss):
     )
     citation = "sbi, Boelts, Deistler et al. 2024; Song et al. 2021; control variate: Song and Kingma 2021."
 
-    def objective(self, model: Callable[..., Tensor], x: Tensor) -> Tensor:
+    def objective(self, model: Model, x: Tensor) -> Tensor:
         with library(*INSTALL):
             from sbi.neural_nets.estimators.score_estimator import VEScoreEstimator
         if not SIGMA_MIN <= self.sigma <= SIGMA_MAX:
@@ -74,7 +74,7 @@ class SbiDenoising(PlainLoss):
 class _Network(nn.Module):
     """net with −net(x/r, ·, ·)/σ − x/r² = s(x), r² = 1 + σ²: the library's preconditioning undone."""
 
-    def __init__(self, model: Callable[..., Tensor], sigma: float) -> None:
+    def __init__(self, model: Model, sigma: float) -> None:
         super().__init__()
         self._model = model
         self._sigma = sigma

@@ -7,31 +7,31 @@ which is seeded for the time of a call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from estibench import Cost, Estimator, PositiveFloat, PositiveInt, Unbiased, count, seeded
+from estibench import Cost, Estimator, PositiveFloat, PositiveInt, Unbiased, count
 from estibench_peers.images import as_images, flattened
 from estibench_peers.library import library
+from estibench_peers.losses import LibraryLoss, Model
+from estibench_peers.seeds import torch_seeded
 from estibench_peers.square import require_full_precision
-from estibench_score import PlainLoss, integrates_by_parts, on_gradients, same_levels
+from estibench_score import integrates_by_parts, on_gradients, same_levels
 from estibench_trace import DivergenceProblem
 
 INSTALL = ("score-models", "torch-ema", "tqdm", "h5py")
-Model = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
-class ScoreModelsDenoising(PlainLoss):
+class ScoreModelsDenoising(LibraryLoss):
     """`score_models.ScoreModel.loss_fn`: Σ‖z + σ s(x + σz)‖² over the batch, divided by its size.
 
-    Documentation (README of score-models): "Training a score model […] Simply using the fit method"; the loss is
-    `denoising_score_matching` of Vincent (2011), unbiased for the density noised by σ. It is 2σ² times the harness's
-    normalisation, and is divided by that.
+    Documentation (README, Features): "A fit method to train the score model on a dataset using Denoising Score Matching
+    (DSM)"; `fit` takes steps on this loss. Denoising score matching is unbiased for the density noised by σ (Vincent
+    2011). The loss is 2σ² times the harness's normalisation, and is divided by that.
 
     Parameters:
         sigma: sigma_min and sigma_max of the schedule; the harness's.
@@ -64,7 +64,7 @@ class ScoreModelsDenoising(PlainLoss):
 
 
 @dataclass(frozen=True)
-class ScoreModelsSliced(PlainLoss):
+class ScoreModelsSliced(LibraryLoss):
     """`score_models.sliced_score_matching.sliced_score_matching_loss`: vᵀ∇s v + ½‖s‖².
 
     Documentation (sliced_score_matching_loss): "Score matching loss with the Hutchinson trace estimator trick. See
@@ -98,9 +98,8 @@ class ScoreModelsSliced(PlainLoss):
 class ScoreModelsDivergence(Estimator):
     """`score_models.ScoreModel.divergence(f, t, x)`: Hutchinson's trace of the Jacobian of a drift.
 
-    Documentation (ScoreModelBase.log_likelihood, which takes these parameters and hands them on): "n_cotangent_vectors:
-    The number of cotangent vectors to sample for the Hutchinson trace estimator." Hutchinson's estimator is unbiased,
-    and its variance falls as 1/n.
+    Documentation (ScoreModelBase.log_likelihood, which hands these parameters on): "You can also […] increase the
+    number of cotangent vector for the Hutchinson estimator." Hutchinson's estimator is unbiased.
 
     Parameters:
         n_cotangent_vectors: default 1.
@@ -127,7 +126,7 @@ class ScoreModelsDivergence(Estimator):
         count("matvec", self.n_cotangent_vectors)
         device = torch.device(x.device)
         library_model = ScoreModel(nn.Identity(), sde="ve", sigma_min=1.0, sigma_max=1.0, device=device)
-        with seeded(generator):
+        with torch_seeded(generator):
             found: Tensor = library_model.divergence(
                 lambda t, y: problem.placed_field(y),
                 torch.zeros_like(x[:, 0]),

@@ -19,15 +19,15 @@ from torch import Tensor
 from estibench import PositiveFloat, PositiveInt, Unbiased
 from estibench_peers.images import as_images, flattened
 from estibench_peers.library import library
-from estibench_score import PlainLoss, integrates_by_parts, on_gradients, same_levels
+from estibench_peers.losses import LibraryLoss, Model
+from estibench_score import integrates_by_parts, on_gradients, same_levels
 
 INSTALL = ("torchebm",)
 BY_PARTS = "the density has no edge"
-Model = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
-class _TorchEBM(PlainLoss):
+class _TorchEBM(LibraryLoss):
     """Parameters:
     images: whether points of dim = side² are handed over as images, (batch, 1, side, side): "Input data tensor of
         shape (batch_size, *data_dims)", says every objective.

@@ -47,7 +47,7 @@ def run():
         cell(peer, 0.2, 0.8, [claim("supported")], **noise),
         cell("hutchinson(probes=12)", 0.2, 1.0, probes=12, noise="rademacher", problem="skew"),
         cell(peer, 0.6, 3.0, [claim("refuted")], problem="skew", **noise),
-        cell("skerch_hutch", float("nan"), float("nan"), status="unsupported", num_meas=12),
+        cell("skerch_hutch", float("nan"), float("nan"), status="unsupported", num_meas=12) | {"claims": float("nan")},
     ]
     return SimpleNamespace(
         frame=pd.DataFrame(cells), about={"distributions": {"curvlinops_for_pytorch": "3.0.1", "skerch": "1.2.0"}}
