@@ -13,7 +13,8 @@ ifndef SEED
 SEED := $(shell date +%s)
 endif
 
-.PHONY: run test test-all test-shuffled fuzz lint types format bench cuda-pack cuda site reference docs wheel clean
+.PHONY: run test test-all test-shuffled fuzz lint types format peers test-peers bench cuda-pack cuda site reference docs \
+	wheel clean
 
 run: $(VENV)/.run  ## measure the default suite: the answer, and a report in results/runs/
 	$(BIN)/bench run suites/trace.yaml
@@ -42,8 +43,14 @@ format: $(VENV)/.test  ## rewrite the sources in the one style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.bench  ## speed of the harness and of the trace plugin, with the peers that it is compared with
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
+peers:  ## the published libraries, pinned, in an environment of their own: $(VENV)-peers
+	$(MAKE) VENV=$(VENV)-peers $(VENV)-peers/.peers
+
+test-peers: peers  ## the libraries as estimators, and the scripts in examples/defects
+	$(VENV)-peers/bin/python -m pytest tests/peers
+
+bench: peers  ## speed of the harness and of the plugins, with the peers that they are compared with
+	$(VENV)-peers/bin/python -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
 
 cuda-pack:  ## the wheels that a machine with PyTorch but no network lacks: build/cuda-wheels/
 	$(PYTHON) tests/cuda/pack.py
@@ -78,6 +85,7 @@ $(VENV)/.test: $(VENV)/.venv $(INPUTS)
 	$(PIP) -e ".[test,dev]"
 	touch $@ $(VENV)/.run
 
-$(VENV)/.bench: $(VENV)/.test
-	$(PIP) -e ".[test,dev,peers]"
+# Without what the libraries ask for: some name an old torch. What they need is in the list, or in constraints.txt.
+$(VENV)/.peers: $(VENV)/.test constraints-peers.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r constraints-peers.txt
 	touch $@

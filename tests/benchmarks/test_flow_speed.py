@@ -10,7 +10,7 @@ from estibench_flow.traces import ExactTrace
 FIELDS = [(16, 32, 64), (64, 32, 64), (64, 128, 128), (128, 64, 512), (256, 64, 1024)]
 SIZES = [(2, 128, 64), (8, 128, 64), (32, 64, 128)]
 BUDGETS = {"dopri5": [10 ** (-k / 2) for k in range(4, 17)], "rk4": range(2, 65)}
-INSTALL = "zuko: pip install -c constraints.txt -e '.[peers]'; torchdyn: see docs/tasks/flow.md"
+INSTALL = "zuko: make peers; torchdyn: see docs/tasks/flow.md"
 
 
 @pytest.mark.parametrize("sizes", FIELDS, ids=lambda sizes: "dim{}_batch{}_hidden{}".format(*sizes))

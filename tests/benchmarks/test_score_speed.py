@@ -37,7 +37,7 @@ def test_losses_with_gradients_against_torchebm(build, compare, objective, sizes
     Theirs differentiates the energy for its score; ours has that score in closed form. Sliced: 5 Rademacher slices, the
     score squared along the slice, as theirs. Where nothing is random the gradients are compared first.
     """
-    torchebm = pytest.importorskip("torchebm.losses", reason="pip install --no-deps torchebm")
+    torchebm = pytest.importorskip("torchebm.losses", reason="make peers")
     dim, batch, hidden = sizes
     problem = build(
         "problem", "score_gradient", model="energy", density=MIXTURE, dim=dim, batch=batch, hidden=hidden, reference=64

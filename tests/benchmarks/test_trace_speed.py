@@ -45,7 +45,7 @@ def test_hutchinson_against_f_plus_k_vjps(field, build, compare, probes):
 @pytest.mark.parametrize("name", ["hutchpp", "xtrace"])
 def test_against_curvlinops(build, compare, report, name, matvecs):
     """Same matrix (2000 × 2000, poly spectrum), dtype and budget; their Hutch++ wants a multiple of 3."""
-    curvlinops = pytest.importorskip("curvlinops", reason="pip install -c constraints.txt -e '.[peers]'")
+    curvlinops = pytest.importorskip("curvlinops", reason="make peers")
     problem = build("problem", "matrix", spectrum="poly", dim=2000).at("cpu", "float32")
     A = problem.matrix.to(torch.float32)
     ours = build("estimator", name, matvecs=matvecs)
