@@ -5,11 +5,13 @@ from __future__ import annotations
 from estibench import EstimatorEntry, hookimpl
 
 TRACE = ("trace",)
+GRADIENTS = ("discrete_gradient", "discrete_fit")
+CODEBOOKS = ("discrete_gradient",)
 
 
 @hookimpl
 def bench_estimators() -> list[EstimatorEntry]:
-    return [*trace()]
+    return [*trace(), *discrete()]
 
 
 def trace() -> list[EstimatorEntry]:
@@ -18,4 +20,34 @@ def trace() -> list[EstimatorEntry]:
         EstimatorEntry("curvlinops_hutchinson", f"{here}:CurvlinopsHutchinson", "curvlinops.hutchinson_trace", TRACE),
         EstimatorEntry("curvlinops_hutchpp", f"{here}:CurvlinopsHutchpp", "curvlinops.hutchpp_trace", TRACE),
         EstimatorEntry("curvlinops_xtrace", f"{here}:CurvlinopsXTrace", "curvlinops.xtrace", TRACE),
+    ]
+
+
+def discrete() -> list[EstimatorEntry]:
+    def entry(name: str, target: str, summary: str, tasks: tuple[str, ...] = GRADIENTS) -> EstimatorEntry:
+        return EstimatorEntry(name, f"estibench_peers.{target}", summary, tasks)
+
+    return [
+        entry("torch_gumbel_softmax", "pytorch:TorchGumbelSoftmax", "torch.nn.functional.gumbel_softmax"),
+        entry("torch_relaxed_categorical", "pytorch:TorchRelaxedCategorical", "torch RelaxedOneHotCategorical.rsample"),
+        entry("torch_straight_through", "pytorch:TorchStraightThrough", "torch OneHotCategoricalStraightThrough"),
+        entry("torch_score_function", "pytorch:TorchScoreFunction", "torch.distributions: log_prob times reward"),
+        entry("microsoft_reinmax", "microsoft_reinmax:ReinMaxLibrary", "reinmax.reinmax"),
+        entry("pydrobert_reinforce", "pydrobert:PydrobertReinforce", "pydrobert.torch.estimators.reinforce"),
+        entry("pydrobert_rebar", "pydrobert:PydrobertRebar", "pydrobert.torch.estimators.REBARControlVariate"),
+        entry("pydrobert_relax", "pydrobert:PydrobertRelax", "pydrobert.torch.estimators.relax"),
+        entry("pyro_trace_elbo", "pyro_svi:PyroTraceElbo", "pyro.infer.Trace_ELBO"),
+        entry("pyro_tracegraph_elbo", "pyro_svi:PyroTraceGraphElbo", "pyro.infer.TraceGraph_ELBO"),
+        entry("pyro_traceenum_elbo", "pyro_svi:PyroTraceEnumElbo", "pyro.infer.TraceEnum_ELBO"),
+        entry("storch_score_function", "storchastic:StorchScoreFunction", "storch.method.ScoreFunction"),
+        entry("storch_expect", "storchastic:StorchExpect", "storch.method.Expect"),
+        entry("storch_unordered_set", "storchastic:StorchUnorderedSet", "storch.method.UnorderedSetEstimator"),
+        entry("storch_wor", "storchastic:StorchWithoutReplacement", "storch.method.ScoreFunctionWOR"),
+        entry("storch_rebar", "storchastic:StorchRebar", "storch.method.REBAR"),
+        entry("storch_relax", "storchastic:StorchRelax", "storch.method.RELAX"),
+        entry("storch_arm", "storchastic:StorchArm", "storch.method.ARM"),
+        entry("vqpytorch_straight_through", "vector_quantize:VQPytorchStraightThrough", "VectorQuantize", CODEBOOKS),
+        entry(
+            "vqpytorch_rotation_trick", "vector_quantize:VQPytorchRotationTrick", "VectorQuantize, rotated", CODEBOOKS
+        ),
     ]
