@@ -11,7 +11,7 @@ CODEBOOKS = ("discrete_gradient",)
 
 @hookimpl
 def bench_estimators() -> list[EstimatorEntry]:
-    return [*trace(), *discrete()]
+    return [*trace(), *discrete(), *flow()]
 
 
 def trace() -> list[EstimatorEntry]:
@@ -50,4 +50,25 @@ def discrete() -> list[EstimatorEntry]:
         entry(
             "vqpytorch_rotation_trick", "vector_quantize:VQPytorchRotationTrick", "VectorQuantize, rotated", CODEBOOKS
         ),
+    ]
+
+
+def flow() -> list[EstimatorEntry]:
+    def entry(name: str, target: str, task: str, summary: str) -> EstimatorEntry:
+        return EstimatorEntry(name, f"estibench_peers.{target}", summary, (task,))
+
+    ode, density, det = "ode_gradient", "log_density", "log_det"
+    return [
+        entry("torchdiffeq_odeint", "torchdiffeq_odeint:TorchdiffeqOdeint", ode, "torchdiffeq.odeint, its defaults"),
+        entry("torchdiffeq_adjoint", "torchdiffeq_odeint:TorchdiffeqAdjoint", ode, "torchdiffeq.odeint_adjoint"),
+        entry("zuko_odeint", "zuko_odes:ZukoOdeint", ode, "zuko.utils.odeint"),
+        entry("torchode_adjoint", "torchode_adjoints:TorchodeAdjoint", ode, "torchode's three adjoints"),
+        entry("torchdyn_neural_ode", "torchdyn_odes:TorchdynNeuralODE", ode, "torchdyn.core.NeuralODE"),
+        entry("zuko_free_form", "zuko_odes:ZukoFreeForm", density, "zuko FreeFormJacobianTransform"),
+        entry("torchdyn_cnf", "torchdyn_odes:TorchdynCNF", density, "torchdyn.models.CNF"),
+        entry(
+            *("flow_matching_likelihood", "meta_flow_matching:FlowMatchingLikelihood", density),
+            "flow_matching ODESolver.compute_likelihood",
+        ),
+        entry("normflows_residual", "normflows_residual:NormflowsResidual", det, "normflows.flows.Residual"),
     ]
