@@ -12,12 +12,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from estibench import Cost, Estimator, PositiveInt, ScalesAs, Unbiased, Unsupported, seeded
+from estibench import Cost, Estimator, PositiveInt, ScalesAs, Unbiased, Unsupported
 from estibench_peers.library import library
+from estibench_peers.seeds import torch_seeded
 from estibench_peers.square import Square, square
 from estibench_trace import TraceProblem
 
-INSTALL = ("curvlinops-for-pytorch", "backpack-for-pytorch", "einconv", "einops", "linear_operator", "opt-einsum")
+INSTALL = (
+    "curvlinops-for-pytorch",
+    "backpack-for-pytorch",
+    "einconv",
+    "einops",
+    "linear_operator",
+    "opt_einsum",
+    "tqdm",
+)
 Distribution = Literal["rademacher", "normal"]
 
 
@@ -60,7 +69,7 @@ class CurvlinopsHutchinson(_Trace):
         with library(*INSTALL):
             from curvlinops import hutchinson_trace
         A = self._supported(problem, 1)
-        with seeded(generator):
+        with torch_seeded(generator):
             return hutchinson_trace(A, self.num_matvecs, self.distribution)[None]
 
 
@@ -84,7 +93,7 @@ class CurvlinopsHutchpp(_Trace):
         with library(*INSTALL):
             from curvlinops import hutchpp_trace
         A = self._supported(problem, 3)
-        with seeded(generator):
+        with torch_seeded(generator):
             return hutchpp_trace(A, self.num_matvecs, self.distribution)[None]
 
 
@@ -108,5 +117,5 @@ class CurvlinopsXTrace(_Trace):
         with library(*INSTALL):
             from curvlinops import xtrace
         A = self._supported(problem, 2)
-        with seeded(generator):
+        with torch_seeded(generator):
             return xtrace(A, self.num_matvecs, self.distribution)[None]

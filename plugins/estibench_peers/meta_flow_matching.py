@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from estibench import Bias, Deterministic, Estimator, PositiveInt, seeded
+from estibench import Bias, Deterministic, Estimator, PositiveInt
 from estibench_flow import CountedField, FlowProblem, HasNoiselessTwin
 from estibench_peers.library import library
+from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("flow-matching",)
 
@@ -63,7 +64,7 @@ class FlowMatchingLikelihood(HasNoiselessTwin, Estimator):
             from flow_matching.solver import ODESolver
         field, T = CountedField(problem.flow.dynamics), problem.time
         solver = ODESolver(velocity_model=lambda x, t: -T * field(T * (1 - t), x))
-        with seeded(generator):
+        with torch_seeded(generator):
             _, log_likelihood = solver.compute_likelihood(
                 x_1=problem.points.clone(),  # it sets requires_grad on what it is given
                 log_p0=problem.log_prior,

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from estibench import Cost, PositiveFloat, PositiveInt, Unbiased, seeded
+from estibench import Cost, PositiveFloat, PositiveInt, Unbiased
 from estibench_discrete import Memoryless, Objective, has_degree
 from estibench_peers.by_autograd import by_autograd
 from estibench_peers.library import library
+from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("reinmax",)
 
@@ -54,5 +55,5 @@ class ReinMaxLibrary(Memoryless):
             rows = theta.expand(self.samples, *theta.shape).contiguous()  # the library takes a view
             return reinmax(rows, self.tau)[0]
 
-        with seeded(generator):
+        with torch_seeded(generator):
             return by_autograd(objective, logits, samples)

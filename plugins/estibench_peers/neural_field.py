@@ -22,7 +22,7 @@ class NeuralField(nn.Module):
     def __init__(self, problem: OdeProblem) -> None:
         super().__init__()
         self.theta = nn.Parameter(problem.parameters.clone())
-        self.counted = CountedField(lambda t, z: problem.dynamics(self.theta)(t, z))
+        self.counted = CountedField(problem.dynamics(self.theta))
 
     def forward(self, t: Tensor, z: Tensor) -> Tensor:
         return self.counted(t, z)

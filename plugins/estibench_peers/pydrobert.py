@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from estibench import Cost, PositiveFloat, PositiveInt, Unbiased, seeded
+from estibench import Cost, PositiveFloat, PositiveInt, Unbiased
 from estibench_discrete import Memoryless, Objective, is_gradient
 from estibench_peers.library import library
+from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("pydrobert-pytorch",)
 
@@ -52,7 +53,7 @@ class PydrobertReinforce(Memoryless):
         with library(*INSTALL):
             from pydrobert.torch.estimators import reinforce, to_b, to_z
         theta, f = rows(objective, logits, self.samples)
-        with seeded(generator), torch.enable_grad():
+        with torch_seeded(generator), torch.enable_grad():
             b = to_b(to_z(theta, "cat"), "cat")
             fb = f(one_hot(b.long(), logits.shape[-1]).to(logits.dtype))
             g = reinforce(fb, b, theta, "cat")
@@ -109,7 +110,9 @@ class PydrobertRelax(Memoryless):
 
     def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
         theta, f = rows(objective, logits, self.samples)
-        with seeded(torch.Generator().manual_seed(0)):  # the same network in all draws: a mean over networks hides bias
+        with torch_seeded(
+            torch.Generator().manual_seed(0)
+        ):  # the same network in all draws: a mean over networks hides bias
             size = logits.shape[-2:].numel()
             c = nn.Sequential(nn.Flatten(), nn.Linear(size, self.hidden), nn.Tanh(), nn.Linear(self.hidden, 1))
         return _relax(theta, f, c.to(logits), logits, generator)
@@ -120,7 +123,7 @@ def _relax(
 ) -> Tensor:
     with library(*INSTALL):
         from pydrobert.torch.estimators import relax, to_b, to_z
-    with seeded(generator), torch.enable_grad():
+    with torch_seeded(generator), torch.enable_grad():
         z = to_z(theta, "cat")
         b = to_b(z, "cat")
         fb = f(one_hot(b.long(), logits.shape[-1]).to(logits.dtype))

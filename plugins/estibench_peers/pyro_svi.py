@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from estibench import Claim, Cost, Exact, PositiveInt, Unbiased, seeded
+from estibench import Claim, Cost, Exact, PositiveInt, Unbiased
 from estibench_discrete import Memoryless, Objective, is_gradient
 from estibench_peers.library import library
+from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("pyro-ppl", "pyro-api", "opt-einsum", "tqdm")
 Program = Callable[[Tensor], None]
@@ -73,7 +74,7 @@ class PyroTraceElbo(Memoryless):
             from pyro.infer import Trace_ELBO
         model, guide = programs(objective)
         theta = logits.detach().requires_grad_()
-        with seeded(generator), torch.enable_grad():
+        with torch_seeded(generator), torch.enable_grad():
             loss = Trace_ELBO(num_particles=self.num_particles).differentiable_loss(model, guide, theta)
             return torch.autograd.grad(loss, theta)[0]
 
@@ -93,7 +94,7 @@ class PyroTraceGraphElbo(PyroTraceElbo):
             from pyro.infer import TraceGraph_ELBO
         model, guide = programs(objective)
         theta = logits.detach().requires_grad_()
-        with seeded(generator), torch.enable_grad():
+        with torch_seeded(generator), torch.enable_grad():
             TraceGraph_ELBO(num_particles=self.num_particles).loss_and_grads(model, guide, theta)
         assert theta.grad is not None
         return theta.grad

@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.distributions import Categorical, OneHotCategoricalStraightThrough, RelaxedOneHotCategorical
 from torch.nn.functional import gumbel_softmax, one_hot
 
-from estibench import Bias, Cost, PositiveFloat, PositiveInt, Unbiased, seeded
+from estibench import Bias, Cost, PositiveFloat, PositiveInt, Unbiased
 from estibench_discrete import Memoryless, Objective, has_degree, is_gradient
 from estibench_peers.by_autograd import by_autograd
 from estibench_peers.coin import is_coin, relaxed_bias
+from estibench_peers.seeds import torch_seeded
 
 
 def evaluations(problem: object, estimator: TorchGumbelSoftmax) -> int:
@@ -60,7 +61,7 @@ class TorchGumbelSoftmax(Memoryless):
         def samples(theta: Tensor) -> Tensor:
             return gumbel_softmax(theta.expand(self.samples, *theta.shape), tau=self.tau, hard=self.hard)
 
-        with seeded(generator):
+        with torch_seeded(generator):
             return by_autograd(objective, logits, samples)
 
 
@@ -92,7 +93,7 @@ class TorchRelaxedCategorical(Memoryless):
 
     def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
         temperature = torch.tensor(self.temperature, dtype=logits.dtype, device=logits.device)
-        with seeded(generator):
+        with torch_seeded(generator):
             return by_autograd(
                 objective,
                 logits,
@@ -121,7 +122,7 @@ class TorchStraightThrough(Memoryless):
     citation = "torch.distributions; Bengio, Léonard, Courville, arXiv 1308.3432, 2013."
 
     def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
-        with seeded(generator):
+        with torch_seeded(generator):
             return by_autograd(
                 objective, logits, lambda theta: OneHotCategoricalStraightThrough(logits=theta).rsample((self.samples,))
             )
@@ -151,7 +152,7 @@ class TorchScoreFunction(Memoryless):
 
     def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
         leaf = logits.detach().requires_grad_()
-        with seeded(generator), torch.enable_grad():
+        with torch_seeded(generator), torch.enable_grad():
             m = Categorical(logits=leaf)
             action = m.sample((self.samples,))
             reward = -objective.value(one_hot(action, logits.shape[-1]).to(logits.dtype))

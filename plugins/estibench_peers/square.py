@@ -1,4 +1,4 @@
-"""The matrix of a trace problem, in the words that libraries of linear operators share."""
+"""The matrices of problems, in the words that libraries of linear operators share."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from estibench import Unsupported
+from estibench_flow import ResidualProblem
 from estibench_trace import Operator, TraceProblem
 
 
 class Square:
-    """One square matrix that is known through `A @ V`: what curvlinops, skerch and others take beside tensors.
+    """One square matrix that is known through its products: what libraries take in the place of a tensor.
 
-    Each column is one matvec, counted by the problem.
+    Each column of `A @ V`, each row of `V @ A`, is one matvec, counted by the problem.
 
     Attributes:
         shape, dtype, device: as of a tensor.
@@ -36,8 +37,41 @@ class Square:
 
 
 def square(problem: TraceProblem) -> Square:
-    """The problem's matrix. Raises `Unsupported` for a batch of them: these libraries take one at a time."""
+    """The matrix of a problem that has one.
+
+    Raises:
+        Unsupported: a batch of matrices, since these libraries take one at a time; half precision, for which torch has
+            no decomposition.
+    """
     operator = problem.operator()
     if operator.batch != 1:
         raise Unsupported(f"the library takes one matrix, and here are {operator.batch}")
+    require_full_precision(problem.torch_dtype)
     return Square(operator, problem.torch_dtype, problem.device)
+
+
+def dense(problem: TraceProblem) -> Tensor:
+    """The matrix itself, (dim, dim), from dim products with unit vectors, for a library that takes only arrays."""
+    A = square(problem)
+    return A @ torch.eye(A.shape[0], dtype=A.dtype, device=A.device)
+
+
+def residual_matrices(problem: ResidualProblem) -> Tensor:
+    """I + J at every point, (batch, dim, dim), from dim vector–Jacobian products."""
+    require_full_precision(problem.torch_dtype)
+    _, pull_back = problem.vjp()
+    identity = torch.eye(problem.dim, dtype=problem.torch_dtype, device=problem.device)
+    rows = pull_back(identity[:, None].expand(-1, problem.batch, -1))  # e_iᵀ J at every point
+    return identity + rows.movedim(0, 1)
+
+
+def require_full_precision(dtype: torch.dtype) -> None:
+    """Raises `Unsupported` in half precision."""
+    if dtype not in (torch.float32, torch.float64):
+        raise Unsupported(f"the library needs float32 or float64, not {str(dtype).removeprefix('torch.')}")
+
+
+def require_symmetric(A: Tensor) -> None:
+    """Raises `Unsupported` where A, (..., m, m), is not symmetric up to rounding, which the library asks for."""
+    if not torch.allclose(A, A.mT, rtol=1e-4, atol=1e-5 * float(A.abs().max())):
+        raise Unsupported("the library asks for a symmetric matrix, which it does not check")

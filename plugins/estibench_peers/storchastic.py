@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, OneHotCategorical
 
-from estibench import Claim, Cost, Exact, PositiveInt, Unbiased, Unsupported, seeded
+from estibench import Claim, Cost, Exact, PositiveInt, Unbiased, Unsupported
 from estibench_discrete import Memoryless, Objective, is_gradient
 from estibench_peers.library import library
+from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("storchastic", "entmax", "pyro-ppl", "pyro-api", "opt-einsum", "tqdm")
 REPLACED = ((torch, "is_tensor"), (torch.Tensor, "to"), (torch.Tensor, "le"), (torch.Tensor, "gt"))
@@ -77,7 +78,7 @@ class _Storch(Memoryless):
 
     def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
         leaf = logits.detach().requires_grad_()
-        with storchastic() as storch, seeded(generator), torch.enable_grad():
+        with storchastic() as storch, torch_seeded(generator), torch.enable_grad():
 
             def f(sample: Tensor) -> Tensor:
                 z = self.one_hot(sample).to(logits.dtype)
@@ -249,7 +250,9 @@ class StorchRelax(_Relaxed):
     def method(self, storch: Any, like: Tensor) -> Any:
         _, variables, values = like.shape
         shape = (variables,) if self.family == "bernoulli" else (variables, values)
-        with seeded(torch.Generator().manual_seed(0)):  # the same network in all draws: a mean over networks hides bias
+        with torch_seeded(
+            torch.Generator().manual_seed(0)
+        ):  # the same network in all draws: a mean over networks hides bias
             found = storch.method.RELAX("z", in_dim=shape, n_samples=self.n_samples)
         return found.to(like.dtype)
 

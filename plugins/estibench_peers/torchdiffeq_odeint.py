@@ -16,6 +16,9 @@ from estibench_peers.neural_field import NeuralField, gradient, times
 from estibench_peers.parameters import Times
 
 
+INSTALL = ("torchdiffeq",)
+
+
 @dataclass(frozen=True)
 class TorchdiffeqOdeint(HasOwnSolver, Estimator):
     """`torchdiffeq.odeint(func, y0, t)`, dopri5, differentiated through its steps.

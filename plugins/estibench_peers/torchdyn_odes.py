@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from estibench import Bias, Deterministic, Estimator, PositiveFloat, seeded
+from estibench import Bias, Deterministic, Estimator, PositiveFloat
 from estibench_flow import CountedField, FlowProblem, HasNoiselessTwin, OdeProblem
 from estibench_peers.library import library
 from estibench_peers.neural_field import NeuralField, gradient, times
 from estibench_peers.noiseless_twin import twin_bias
 from estibench_peers.parameters import Times
+from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("torchdyn", "torchcde", "torchsde", "trampoline", "pytorch-lightning", "lightning-utilities", "torchmetrics")
 Sensitivity = Literal["autograd", "adjoint", "interpolated_adjoint"]
@@ -126,6 +127,6 @@ class TorchdynCNF(HasNoiselessTwin, Estimator):
         with redirect_stdout(None):  # it says in print that it wraps the field
             model = NeuralODE(field, return_t_eval=False, **tolerances)
         span = torch.linspace(0, problem.time, 2, dtype=x.dtype, device=x.device)
-        with seeded(generator):
+        with torch_seeded(generator):
             final = model(torch.cat([torch.zeros_like(x[:, :1]), x], 1), span)[-1].detach()
         return problem.log_prior(final[:, 1:]) - final[:, 0]

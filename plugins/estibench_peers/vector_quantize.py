@@ -17,7 +17,7 @@ from estibench import Bias, Claim, Cost, Deterministic, Estimator, Unsupported
 from estibench_discrete import VQ
 from estibench_peers.library import library
 
-INSTALL = ("vector-quantize-pytorch", "einops", "einx", "loguru", "torch-einops-utils")
+INSTALL = ("vector-quantize-pytorch", "einops", "einx", "frozendict", "loguru", "torch-einops-utils")
 
 
 def nearest(problem: VQ) -> tuple[Tensor, Tensor]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from estibench import Bias, Deterministic, Estimator, PositiveFloat, count, seeded
+from estibench import Bias, Deterministic, Estimator, PositiveFloat, count
 from estibench_flow import CountedField, FlowProblem, HasNoiselessTwin, OdeProblem
 from estibench_peers.library import library
 from estibench_peers.neural_field import NeuralField, gradient
 from estibench_peers.noiseless_twin import twin_bias
+from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("zuko",)
 
@@ -89,6 +90,6 @@ class ZukoFreeForm(HasNoiselessTwin, Estimator):
             return counted(t, z)
 
         transform = FreeFormJacobianTransform(f, 0.0, problem.time, atol=self.atol, rtol=self.rtol, exact=self.exact)
-        with seeded(generator), torch.no_grad():
+        with torch_seeded(generator), torch.no_grad():
             z, ladj = transform.call_and_ladj(problem.points)
         return problem.log_prior(z) + ladj
