@@ -15,7 +15,6 @@ from estibench_flow import Dynamics, HasOwnSolver, OdeProblem
 from estibench_peers.neural_field import NeuralField, gradient, times
 from estibench_peers.parameters import Times
 
-
 INSTALL = ("torchdiffeq",)
 
 
