@@ -1,4 +1,4 @@
-"""Storchastic: RELAX and REBAR of Bernoulli variables are biased; `conditional_gumbel_rsample` has + for − in logits."""
+"""Storchastic: RELAX, REBAR of Bernoulli variables are biased; `conditional_gumbel_rsample` has + for − in logits."""
 
 from importlib.metadata import version
 

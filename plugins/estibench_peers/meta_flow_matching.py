@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from estibench import Bias, Deterministic, Estimator, PositiveInt
+from estibench import Bias, Deterministic, Estimator, PositiveInt, Unsupported
 from estibench_flow import CountedField, FlowProblem, HasNoiselessTwin
 from estibench_peers.library import library
 from estibench_peers.seeds import torch_seeded
@@ -38,7 +38,8 @@ class FlowMatchingLikelihood(HasNoiselessTwin, Estimator):
 
     Bridge: the library's time runs from noise, t = 0, to data, t = 1, the problem's from data to noise over T, so the
     velocity is u(x, t) = −T f(T(1 − t), x), and log_p0 the problem's prior. Probes are from torch's global generator,
-    which is seeded for the time of a call. The exact divergence is for vectors: for x_1 of more axes it raises.
+    which is seeded for the time of a call; they are float32, and with float64 points the library raises. The exact
+    divergence is for vectors: for x_1 of more axes it raises too.
 
     Parameters:
         exact_divergence: the library's; its default is False.
@@ -62,6 +63,8 @@ class FlowMatchingLikelihood(HasNoiselessTwin, Estimator):
         """(batch,)."""
         with library(*INSTALL):
             from flow_matching.solver import ODESolver
+        if not self.exact_divergence and problem.torch_dtype != torch.float32:
+            raise Unsupported("the library's probes are float32, whatever x is: it raises for any other dtype")
         field, T = CountedField(problem.flow.dynamics), problem.time
         solver = ODESolver(velocity_model=lambda x, t: -T * field(T * (1 - t), x))
         with torch_seeded(generator):

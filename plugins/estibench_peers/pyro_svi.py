@@ -38,8 +38,8 @@ def programs(objective: Objective, **infer: Any) -> tuple[Program, Program]:
 
     def model(theta: Tensor) -> None:
         with pyro.plate("data", len(theta)):
-            latents = torch.broadcast_tensors(*draw(theta.detach()))
-            z = torch.stack(latents, -2)  # (..., batch, L, K): enumerated states stand to the left
+            latents = torch.broadcast_tensors(theta[:, 0], *draw(theta.detach()))[1:]  # enumerated states: without data
+            z = torch.stack(latents, -2)  # (..., batch, L, K)
             value = objective.value(z.reshape(-1, *theta.shape)).reshape(z.shape[:-2])
             pyro.factor("minus_f", -value)
 
