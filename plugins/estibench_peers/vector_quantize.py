@@ -16,6 +16,7 @@ from torch import Tensor
 from estibench import Bias, Claim, Cost, Deterministic, Estimator, Unsupported
 from estibench_discrete import VQ
 from estibench_peers.library import library
+from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("vector-quantize-pytorch", "einops", "einx", "frozendict", "loguru", "torch-einops-utils")
 
@@ -48,12 +49,13 @@ class _Layer(Estimator):
             from vector_quantize_pytorch import VectorQuantize
         if not isinstance(problem, VQ) or problem.loss != "reconstruction":
             raise Unsupported("needs a codebook and its reconstruction loss")
-        layer = VectorQuantize(
-            dim=problem.dim,
-            codebook_size=problem.codes,
-            freeze_codebook=True,
-            rotation_trick=self.rotation_trick,
-        ).to(problem.outputs)
+        with torch_seeded(torch.Generator().manual_seed(0)):  # for its own first codebook, which is replaced
+            layer = VectorQuantize(
+                dim=problem.dim,
+                codebook_size=problem.codes,
+                freeze_codebook=True,
+                rotation_trick=self.rotation_trick,
+            ).to(problem.outputs)
         layer.codebook = problem.codebook
         x = problem.outputs.detach()[None].requires_grad_()
         with torch.enable_grad():
