@@ -26,7 +26,6 @@ T = TypeVar("T")
 K = TypeVar("K")
 VERDICTS = ("supported", "refuted", "undecided")
 EXACT = 1e-5  # relative errors below are of rounding
-EQUAL = 1.05  # errors that differ by less are as good
 MODULES = {name: target.partition(":")[0] for name, target, *_ in TABLE}
 
 
@@ -52,19 +51,32 @@ class Row:
         found = (claim for claims in kept if isinstance(claims, list) for claim in claims)  # NaN where not measured
         return [claim for claim in found if claim.get("verdict") in VERDICTS]
 
-    def over_twin(self, column: str) -> float | None:
-        """The cell's number over its twin's. Of times, both are over the block's baseline, paired by round."""
-        one, other = _positive(self.cell.get(column)), _positive(self.twin.get(column))
-        return one / other if one and other else None
-
     @cached_property
     def error(self) -> float | None:
         """RMSE over the twin's; None where both are rounding errors."""
-        return self.over_twin("rmse") if _positive(self.twin.get("relative_rmse")) > EXACT else None
+        exact = _positive(self.twin.get("relative_rmse")) <= EXACT
+        return None if exact else self._over_twin("rmse")
 
     @cached_property
     def time(self) -> float | None:
-        return self.over_twin("time_ratio")
+        """Time over the twin's: both are over the block's baseline, paired by round."""
+        return self._over_twin("time_ratio")
+
+    def time_at_equal_error(self, surely: bool = False) -> float:
+        """Time over the twin's, times the ratio of mean squared errors: what more draws of the worse one would cost.
+
+        Args:
+            surely: with the ends of both intervals that speak against the peer.
+        """
+        time = self._over_twin("time_ratio", surely) or math.inf
+        return time if self.error is None else time * (self._over_twin("rmse", surely) or math.inf) ** 2
+
+    def _over_twin(self, column: str, surely: bool = False) -> float | None:
+        one, other = _positive(self.cell.get(column)), _positive(self.twin.get(column))
+        if surely:
+            one = _positive(self.cell.get(f"{column}_high")) or one
+            other = _positive(self.twin.get(f"{column}_low")) or other
+        return one / other if one and other else None
 
 
 def rows_of(run: Results) -> list[Row]:
@@ -140,14 +152,15 @@ def refuted(rows: list[Row]) -> Iterator[list[str]]:
 
 
 def ahead(rows: list[Row]) -> Iterator[list[str]]:
-    """Where a peer is faster at equal error, or more accurate: what the built-in has to learn."""
-    yield ["estimator", "twin", "problem", "dtype", "error over twin's", "time over twin's"]
+    """Where a peer needs less time for the same error: what the built-in has to learn."""
+    yield ["estimator", "twin", "problem", "dtype", "error over twin's", "time over twin's", "time at equal error"]
     for row in rows:
-        error, time = row.error or 1.0, row.time
-        if row.verdicts["refuted"] or time is None or (time >= 1 and error * EQUAL >= 1) or error > EQUAL:
+        if row.time is None or row.verdicts["refuted"] or row.time_at_equal_error(surely=True) >= 1:
             continue
         names = [f"`{one['estimator']}`" for one in (row.cell, row.twin)]
-        yield [*names, f"`{row.cell['problem']}`", row.cell["dtype"], f"{error:.2f}", f"{time:.2f}"]
+        error = "" if row.error is None else f"{row.error:.2f}"
+        numbers = [error, f"{row.time:.2f}", f"{row.time_at_equal_error():.2f}"]
+        yield [*names, f"`{row.cell['problem']}`", row.cell["dtype"], *numbers]
 
 
 TABLES: dict[str, Callable[[list[Row]], Iterator[list[str]]]] = {

@@ -37,13 +37,18 @@ def _cnf(solver: str, exact: bool, noise: str, **budget: float) -> Twin:
     return "cnf", {"solver": solver, **trace, **budget}
 
 
+def _series(probes: int) -> Twin:
+    """A log-determinant whose error is that of its probes too, and spends 20 products on each, as theirs do at most."""
+    return "power_series", {"terms": 20, "trace": "rademacher", "probes": probes}
+
+
 # By the peer's registered name: its parameters → its twin. Without an entry a peer has none, and no ratios.
 TWINS: dict[str, Callable[[Mapping[str, Any]], Twin]] = {
     "azula_denoising": lambda p: _denoising(p["sigma"]),
     "backpack_diag_ggn_mc": lambda p: _hutchinson(p["mc_samples"]),
     "backpack_diag_hessian": lambda p: ("exact", {}),
     "cola_hutch": lambda p: _hutchinson(p["bs"], p["rand"]),
-    "cola_logdet": lambda p: ("slogdet", {}) if p["log_alg"] == "auto" else ("russian_roulette", {}),
+    "cola_logdet": lambda p: ("slogdet", {}) if p["log_alg"] == "auto" else _series(16),
     "curvlinops_hutchinson": lambda p: _hutchinson(p["num_matvecs"], p["distribution"]),
     "curvlinops_hutchpp": lambda p: _budget("hutchpp", p["num_matvecs"]),
     "curvlinops_xtrace": lambda p: _budget("xtrace", p["num_matvecs"]),
@@ -52,9 +57,9 @@ TWINS: dict[str, Callable[[Mapping[str, Any]], Twin]] = {
         if p["method"] == "hutchinson"
         else _budget("hutchpp", p["num_matvecs"])
     ),
-    "imate_logdet": lambda p: ("russian_roulette", {}),
+    "imate_logdet": lambda p: _series(p["max_num_samples"]),
     "imate_trace": lambda p: _hutchinson(p["max_num_samples"]),
-    "linear_operator_logdet": lambda p: ("slogdet", {}) if p["max_cholesky_size"] else ("russian_roulette", {}),
+    "linear_operator_logdet": lambda p: ("slogdet", {}) if p["max_cholesky_size"] else _series(p["num_trace_samples"]),
     "pyhessian_trace": lambda p: _hutchinson(p["maxIter"]),
     "sbi_denoising": lambda p: _denoising(p["sigma"], bool(p["control_variate"])),
     "score_models_denoising": lambda p: _denoising(p["sigma"]),

@@ -83,7 +83,18 @@ def test_a_refuted_claim_says_where_and_by_how_much(run):
 
 def test_only_faster_at_equal_error_is_ahead(run):
     (only,) = table(run, "ahead")
-    assert only[2:] == ["`matrix`", "float64", "1.00", "0.80"]
+    assert only[2:] == ["`matrix`", "float64", "1.00", "0.80", "0.80"]
+
+
+def test_what_may_be_noise_is_not_ahead(run):
+    peers = run.frame["estimator_name"] == "curvlinops_hutchinson"
+    run.frame["time_ratio_high"] = run.frame["time_ratio"] * peers.map({True: 1.3, False: 1.0})
+    assert table(run, "ahead") == []
+
+
+def test_errors_count_as_the_draws_that_they_cost(run):
+    row = rows_of(run)[1]
+    assert row.time_at_equal_error() == pytest.approx(3.0 * 3.0**2)
 
 
 def test_a_page_keeps_what_is_not_its_tables(run):
