@@ -111,8 +111,12 @@ class PosteriorsSGHMC(_Posteriors):
 
     def normal_step(self, modes: Modes, control: Any) -> Affine:
         eps, precision = self.lr, 1 / modes.variance
-        drift = [[1.0, eps / self.sigma**2], [-eps * precision, 1 - eps * self.alpha / self.sigma**2]]
-        return affine(drift, [0.0, eps * precision * modes.mean], [[0.0, 0.0], [0.0, 2 * eps * self.alpha]])
+        kept = 1 - eps * self.alpha / self.sigma**2
+        return affine(
+            [[1.0, eps / self.sigma**2], [-eps * precision, kept]],
+            [0.0, eps * precision * modes.mean],
+            [[0.0, 0.0], [0.0, 2 * eps * self.alpha]],
+        )
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def energy_model(target: Target) -> Any:
     with library(*INSTALL):
         from torchebm.core import BaseModel
 
-    class Energy(BaseModel):
+    class Energy(BaseModel):  # type: ignore[misc] # the library is not followed
         def forward(self, x: Tensor) -> Tensor:
             return -target.log_prob(x)
 
