@@ -16,7 +16,7 @@ from estibench_peers.library import library
 from estibench_peers.neural_field import NeuralField, gradient, times
 from estibench_peers.noiseless_twin import twin_bias
 from estibench_peers.parameters import Times
-from estibench_peers.seeds import torch_seeded
+from estibench_peers.seeds import random_kept, torch_seeded
 
 INSTALL = ("torchdyn", "torchcde", "torchsde", "trampoline", "pytorch-lightning", "lightning-utilities", "torchmetrics")
 Sensitivity = Literal["autograd", "adjoint", "interpolated_adjoint"]
@@ -55,7 +55,7 @@ class TorchdynNeuralODE(Estimator):
 
     def estimate(self, problem: OdeProblem, generator: torch.Generator) -> Tensor:
         """(batch · dim + p,)."""
-        with library(*INSTALL):
+        with library(*INSTALL), random_kept():
             from torchdyn.core import NeuralODE
         field = NeuralField(problem)
         names = ("atol", "rtol", "atol_adjoint", "rtol_adjoint")
@@ -114,7 +114,7 @@ class TorchdynCNF(HasNoiselessTwin, Estimator):
 
     def estimate(self, problem: FlowProblem, generator: torch.Generator) -> Tensor:
         """(batch,)."""
-        with library(*INSTALL):
+        with library(*INSTALL), random_kept():
             from torchdyn.core import NeuralODE
             from torchdyn.models import CNF, autograd_trace, hutch_trace
         x = problem.points

@@ -79,7 +79,7 @@ TWINS: dict[str, Callable[[Mapping[str, Any]], Twin]] = {
     "normflows_residual": lambda p: (
         ("power_series", {"terms": p["n_power_series"], "trace": "gaussian", "probes": 1})
         if p["n_power_series"] == p["n_power_series"] and p["n_power_series"]  # NaN is none
-        else ("russian_roulette", {"probes": p["n_samples"], "noise": "gaussian"})
+        else ("russian_roulette", {"probes": 1, "noise": "gaussian"})
     ),
     "posteriors_baoa": lambda p: (
         "underdamped",
