@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Objective:
 
     def value(self, z: Tensor) -> Tensor:
         """f(z): (n, batch, L, K) → (n, batch). Costs n evaluations. A batch of 1 stands for the same z everywhere."""
-        count("evaluation", z.shape[:-3].numel())
+        count("evaluation", math.prod(z.shape[:-3]))
         return self.function(z.to(self.dtype)).to(z.dtype)
 
     def gradient(self, z: Tensor) -> Tensor:
@@ -49,8 +50,8 @@ class Objective:
 
     def gradient_and_value(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """∇f(z) and f(z), at the cost of one."""
-        count("evaluation", z.shape[:-3].numel())
-        count("gradient", z.shape[:-3].numel())
+        count("evaluation", math.prod(z.shape[:-3]))
+        count("gradient", math.prod(z.shape[:-3]))
 
         def total(point: Tensor) -> tuple[Tensor, Tensor]:
             values = self.function(point)

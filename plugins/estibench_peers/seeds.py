@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,3 +33,13 @@ def torch_seeded(generator: torch.Generator) -> Iterator[None]:
         yield
     finally:
         torch.set_rng_state(before)
+
+
+@contextmanager
+def random_kept() -> Iterator[None]:
+    """Around an import that draws from Python's `random`, as that of PyTorch Lightning does: it leaves no trace."""
+    before = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(before)

@@ -22,6 +22,21 @@ def _denoising(sigma: float, controlled: bool = False) -> Twin:
     return "denoising", {"sigma": sigma, "reduction": "control_variate" if controlled else "none"}
 
 
+def _reinforce(samples: int, baseline: str = "none") -> Twin:
+    of = {"batch_average": "leave_one_out"}.get(baseline, baseline)
+    return "reinforce", {"samples": samples, "baseline": of}
+
+
+def _ode(tolerance: float, gradient: str = "backprop") -> Twin:
+    """The tolerance is the relative one."""
+    return "solver_gradient", {"solver": "dopri5", "tolerance": tolerance, "gradient": gradient}
+
+
+def _cnf(solver: str, exact: bool, noise: str, **budget: float) -> Twin:
+    trace = {"trace": "exact"} if exact else {"trace": noise, "probes": 1}
+    return "cnf", {"solver": solver, **trace, **budget}
+
+
 def _series(probes: int) -> Twin:
     """A log-determinant whose error is that of its probes too, and spends 20 products on each, as theirs do at most."""
     return "power_series", {"terms": 20, "trace": "rademacher", "probes": probes}
@@ -59,4 +74,51 @@ TWINS: dict[str, Callable[[Mapping[str, Any]], Twin]] = {
         "sliced",
         {"slices": p["n_projections"], "noise": p["projection_type"], "variance_reduced": False},
     ),
+    "flow_matching_likelihood": lambda p: _cnf("euler", p["exact_divergence"], "rademacher", steps=p["steps"]),
+    "microsoft_reinmax": lambda p: ("reinmax", {"samples": p["samples"]}),
+    "normflows_residual": lambda p: (
+        ("power_series", {"terms": p["n_power_series"], "trace": "gaussian", "probes": 1})
+        if p["n_power_series"] == p["n_power_series"] and p["n_power_series"]  # NaN is none
+        else ("russian_roulette", {"probes": 1, "noise": "gaussian"})
+    ),
+    "posteriors_baoa": lambda p: (
+        "underdamped",
+        {"steps": p["steps"], "step_size": p["lr"], "friction": p["alpha"]},
+    ),
+    "posteriors_sgld": lambda p: ("ula", {"steps": p["steps"], "step_size": p["lr"]}),
+    "pydrobert_rebar": lambda p: ("rebar", {"samples": p["samples"]}),
+    "pydrobert_reinforce": lambda p: _reinforce(p["samples"]),
+    "pydrobert_relax": lambda p: ("relax", {"samples": p["samples"]}),
+    "pyro_trace_elbo": lambda p: _reinforce(p["num_particles"]),
+    "pyro_traceenum_elbo": lambda p: ("enumeration", {}),
+    "pyro_tracegraph_elbo": lambda p: _reinforce(p["num_particles"]),
+    "storch_arm": lambda p: ("arm", {"samples": p["n_samples"]}),
+    "storch_expect": lambda p: ("enumeration", {}),
+    "storch_rebar": lambda p: ("rebar", {"samples": p["n_samples"]}),
+    "storch_relax": lambda p: ("relax", {"samples": p["n_samples"]}),
+    "storch_score_function": lambda p: _reinforce(p["n_samples"], p["baseline"]),
+    "torch_gumbel_softmax": lambda p: (
+        "gumbel_softmax",
+        {"tau": p["tau"], "hard": bool(p["hard"]), "samples": p["samples"]},
+    ),
+    "torch_relaxed_categorical": lambda p: ("gumbel_softmax", {"tau": p["temperature"], "samples": p["samples"]}),
+    "torch_score_function": lambda p: _reinforce(p["samples"]),
+    "torch_straight_through": lambda p: ("straight_through", {"samples": p["samples"]}),
+    "torchdiffeq_adjoint": lambda p: _ode(p["rtol"], "adjoint"),
+    "torchdiffeq_odeint": lambda p: _ode(p["rtol"]),
+    "torchdyn_cnf": lambda p: _cnf("dopri5", p["trace"] == "autograd", "gaussian", tolerance=p["tolerance"] or 1e-3),
+    "torchdyn_neural_ode": lambda p: _ode(
+        p["tolerance"] or 1e-3, "backprop" if p["sensitivity"] == "autograd" else "adjoint"
+    ),
+    "torchebm_hmc": lambda p: (
+        "hmc",
+        {"steps": p["steps"], "step_size": p["step_size"], "leapfrogs": p["n_leapfrog_steps"]},
+    ),
+    "torchebm_langevin": lambda p: ("ula", {"steps": p["steps"], "step_size": p["step_size"]}),
+    "torchode_adjoint": lambda p: _ode(p["rtol"], "backprop" if p["adjoint"] == "autodiff" else "adjoint"),
+    "torchsde_sdeint": lambda p: ("ula", {"steps": p["steps"], "step_size": p["dt"]}),
+    "vqpytorch_rotation_trick": lambda p: ("rotation_trick", {"assignment": "nearest"}),
+    "vqpytorch_straight_through": lambda p: ("vq_straight_through", {"assignment": "nearest"}),
+    "zuko_free_form": lambda p: _cnf("dopri5", p["exact"], "gaussian", tolerance=p["rtol"]),
+    "zuko_odeint": lambda p: _ode(p["rtol"]),
 }

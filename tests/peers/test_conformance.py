@@ -14,6 +14,7 @@ from estibench_peers.hooks import TABLE
 QUICK = Effort(draws=32)
 ROOT = Path(__file__).parents[2]
 PROBLEMS = ["matrix", "field_jacobian", "residual_block", "score_gradient"]
+PROBLEMS += ["categorical", "vq", "linear_ode", "linear_flow", "sampling"]
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from estibench_peers.library import library
 
 HERE = Path(estibench_peers.__file__).parent
 PINS = Path(__file__).parents[2] / "constraints-peers.txt"
-OURS = {"estibench", "estibench_peers", "numpy", "torch"} | {
+OURS = {"annotated_types", "estibench", "estibench_peers", "numpy", "torch", "torchdiffeq"} | {
     f"estibench_{name}" for name in ("densities", "discrete", "flow", "sampling", "score", "trace")
 }
 
@@ -98,7 +98,7 @@ class Hiding:
 
 
 def peers(host) -> list:
-    """Those that need a library: all but torch's own."""
+    """Those that need a library: all but torch's own and torchdiffeq's, which estibench needs too."""
     modules = {f"estibench_peers.{file.stem}" for file in PEERS}
     return [entry for entry in host.estimators if entry.target.partition(":")[0] in modules]
 
