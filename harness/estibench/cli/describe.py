@@ -42,8 +42,7 @@ def list_command(what: str | None) -> None:
     """
     host = plugin_host.current()
     if what is None:
-        rows = [(entry.name, entry.summary, _numbers(entry.name)) for entry in host.tasks]
-        print_table("tasks", rows)
+        print_table("tasks", [(entry.name, entry.summary, _numbers(entry.name)) for entry in host.tasks])
         click.echo("\nbench list TASK: its problems and estimators; bench list suites: what can be run as it is")
     elif what in PLURALS:
         registry = host.registries[PLURALS[what]]

@@ -90,6 +90,7 @@ def _watch(suite: str, output: Path | None) -> NoReturn:
     from estibench.cli.watch import sources_of, watch
     from estibench.errors import UserError
     from estibench.runs import session as sessions
+    from estibench.suite import read_suite
     from estibench.suite.lookup import find_suite
 
     options = [Path(option) for option in plugin_host.current().options if not option.startswith("no:")]
@@ -97,7 +98,7 @@ def _watch(suite: str, output: Path | None) -> NoReturn:
 
     def files() -> set[Path]:
         try:
-            place = output or sessions.RUNS / sessions.read_suite(path, plugin_host.current()).name
+            place = output or sessions.RUNS / read_suite(path, plugin_host.current()).name
         except UserError:  # the run says what is wrong with the suite; saving it runs again
             return {path, *options}
         return {path, *options, *sources_of(place)}

@@ -99,7 +99,8 @@ def _first_problems(ok: pd.DataFrame) -> pd.DataFrame:
     """As many whole blocks as a page holds, in the order of the panels."""
     if len(ok) <= MOST_CELLS:
         return ok
-    kept, number = [], 0
+    kept: list[pd.Index[Any]] = []
+    number = 0
     for _, _, rows in blocks(ok):
         for _, some in rows.groupby("problem", sort=False):
             number += len(some)
