@@ -72,7 +72,7 @@ def _for_target(some: Sequence[Candidate], exact: Candidate | None, told: Told, 
         "." if first.measured else ", by averaging independent estimates."
     )
     if exact is not None:
-        words += f" That is {percent(first.cost / exact.cost(by))} of {_whose(told.exact)} {amount(exact.cost(by), by, unit)}."
+        words += f" That is {_share(first.cost, exact, told, by)}."
     rival = next((plan for plan in noisy if plan.candidate.name != first.candidate.name), None)
     words += f" Next: {described(rival, unit)}, {times(rival, first)}." if rival else ""
     return words + _not_apart(first, plans[1:]) + question
@@ -151,6 +151,12 @@ def _in_general(some: Sequence[Candidate], exact: Candidate | None, told: Told, 
 def _sure_of(one: Candidate) -> float:
     """The error that it has at least, as far as is known."""
     return one.low if math.isfinite(one.low) else one.error
+
+
+def _share(cost: float, exact: Candidate, told: Told, by: By) -> str:
+    """`1.2 % of the exact trace's 1 s`."""
+    whole = exact.cost(by)
+    return f"{percent(cost / whole)} of {_whose(told.exact)} {amount(whole, by, told.unit)}"
 
 
 def _whose(words: str) -> str:
