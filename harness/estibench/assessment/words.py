@@ -130,9 +130,7 @@ def _in_general(some: Sequence[Candidate], exact: Candidate | None, told: Told, 
         return f"{exact.label}: {told.exact} in {least}. The most efficient noisy way, {alone}, leaves {_an(left)}."
     words = f"{best.label}: {error_of(best)} in {amount(best.cost(by), by, unit)}"
     if exact is not None:
-        words += (
-            f", {percent(best.cost(by) / exact.cost(by))} of {_whose(told.exact)} {amount(exact.cost(by), by, unit)}"
-        )
+        words += f", {_share(best.cost(by), exact, told, by)}"
     words += "."
     plans = cheapest(some, USUAL_TARGET, by) if best.relative else []
     cheap = next((plan for plan in plans if not plan.candidate.exact), None)
