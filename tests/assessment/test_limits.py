@@ -111,9 +111,9 @@ def test_the_same_call_goes_on_with_what_there_was_no_time_for(tmp_path: Path, c
 
 
 def test_a_slow_one_has_one_time_where_there_is_none_for_more(tmp_path: Path, clock: Clock) -> None:
-    frame = assess(tmp_path, SlowAtOnce(2.9), SlowAtOnce(0.01), seconds=20.0).frame
+    frame = assess(tmp_path, SlowAtOnce(3.6), SlowAtOnce(0.01), seconds=20.0).frame
     assert list(frame["status"]) == ["ok", "ok"]
-    assert frame["time"].tolist() == pytest.approx([2.9, 0.01])
+    assert frame["time"].tolist() == pytest.approx([3.6, 0.01])
     assert (frame["time_rounds"].iloc[0], frame["time_low"].iloc[0]) == (1, -math.inf)
     assert clock() <= 20.0
 

@@ -179,3 +179,15 @@ def test_what_is_closer_but_biased_is_named_beside_what_can_be_averaged() -> Non
     assert said.endswith(
         "Closer for one estimate, but not known to be unbiased: biased (1 matvec, 1 ms), relative error 0.2 ± 0.02."
     )
+
+
+def test_a_large_error_without_an_interval_is_not_recommended() -> None:
+    rough = row("reinforce", 65.0, 0.0002, 8, relative_rmse_low=math.nan, relative_rmse_high=math.nan)
+    said = advice([EXACT, rough], Told("the sum over all states", "evaluations"), None, None, "time")
+    assert said.startswith("exact: the sum over all states in 1 s. The most efficient noisy way, reinforce")
+
+
+def test_whose_time_it_is() -> None:
+    rows = [EXACT, row("a", 0.6, 0.01, 16)]
+    said = advice(rows, Told("the sum over all states", "evaluations"), None, None, "time")
+    assert "1 % of the sum over all states' 1 s." in said

@@ -72,9 +72,7 @@ def _for_target(some: Sequence[Candidate], exact: Candidate | None, told: Told, 
         "." if first.measured else ", by averaging independent estimates."
     )
     if exact is not None:
-        words += (
-            f" That is {percent(first.cost / exact.cost(by))} of {told.exact}'s {amount(exact.cost(by), by, unit)}."
-        )
+        words += f" That is {_share(first.cost, exact, told, by)}."
     rival = next((plan for plan in noisy if plan.candidate.name != first.candidate.name), None)
     words += f" Next: {described(rival, unit)}, {times(rival, first)}." if rival else ""
     return words + _not_apart(first, plans[1:]) + question
@@ -126,13 +124,13 @@ def _in_general(some: Sequence[Candidate], exact: Candidate | None, told: Told, 
         least = amount(exact.cost(by), by, unit)
         more = "costs no more than" if exact.cost(by) <= best.cost(by) else "costs hardly more than"
         return f"{exact.label}: {told.exact} in {least} {more} {alone}, which leaves {_an(error_of(best))}."
-    if exact is not None and best.relative and best.low >= 1:
+    if exact is not None and best.relative and _sure_of(best) >= 1:
         least = amount(exact.cost(by), by, unit)
         left = error_of(best)
         return f"{exact.label}: {told.exact} in {least}. The most efficient noisy way, {alone}, leaves {_an(left)}."
     words = f"{best.label}: {error_of(best)} in {amount(best.cost(by), by, unit)}"
     if exact is not None:
-        words += f", {percent(best.cost(by) / exact.cost(by))} of {told.exact}'s {amount(exact.cost(by), by, unit)}"
+        words += f", {_share(best.cost(by), exact, told, by)}"
     words += "."
     plans = cheapest(some, USUAL_TARGET, by) if best.relative else []
     cheap = next((plan for plan in plans if not plan.candidate.exact), None)
@@ -142,16 +140,32 @@ def _in_general(some: Sequence[Candidate], exact: Candidate | None, told: Told, 
         words += f" For {percent(USUAL_TARGET)} you need {described(cheap, unit)}"
         if exact is not None:
             share, dear = percent(cheap.cost / exact.cost(by)), exact.cost(by) <= cheap.cost
-            words += f": {told.exact} costs less" if dear else f", {share} of {told.exact}'s cost"
+            words += f": {told.exact} costs less" if dear else f", {share} of {_whose(told.exact)} cost"
         words += "."
     words += _same(_as_efficient(best, some, by), "efficiency" if best.unbiased else "error")
     return words + _closer(best, some, by, unit)
 
 
+def _sure_of(one: Candidate) -> float:
+    """The error that it has at least, as far as is known."""
+    return one.low if math.isfinite(one.low) else one.error
+
+
+def _share(cost: float, exact: Candidate, told: Told, by: By) -> str:
+    """`1.2 % of the exact trace's 1 s`."""
+    whole = exact.cost(by)
+    return f"{percent(cost / whole)} of {_whose(told.exact)} {amount(whole, by, told.unit)}"
+
+
+def _whose(words: str) -> str:
+    """`the exact trace's`, `the sum over all states'`."""
+    return f"{words}'" if words.endswith("s") else f"{words}'s"
+
+
 def _closer(best: Candidate, some: Sequence[Candidate], by: By, unit: str) -> str:
     """What is beyond doubt closer for one estimate, though averages of it are not known to be."""
     others = [one for one in some if not one.unbiased and not one.exact and math.isfinite(one.cost(by))]
-    first = min((one for one in others if one.high < best.low), key=lambda one: one.error, default=None)
+    first = min((one for one in others if one.high < _sure_of(best)), key=lambda one: one.error, default=None)
     if first is None or not best.unbiased:
         return ""
     one = described(Plan(first, 1, first.error, first.cost(by)), unit)

@@ -50,7 +50,7 @@ from estibench.measure.work import Work, measure_work
 from estibench.suite.plan import DATA, PROBLEM, TRUTH, Block, Measurement, Settings
 
 SINGLE_CALLS = "single calls"  # names the randomness of the untimed and timed single calls
-LONG = 0.1  # seconds of a call that needs no other to warm it up once it was made
+LONG = 0.1  # seconds of a call that, where time is limited, needs no other to warm it up nor one to count operations
 NO_LIMITS = Limits()
 
 Watch = Callable[[int, str], None]
@@ -228,7 +228,7 @@ class Bench:
         limits.afford(first_seconds, lambda: _seconds_of(call))
         columns = tuple(read(problem, estimator, first)) if reads(problem) else ()
         self._watch(cell, "counting work")
-        work = measure_work(call, block.device)
+        work = measure_work(call, block.device, with_flops=not limits.limited or first_seconds < LONG)
         limits.fits(work.peak_bytes)
         settings = self._hurried(limits)
         drawer = Drawer(estimator, problem, kept.chunk or chunk_of(work.peak_bytes, block.device), columns)

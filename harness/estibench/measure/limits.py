@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-MORE_CALLS = 4  # after the first: two that count work, and no less than two draws
+MORE_CALLS = 3  # after the first: one that counts work, and no less than two draws
 
 
 class NotWithinLimitsError(Exception):

@@ -15,21 +15,24 @@ from estibench.measure.memory import peak_of
 class Work:
     """Attributes:
     counts: amount of each cost unit that the problem's oracles counted.
-    flops: floating-point operations of matrix products and convolutions (torch's `FlopCounterMode`).
+    flops: floating-point operations of matrix products and convolutions (torch's `FlopCounterMode`); None where there
+        was no time for the call that counts them.
     peak_bytes: most bytes alive at once beyond what existed before the call.
     reserved_bytes: most bytes that an accelerator's allocator held for it; None on the CPU.
     """
 
     counts: dict[str, int]
-    flops: int
+    flops: int | None
     peak_bytes: int
     reserved_bytes: int | None = None
 
 
-def measure_work(call: Callable[[], Any], device: str) -> Work:
+def measure_work(call: Callable[[], Any], device: str, with_flops: bool = True) -> Work:
     """Work of `call`, which must have been called before, so that a problem's cached data exist already."""
     with counting() as counts:
         peak = peak_of(call, device)
+    if not with_flops:
+        return Work(dict(counts), None, peak.allocated, peak.reserved)
     with Flops() as flops:
         call()
     return Work(dict(counts), flops.total, peak.allocated, peak.reserved)
