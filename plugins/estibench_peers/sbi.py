@@ -8,6 +8,9 @@ from torch's global generator, which is seeded for the time of a call.
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,7 +22,7 @@ from estibench_peers.library import library
 from estibench_peers.losses import LibraryLoss, Model
 from estibench_score import on_gradients, same_levels
 
-INSTALL = ("sbi", "nflows", "skorch", "tensorboard", "protobuf", "absl-py", "zuko", "tqdm")
+INSTALL = ("sbi", "nflows", "tensorboard", "protobuf", "absl-py", "zuko", "tqdm")
 SIGMA_MIN, SIGMA_MAX = 1e-4, 10.0  # the library's defaults
 
 
@@ -52,7 +55,7 @@ class SbiDenoising(LibraryLoss):
     citation = "sbi, Boelts, Deistler et al. 2024; Song et al. 2021; control variate: Song and Kingma 2021."
 
     def objective(self, model: Model, x: Tensor) -> Tensor:
-        with library(*INSTALL):
+        with library(*INSTALL), _python_random_kept():
             from sbi.neural_nets.estimators.score_estimator import VEScoreEstimator
         if not SIGMA_MIN <= self.sigma <= SIGMA_MAX:
             raise Unsupported(f"the schedule goes from {SIGMA_MIN:g} to {SIGMA_MAX:g}, and sigma is {self.sigma:g}")
@@ -69,6 +72,16 @@ class SbiDenoising(LibraryLoss):
             control_variate_threshold=self.control_variate_threshold,
         )
         return found.mean() / 2
+
+
+@contextmanager
+def _python_random_kept() -> Iterator[None]:
+    """Something that sbi imports draws from Python's global generator."""
+    before = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(before)
 
 
 class _Network(nn.Module):

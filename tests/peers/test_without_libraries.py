@@ -40,7 +40,8 @@ def foreign(node: ast.AST) -> set[str]:
 def guarded(file: Path) -> set[str]:
     """What a file imports inside of `with library(*INSTALL)`."""
     blocks = (node for node in ast.walk(tree(file)) if isinstance(node, ast.With))
-    return {name for node in blocks if ast.unparse(node.items[0]) == "library(*INSTALL)" for name in foreign(node)}
+    ours = (node for node in blocks if "library(*INSTALL)" in map(ast.unparse, node.items))
+    return {name for node in ours for name in foreign(node)}
 
 
 FILES = sorted(HERE.glob("*.py"))
