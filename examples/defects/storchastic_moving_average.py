@@ -6,7 +6,7 @@ import storch
 import torch
 
 torch.manual_seed(0)
-p, total, n = torch.tensor([0.9]), 0.0, 4000
+p, total, n = torch.tensor([0.9]), 0.0, 1500
 baseline = storch.method.ScoreFunction("z", baseline_factory="moving_average", exponential_decay=0.5)
 theta = torch.logit(p)
 for _ in range(n):

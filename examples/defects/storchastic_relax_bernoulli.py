@@ -15,7 +15,7 @@ print(f"wrong: {float(((again >= 0.5) == (b == 1)).float().mean()):.3f} of condi
 print("right: 1.000")
 
 logits, draws, t = torch.tensor([0.5]), [], 0.45
-for _ in range(2000):
+for _ in range(600):
     theta = logits.clone().requires_grad_()
     sample = storch.method.REBAR("z")(torch.distributions.Bernoulli(probs=(theta * 1).sigmoid()))
     storch.add_cost(((sample - t) ** 2).sum(-1), "f")

@@ -10,7 +10,7 @@ theta0, w = torch.tensor([[0.5, -0.3, 0.2]]), torch.tensor([1.0, -2.0, 0.5])
 p = theta0.softmax(-1)
 
 
-def mean(biased: bool, n: int = 2000) -> torch.Tensor:
+def mean(biased: bool, n: int = 500) -> torch.Tensor:
     """Of n gradients of E w·z, z one-hot of 3 values, from k = 2 samples without replacement each."""
     total = torch.zeros(3)
     for _ in range(n):

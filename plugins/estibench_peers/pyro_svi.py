@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from estibench import Claim, Cost, Exact, PositiveInt, Unbiased
-from estibench_discrete import Memoryless, Objective, is_gradient
+from estibench_discrete import Memoryless, Objective, is_gradient, is_plain
 from estibench_peers.library import library
 from estibench_peers.seeds import torch_seeded
 
@@ -108,7 +108,7 @@ class PyroTraceEnumElbo(Memoryless):
     Inference with Discrete Latent Variables): it "computes expectations exactly" over them.
     """
 
-    claims = (Exact(when=lambda problem, estimator: is_gradient(problem), given="the gradient itself is wanted"),)
+    claims = (Exact(when=lambda problem, estimator: is_plain(problem), given="the gradient in the logits is wanted"),)
     citation = "pyro.infer.TraceEnum_ELBO."
 
     def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:

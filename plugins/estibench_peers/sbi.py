@@ -8,9 +8,6 @@ from torch's global generator, which is seeded for the time of a call.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +17,7 @@ from torch import Tensor, nn
 from estibench import PositiveFloat, Unbiased, Unsupported
 from estibench_peers.library import library
 from estibench_peers.losses import LibraryLoss, Model
+from estibench_peers.seeds import random_kept
 from estibench_score import on_gradients, same_levels
 
 INSTALL = ("sbi", "nflows", "tensorboard", "protobuf", "absl-py", "zuko", "tqdm")
@@ -55,7 +53,7 @@ class SbiDenoising(LibraryLoss):
     citation = "sbi, Boelts, Deistler et al. 2024; Song et al. 2021; control variate: Song and Kingma 2021."
 
     def objective(self, model: Model, x: Tensor) -> Tensor:
-        with library(*INSTALL), _python_random_kept():
+        with library(*INSTALL), random_kept():
             from sbi.neural_nets.estimators.score_estimator import VEScoreEstimator
         if not SIGMA_MIN <= self.sigma <= SIGMA_MAX:
             raise Unsupported(f"the schedule goes from {SIGMA_MIN:g} to {SIGMA_MAX:g}, and sigma is {self.sigma:g}")
@@ -72,16 +70,6 @@ class SbiDenoising(LibraryLoss):
             control_variate_threshold=self.control_variate_threshold,
         )
         return found.mean() / 2
-
-
-@contextmanager
-def _python_random_kept() -> Iterator[None]:
-    """Something that sbi imports draws from Python's global generator."""
-    before = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(before)
 
 
 class _Network(nn.Module):

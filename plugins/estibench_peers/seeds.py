@@ -37,7 +37,7 @@ def torch_seeded(generator: torch.Generator) -> Iterator[None]:
 
 @contextmanager
 def random_kept() -> Iterator[None]:
-    """Around an import that draws from Python's `random`, as that of PyTorch Lightning does: it leaves no trace."""
+    """Around an import that draws from Python's `random`, as that of sbi and of Lightning does: it leaves no trace."""
     before = random.getstate()
     try:
         yield

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, OneHotCategorical
 
 from estibench import Claim, Cost, Exact, PositiveInt, Unbiased, Unsupported
-from estibench_discrete import Memoryless, Objective, is_gradient
+from estibench_discrete import Memoryless, Objective, is_gradient, is_plain
 from estibench_peers.library import library
 from estibench_peers.seeds import torch_seeded
 
@@ -129,7 +129,7 @@ class StorchExpect(_Storch):
     Documentation (README, Algorithms): "Expected value for enumerable distributions".
     """
 
-    claims = (Exact(when=lambda problem, estimator: is_gradient(problem), given="the gradient itself is wanted"),)
+    claims = (Exact(when=lambda problem, estimator: is_plain(problem), given="the gradient in the logits is wanted"),)
     citation = "storch.method.Expect."
 
     def method(self, storch: Any, like: Tensor) -> Any:
