@@ -21,11 +21,5 @@ def gradient(dtype: torch.dtype, n: int = 4000) -> torch.Tensor:
 p = logits.double().softmax(-1)
 print(f"pydrobert-pytorch {version('pydrobert-pytorch')}, torch {torch.__version__}")
 print(f"wrong: {gradient(torch.float32).tolist()} in float32".replace(", ", " "))
-<<<<<<< HEAD
-print(
-    f"right: {(p * (w - (p * w).sum())).tolist()}, and in float64 {gradient(torch.float64).tolist()}".replace(", ", " ")
-)
-=======
 print(f"right: {(p * (w - (p * w).sum())).tolist()}".replace(", ", " "))
 print("in float64:", gradient(torch.float64).tolist())
->>>>>>> peers-b
