@@ -205,7 +205,7 @@ def contests_in_words(
 def counts_in_words(contests: Sequence[Evidence]) -> str:
     """The same, counted only."""
     found = _sorted(contests)
-    parts = [f"{family} wins {len(some)}" for family, some in sorted(found.won.items(), key=lambda item: -len(item[1]))]
+    parts = [f"{_tally(some)} wins {len(some)}" for some in sorted(found.won.values(), key=len, reverse=True)]
     parts += [f"{_whose(found.exact)} is the better choice on {len(found.exact)}"] if found.exact else []
     parts += [f"exact to rounding on {len(found.rounding)}"] if found.rounding else []
     parts += [f"not told apart on {len(found.open)}"] if found.open else []
@@ -220,7 +220,7 @@ def _whose(some: Sequence[Evidence]) -> str:
 
 
 def _tally(some: Sequence[Evidence]) -> str:
-    counted = Counter(str(one.winner["family"]) for one in some)
+    counted = Counter(named(one.winner, "family") for one in some)
     return ", ".join(f"{family} ({number})" if len(counted) > 1 else family for family, number in counted.most_common())
 
 
