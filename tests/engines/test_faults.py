@@ -57,7 +57,7 @@ def runs(bench, tmp_path_factory):
         )
         head = "name: faults\ntime_limit: 3600\nmemory_limit: 1\ndraws: {min: 32, max: 64}\ntiming: {rounds: 7}\n"
         suite.write_text(head + "baseline: good\n" + items, encoding="utf-8")
-        done = bench("run", suite, "-o", place / name, plugins=["leap"], FAULTS_HANG=str(place / "hangs"))
+        done = bench("run", suite, "-o", place / name, "--jobs", 1, plugins=["leap"], FAULTS_HANG=str(place / "hangs"))
         found[name] = done, estibench.load(place / name).frame.set_index(["problem_name", "estimator"]), place / name
     return found
 
@@ -112,7 +112,7 @@ def test_logs_that_a_plugin_deletes_are_made_anew_and_cost_no_cell(bench, write_
     """Its own log is gone; a crash after it is still explained, and the next worker has a log again."""
     suite = write_suite(["deleteslogs", "exits", "talks", "good"])
     logs = tmp_path / "run" / "logs"
-    done = bench("run", suite, "-q", "-o", tmp_path / "run", FAULTS_LOGS=str(logs))
+    done = bench("run", suite, "-q", "-o", tmp_path / "run", "--jobs", 1, FAULTS_LOGS=str(logs))
     assert done.returncode == 1, done.stderr
     frame = estibench.load(tmp_path / "run").frame.set_index("estimator")
     assert frame["status"].to_dict() == {"deleteslogs": "ok", "exits": "crashed", "talks": "ok", "good": "ok"}
@@ -130,7 +130,7 @@ def test_text_of_plugins_is_escaped(runs):
 
 def test_a_problem_that_hangs_has_a_limit_of_its_own(bench, write_suite, tmp_path):
     suite = write_suite(["good", "talks"], problem_limit=1800, problems=["{name: matrix, dim: 8}", "hangingproblem"])
-    bench("run", suite, "-q", "-o", tmp_path / "run", plugins=["leap"], FAULTS_HANG=str(tmp_path / "hangs"))
+    bench("run", suite, "-q", "-o", tmp_path / "run", "--jobs", 1, plugins=["leap"], FAULTS_HANG=str(tmp_path / "hangs"))
     frame = estibench.load(tmp_path / "run").frame.set_index(["problem_name", "estimator"])
     assert frame.loc["hangingproblem"]["reason"].tolist() == ["the problem's truth took more than 1800 s"] * 2
     assert set(frame.loc["hangingproblem"]["status"]) == {"timeout"}
