@@ -130,7 +130,9 @@ def test_text_of_plugins_is_escaped(runs):
 
 def test_a_problem_that_hangs_has_a_limit_of_its_own(bench, write_suite, tmp_path):
     suite = write_suite(["good", "talks"], problem_limit=1800, problems=["{name: matrix, dim: 8}", "hangingproblem"])
-    bench("run", suite, "-q", "-o", tmp_path / "run", "--jobs", 1, plugins=["leap"], FAULTS_HANG=str(tmp_path / "hangs"))
+    bench(
+        "run", suite, "-q", "-o", tmp_path / "run", "--jobs", 1, plugins=["leap"], FAULTS_HANG=str(tmp_path / "hangs")
+    )
     frame = estibench.load(tmp_path / "run").frame.set_index(["problem_name", "estimator"])
     assert frame.loc["hangingproblem"]["reason"].tolist() == ["the problem's truth took more than 1800 s"] * 2
     assert set(frame.loc["hangingproblem"]["status"]) == {"timeout"}

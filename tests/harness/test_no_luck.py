@@ -34,6 +34,7 @@ ALLOWED = {  # file and call → why
 
 ABOUT_GLOBALS = {  # files about code that draws from global generators, under `estibench.seeded` or reseeded
     "harness/test_seeded.py",
+    "peers/test_score_libraries.py",
     "score/test_neighbours.py",
     "testing/outsiders.py",
     "testing/test_asserts_calling.py",

@@ -34,9 +34,13 @@ def problem(build):
     return build("problem", "structured_matrix", structure="triangular", dim=24).at("cpu", "float64")
 
 
+def normal(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(len(shape)), dtype=torch.float64)
+
+
 def test_a_square_multiplies_from_both_sides_and_counts(problem):
     A, M = square(problem), problem.matrix
-    V, w = torch.randn(24, 3, dtype=torch.float64), torch.randn(24, dtype=torch.float64)
+    V, w = normal(24, 3), normal(24)
     with counting() as spent:
         torch.testing.assert_close(A @ V, M @ V)
         torch.testing.assert_close(V.T @ A, V.T @ M)
@@ -64,12 +68,12 @@ def test_residual_matrices_are_of_their_points(build):
 def test_pyhessians_loss_has_the_symmetric_part_as_its_hessian(problem):
     """By autograd's second derivatives through the two functions, against a matrix."""
     A, M = square(problem), problem.matrix
-    w = torch.randn(24, dtype=torch.float64, requires_grad=True)
+    w = normal(24).requires_grad_()
     loss = _QuadraticForm.apply(w, A)
     torch.testing.assert_close(loss, 0.5 * w @ M @ w)
     (gradient,) = torch.autograd.grad(loss, w, create_graph=True)
     torch.testing.assert_close(gradient, 0.5 * (M + M.T) @ w)
-    v = torch.randn(24, dtype=torch.float64)
+    v = normal(24)
     (product,) = torch.autograd.grad(gradient, w, v)
     torch.testing.assert_close(product, 0.5 * (M + M.T) @ v)
 

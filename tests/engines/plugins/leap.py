@@ -1,6 +1,7 @@
 """A plugin that turns the supervisor's clock: it is a year later while a faulty cell says that it hangs.
 
-So a test of limits waits for none of them, and a cell that is merely slow, on a busy machine, comes near none. For one worker (`--jobs 1`): the year passes for all of them.
+So a test of limits waits for none of them, and a cell that is merely slow, on a busy machine, comes near none.
+For one worker (`--jobs 1`): the year passes for all of them.
 """
 
 import os
