@@ -43,6 +43,7 @@ estimators:
 
 def test_the_real_command_reads_a_real_run(suite_file, tmp_path):
     results = estibench.run(suite_file(SUITE), directory=tmp_path / "run", engine="serial")
+    export(results)
     path = tmp_path / "run" / "pytest_benchmark.json"
     content = json.loads(path.read_text())
     frame = results.frame.set_index(["problem", "estimator"])
