@@ -55,6 +55,10 @@ class Installed:
         one = self._by_name.get(name)
         return ABSENT if one is None else one.version
 
+    def versions(self) -> dict[str, str]:
+        """Of every distribution, under the name that it gives itself."""
+        return {head.name: head.version for head in sorted(self._by_name.values(), key=lambda one: one.name.lower())}
+
     @cached_property
     def _by_name(self) -> dict[str, _Head]:
         found: dict[str, _Head] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from estibench.host import Host
+from estibench.keys.installed import Installed
 from estibench.keys.machine import processor
 from estibench.results.run_directory import FORMAT
 from estibench.suite import Plan
@@ -40,10 +40,7 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
         "commit": _commit(Path(__file__).parent),
         "machine": describe_machine(),
         "plugins": [asdict(plugin) for plugin in host.plugins],
-        "distributions": {
-            distribution.name: distribution.version
-            for distribution in sorted(importlib.metadata.distributions(), key=lambda found: found.name.lower())
-        },
+        "distributions": Installed().versions(),
     }
 
 
