@@ -63,6 +63,8 @@ def visit(browser: Any, report: str, patience: float) -> Iterator[Any]:
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{report}#{part}")
+        if settings.get("java_script_enabled", True):  # until the chart is drawn, what is clicked on may move
+            drawn(page)
         return page
 
     yield open_page
