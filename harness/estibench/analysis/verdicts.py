@@ -58,7 +58,8 @@ def power(claim: Mapping[str, Any], level: float) -> float:
     first, second = float(claim["numerator"]), float(claim["denominator"])
     if math.isinf(second):
         return 1.0 - float(special.chndtr(special.chdtri(first, level), first, shift))
-    found = 1.0 - float(special.ncfdtr(first, second, shift, special.fdtri(first, second, 1.0 - level)))
+    critical = float(special.fdtri(first, second, 1.0 - level))
+    found = 1.0 - float(special.ncfdtr(first, second, shift, critical))
     return found if math.isfinite(found) else 1.0  # far beyond the critical value scipy's series overflows
 
 

@@ -100,7 +100,7 @@ class Assessment:
     @property
     def doubts(self) -> list[str]:
         """Claims of estimators that were refuted or left undecided, a line each."""
-        from estibench.exports.summary import findings
+        from estibench.exports.findings import findings
 
         found = [one for one in findings(self.results) if one.verdict in ("refuted", "undecided")]
         return [f"{one.verdict}: {one.where.partition(' on ')[0]}: “{one.claim}”: {one.evidence}" for one in found]

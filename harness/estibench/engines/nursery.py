@@ -258,8 +258,9 @@ def serve(orders: socket.socket) -> None:
                 return  # and the system kills the workers: they have asked for it
             retired |= word == END
             if word == FORK:
-                answer = socket.socket(fileno=fds.pop())
-                pid = _fork(*fds, (orders, woken, wake, answer, *answers.values()))
+                connection, board, log, status = fds
+                answer = socket.socket(fileno=status)
+                pid = _fork(connection, board, log, (orders, woken, wake, answer, *answers.values()))
                 answers[pid] = answer
                 with suppress(OSError):
                     answer.send(PID.pack(pid))
