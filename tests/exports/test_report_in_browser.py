@@ -22,6 +22,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 RUN = Path(__file__).parents[2] / "results" / "published" / "vq"
+GENEROUS = 600.0  # seconds, after which what can never be clicked on is given up
 HOSTILE = "<img src=x onerror=document.title='owned'></script><script>document.title='owned'</script>"
 
 
@@ -48,7 +49,7 @@ def browser(patience: float) -> Iterator[Any]:
 
 
 @pytest.fixture
-def visit(browser: Any, report: str, patience: float) -> Iterator[Any]:
+def visit(browser: Any, report: str) -> Iterator[Any]:
     """Opens the report at one of its parts; afterwards, nothing may have been complained of or asked of a network."""
     said: list[str] = []
     asked: list[str] = []
@@ -56,7 +57,7 @@ def visit(browser: Any, report: str, patience: float) -> Iterator[Any]:
 
     def open_page(part: str = "all", **settings: Any) -> Any:
         context = browser.new_context(offline=True, **settings)
-        context.set_default_timeout(1000 * patience)
+        context.set_default_timeout(1000 * GENEROUS)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
@@ -225,7 +226,7 @@ def test_nothing_sticks_out(visit: Any, scheme: str, width: int) -> None:
 
 
 def test_the_downloads_hold_what_they_say(visit: Any) -> None:
-    page = visit()
+    page = visit("again")
     with page.expect_download() as download:
         page.locator("a[download$='.yaml']").click()
     path = download.value.path()
