@@ -32,6 +32,7 @@ ELSEWHERE = {
     "bench selftest": "takes minutes: tests/selftest runs its parts",
     "bench plugin": "makes distributions and environments: tests/testing runs it",
     "my_density.py": "tests/testing runs the commands of its page",
+    "bench export zig_zag": "tests/exports/test_pytest_benchmark.py writes and reads that file",
     "pytest_benchmark": "tests/testing runs the commands of its page",
     "bench -p logistic.py": "tests/densities runs the example of its page",
 }

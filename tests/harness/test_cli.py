@@ -228,7 +228,7 @@ def test_list_and_plugins(tmp_path):
     assert plugins.returncode == 0
     assert "bench_estimators" in plugins.stdout
     blocked = bench("-p", "no:trace", "list", "estimators")
-    assert "xtrace" not in blocked.stdout
+    assert " xtrace " not in blocked.stdout
     assert "blocked" in bench("-pno:trace", "plugins").stdout
 
 
