@@ -15,11 +15,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from estibench import PositiveFloat, Unbiased
+from estibench import PositiveFloat
 from estibench_peers.images import as_images, flattened
-from estibench_peers.library import library
-from estibench_peers.losses import LibraryLoss, Model
-from estibench_score import on_gradients, same_levels
+from estibench_peers.losses import UNBIASED_AT_SIGMA, LibraryLoss, Model
+from estibench_peers.optional import library
 
 INSTALL = ("azula", "einops")
 
@@ -44,12 +43,7 @@ class AzulaDenoising(LibraryLoss):
     images: bool = False
 
     denoises: ClassVar[bool] = True
-    claims = (
-        Unbiased(
-            when=on_gradients(lambda problem, estimator: same_levels(problem, (estimator.sigma,))),
-            given="the estimand is about the density noised by σ",
-        ),
-    )
+    claims = (UNBIASED_AT_SIGMA,)
     citation = "azula, Rozet; Karras, Aittala, Aila and Laine 2022, Elucidating the design space."
 
     def objective(self, model: Model, x: Tensor) -> Tensor:

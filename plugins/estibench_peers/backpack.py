@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from estibench import Cost, Estimator, Exact, PositiveInt, ScalesAs, Unbiased, Unsupported
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 from estibench_peers.square import dense, require_full_precision
 from estibench_trace import MatrixProblem, TraceProblem

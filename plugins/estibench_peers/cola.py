@@ -15,7 +15,7 @@ from torch import Tensor
 
 from estibench import Cost, Estimator, Exact, PositiveFloat, PositiveInt, Unbiased
 from estibench_flow import ResidualProblem
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import seed_from
 from estibench_peers.square import require_symmetric, residual_matrices, square
 from estibench_trace import TraceProblem

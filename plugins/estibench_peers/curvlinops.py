@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, Estimator, PositiveInt, ScalesAs, Unbiased, Unsupported
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 from estibench_peers.square import Square, square
 from estibench_trace import TraceProblem

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, ErrorBarEstimator, PositiveInt, Unbiased
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import seed_from
 from estibench_peers.square import square
 from estibench_trace import TraceProblem

@@ -7,6 +7,7 @@ Bridge: the matrix is a numpy array, made from its products; `seed` is drawn fro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from estibench import ErrorBar, ErrorBarEstimator, PositiveFloat, PositiveInt, Unbiased
 from estibench_flow import ResidualProblem
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import seed_from
 from estibench_peers.square import dense, require_symmetric, residual_matrices
 from estibench_trace import TraceProblem
@@ -23,7 +24,32 @@ INSTALL = ("imate",)
 
 
 @dataclass(frozen=True)
-class ImateTrace(ErrorBarEstimator):
+class _Quadrature(ErrorBarEstimator):
+    """Both functions take these parameters, with these defaults."""
+
+    min_num_samples: PositiveInt = 10
+    max_num_samples: PositiveInt = 50
+    error_rtol: PositiveFloat = 1e-2
+    lanczos_degree: PositiveInt = 20
+
+    def _by(self, function: Any, A: Tensor, generator: torch.Generator, **more: bool) -> tuple[float, Any]:
+        """Value and information of one matrix."""
+        return function(
+            np.ascontiguousarray(A.numpy()),
+            method="slq",
+            return_info=True,
+            min_num_samples=self.min_num_samples,
+            max_num_samples=self.max_num_samples,
+            error_rtol=self.error_rtol,
+            lanczos_degree=self.lanczos_degree,
+            seed=seed_from(generator),
+            num_threads=1,
+            **more,
+        )
+
+
+@dataclass(frozen=True)
+class ImateTrace(_Quadrature):
     """`imate.trace(A, method="slq")`, of a symmetric matrix.
 
     Documentation (imate.trace, SLQ method): "error_rtol: Tolerance of the relative error of convergence of the output.
@@ -36,11 +62,6 @@ class ImateTrace(ErrorBarEstimator):
     Parameters:
         min_num_samples, max_num_samples, error_rtol, lanczos_degree: the library's, with its defaults.
     """
-
-    min_num_samples: PositiveInt = 10
-    max_num_samples: PositiveInt = 50
-    error_rtol: PositiveFloat = 1e-2
-    lanczos_degree: PositiveInt = 20
 
     claims = (
         Unbiased(
@@ -57,22 +78,11 @@ class ImateTrace(ErrorBarEstimator):
             import imate
         A = dense(problem)
         require_symmetric(A)
-        value, info = imate.trace(
-            A.numpy(),
-            method="slq",
-            return_info=True,
-            min_num_samples=self.min_num_samples,
-            max_num_samples=self.max_num_samples,
-            error_rtol=self.error_rtol,
-            lanczos_degree=self.lanczos_degree,
-            seed=seed_from(generator),
-            num_threads=1,
-        )
-        return _tensors([(value, info)], A.dtype)
+        return _tensors([self._by(imate.trace, A, generator)], A.dtype)
 
 
 @dataclass(frozen=True)
-class ImateLogdet(ErrorBarEstimator):
+class ImateLogdet(_Quadrature):
     """`imate.logdet(A, method="slq")` of I + J at every point; of its Gramian, halved, where it is not symmetric.
 
     Documentation (imate.logdet, SLQ method): "Log-determinant of non-singular matrix or linear operator using
@@ -84,11 +94,6 @@ class ImateLogdet(ErrorBarEstimator):
         min_num_samples, max_num_samples, error_rtol, lanczos_degree: the library's, with its defaults.
     """
 
-    min_num_samples: PositiveInt = 10
-    max_num_samples: PositiveInt = 50
-    error_rtol: PositiveFloat = 1e-2
-    lanczos_degree: PositiveInt = 20
-
     claims = (ErrorBar(),)
     citation = ImateTrace.citation
 
@@ -98,21 +103,7 @@ class ImateLogdet(ErrorBarEstimator):
             import imate
         matrices = residual_matrices(problem)
         gram = not torch.allclose(matrices, matrices.mT, atol=1e-5)
-        found = []
-        for A in matrices:
-            value, info = imate.logdet(
-                np.ascontiguousarray(A.numpy()),
-                gram=gram,
-                method="slq",
-                return_info=True,
-                min_num_samples=self.min_num_samples,
-                max_num_samples=self.max_num_samples,
-                error_rtol=self.error_rtol,
-                lanczos_degree=self.lanczos_degree,
-                seed=seed_from(generator),
-                num_threads=1,
-            )
-            found.append((value, info))
+        found = [self._by(imate.logdet, A, generator, gram=gram) for A in matrices]
         values, errors = _tensors(found, matrices.dtype)
         return (values / 2, errors / 2) if gram else (values, errors)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from estibench import Estimator, Exact, NonNegativeInt, PositiveInt, ScalesAs
 from estibench_flow import ResidualProblem
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 from estibench_peers.square import require_symmetric, residual_matrices
 

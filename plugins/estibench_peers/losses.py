@@ -11,8 +11,15 @@ from typing import final
 import torch
 from torch import Tensor
 
+from estibench import Unbiased
 from estibench_peers.seeds import torch_seeded
-from estibench_score import ScoreEstimator, ScoreField
+from estibench_score import ScoreEstimator, ScoreField, on_gradients, same_levels
+
+UNBIASED_AT_SIGMA = Unbiased(
+    when=on_gradients(lambda problem, estimator: same_levels(problem, (estimator.sigma,))),
+    given="the estimand is about the density noised by σ",
+)
+"""What denoising at one level claims, for an estimator with the parameter `sigma`."""
 
 Model = Callable[..., Tensor]
 """The harness's score at fixed parameters: (batch, m) → (batch, m)."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from estibench import Bias, Deterministic, Estimator, PositiveInt, Unsupported
 from estibench_flow import CountedField, FlowProblem, HasNoiselessTwin
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("flow-matching",)

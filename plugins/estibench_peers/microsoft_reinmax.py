@@ -14,7 +14,7 @@ from torch import Tensor
 from estibench import Cost, PositiveFloat, PositiveInt, Unbiased
 from estibench_discrete import Memoryless, Objective, has_degree
 from estibench_peers.by_autograd import by_autograd
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("reinmax",)

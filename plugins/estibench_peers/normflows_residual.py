@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from estibench import Bias, Estimator, PositiveInt, Unbiased, seeded
 from estibench_flow import CountedField, ResidualProblem
-from estibench_peers.library import library
+from estibench_peers.optional import library
 
 INSTALL = ("normflows", "tqdm")
 STOP = 0.5  # the library's geom_p

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, PositiveFloat, count
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 from estibench_sampling import Affine, Law, LinearSampler, Modes, Target, affine, independent
 

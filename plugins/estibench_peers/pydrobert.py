@@ -17,7 +17,7 @@ from torch.nn.functional import one_hot
 
 from estibench import Cost, PositiveFloat, PositiveInt, Unbiased
 from estibench_discrete import Memoryless, Objective, is_gradient
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("pydrobert-pytorch",)

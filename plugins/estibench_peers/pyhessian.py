@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from estibench import Estimator, NonNegativeFloat, PositiveInt, Unbiased, Variance
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 from estibench_peers.square import Square, square
 from estibench_trace import TraceProblem

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from estibench import Claim, Cost, Exact, PositiveInt, Unbiased
 from estibench_discrete import Memoryless, Objective, is_gradient, is_plain
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("pyro-ppl", "pyro-api", "opt-einsum", "tqdm")

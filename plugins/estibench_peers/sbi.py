@@ -14,11 +14,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from estibench import PositiveFloat, Unbiased, Unsupported
-from estibench_peers.library import library
-from estibench_peers.losses import LibraryLoss, Model
+from estibench import PositiveFloat, Unsupported
+from estibench_peers.losses import UNBIASED_AT_SIGMA, LibraryLoss, Model
+from estibench_peers.optional import library
 from estibench_peers.seeds import random_kept
-from estibench_score import on_gradients, same_levels
 
 INSTALL = ("sbi", "nflows", "tensorboard", "protobuf", "absl-py", "zuko", "tqdm")
 SIGMA_MIN, SIGMA_MAX = 1e-4, 10.0  # the library's defaults
@@ -44,12 +43,7 @@ class SbiDenoising(LibraryLoss):
     control_variate_threshold: PositiveFloat = 0.3
 
     denoises: ClassVar[bool] = True
-    claims = (
-        Unbiased(
-            when=on_gradients(lambda problem, estimator: same_levels(problem, (estimator.sigma,))),
-            given="the estimand is about the density noised by σ",
-        ),
-    )
+    claims = (UNBIASED_AT_SIGMA,)
     citation = "sbi, Boelts, Deistler et al. 2024; Song et al. 2021; control variate: Song and Kingma 2021."
 
     def objective(self, model: Model, x: Tensor) -> Tensor:

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from estibench import Cost, Estimator, PositiveFloat, PositiveInt, Unbiased, count
 from estibench_peers.images import as_images, flattened
-from estibench_peers.library import library
-from estibench_peers.losses import LibraryLoss, Model
+from estibench_peers.losses import UNBIASED_AT_SIGMA, LibraryLoss, Model
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 from estibench_peers.square import require_full_precision
-from estibench_score import integrates_by_parts, on_gradients, same_levels
+from estibench_score import integrates_by_parts, on_gradients
 from estibench_trace import DivergenceProblem
 
 INSTALL = ("score-models", "torch-ema", "tqdm", "h5py")
@@ -42,12 +42,7 @@ class ScoreModelsDenoising(LibraryLoss):
     images: bool = False
 
     denoises: ClassVar[bool] = True
-    claims = (
-        Unbiased(
-            when=on_gradients(lambda problem, estimator: same_levels(problem, (estimator.sigma,))),
-            given="the estimand is about the density noised by σ",
-        ),
-    )
+    claims = (UNBIASED_AT_SIGMA,)
     citation = "score-models, Adam, Legin et al.; Vincent 2011; Song et al. 2021."
 
     def objective(self, model: Model, x: Tensor) -> Tensor:

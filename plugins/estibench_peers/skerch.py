@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, Estimator, NonNegativeInt, PositiveInt, ScalesAs, Unbiased, Unsupported
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import seed_from
 from estibench_peers.square import square
 from estibench_trace import TraceProblem

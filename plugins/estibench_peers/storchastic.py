@@ -22,7 +22,7 @@ from torch.distributions import Bernoulli, Distribution, OneHotCategorical
 
 from estibench import Claim, Cost, Exact, PositiveInt, Unbiased, Unsupported
 from estibench_discrete import Memoryless, Objective, is_gradient, is_plain
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("storchastic", "entmax", "pyro-ppl", "pyro-api", "opt-einsum", "tqdm")

@@ -12,9 +12,9 @@ from torch.distributions import MultivariateNormal
 
 from estibench import Bias, Deterministic, Estimator, PositiveFloat
 from estibench_flow import CountedField, FlowProblem, HasNoiselessTwin, OdeProblem
-from estibench_peers.library import library
 from estibench_peers.neural_field import NeuralField, gradient, times
 from estibench_peers.noiseless_twin import twin_bias
+from estibench_peers.optional import library
 from estibench_peers.parameters import Times
 from estibench_peers.seeds import random_kept, torch_seeded
 

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from estibench import PositiveFloat, PositiveInt, Unbiased
 from estibench_peers.images import as_images, flattened
-from estibench_peers.library import library
 from estibench_peers.losses import LibraryLoss, Model
+from estibench_peers.optional import library
 from estibench_score import integrates_by_parts, on_gradients, same_levels
 
 INSTALL = ("torchebm",)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, PositiveFloat, PositiveInt, Reads
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.recorded import Recorded
 from estibench_sampling import Affine, Law, LinearSampler, Modes, Sampler, Sampling, Target, affine, independent
 

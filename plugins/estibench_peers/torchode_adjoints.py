@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from estibench import Deterministic, Estimator, PositiveFloat, Unsupported, count
 from estibench_flow import OdeProblem
-from estibench_peers.library import library
 from estibench_peers.neural_field import NeuralField, gradient, times
+from estibench_peers.optional import library
 from estibench_peers.parameters import Times
 
 INSTALL = ("torchode", "torchtyping", "typeguard")

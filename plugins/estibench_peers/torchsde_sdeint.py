@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from estibench import PositiveFloat, Reads, seeded
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.recorded import Recorded
 from estibench_sampling import Affine, Law, LinearSampler, Modes, Target, affine, independent
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from estibench import Bias, Claim, Cost, Deterministic, Estimator, Unsupported
 from estibench_discrete import VQ
-from estibench_peers.library import library
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("vector-quantize-pytorch", "einops", "einx", "frozendict", "loguru", "torch-einops-utils")

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from estibench import Bias, Deterministic, Estimator, PositiveFloat, count
 from estibench_flow import CountedField, FlowProblem, HasNoiselessTwin, OdeProblem
-from estibench_peers.library import library
 from estibench_peers.neural_field import NeuralField, gradient
 from estibench_peers.noiseless_twin import twin_bias
+from estibench_peers.optional import library
 from estibench_peers.seeds import torch_seeded
 
 INSTALL = ("zuko",)

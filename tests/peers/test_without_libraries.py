@@ -13,7 +13,7 @@ import torch
 import estibench_peers
 from estibench import Unsupported
 from estibench.testing.subjects import resolve
-from estibench_peers.library import library
+from estibench_peers.optional import library
 
 HERE = Path(estibench_peers.__file__).parent
 PINS = Path(__file__).parents[2] / "constraints-peers.txt"
