@@ -140,17 +140,19 @@ class Assessment:
         """Copy the run to a directory, with tables, plots and a report. Returns it.
 
         Raises:
-            UserError: it exists and is not empty.
+            UserError: it exists and is not empty, or a file could not be written.
         """
         from estibench import host as plugin_host
+        from estibench.exports.write import write
 
         place = Path(directory)
         if place.exists() and any(place.iterdir()):
             raise UserError(f"{place}: exists and is not empty; choose another directory")
         shutil.copytree(self.directory, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".lock", "*.lock"))
         results = Results.read(place)
-        for entry in plugin_host.current().exporters:
-            entry.load()(results)
+        _, complaints = write(plugin_host.current(), results, everything=True)
+        if complaints:
+            raise UserError("\n".join(complaints))
         return place
 
     def __str__(self) -> str:

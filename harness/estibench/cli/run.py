@@ -98,7 +98,7 @@ def _watch(suite: str, output: Path | None) -> NoReturn:
 
     def files() -> set[Path]:
         try:
-            place = output or sessions.RUNS / read_suite(path, plugin_host.current()).name
+            place = sessions.place_of(read_suite(path, plugin_host.current()), output)
         except UserError:  # the run says what is wrong with the suite; saving it runs again
             return {path, *options}
         return {path, *options, *sources_of(place)}

@@ -52,9 +52,7 @@ class Forked:
     @property
     def pid(self) -> int | None:
         """None until it is born, which may take as long as the nursery's imports."""
-        if self._pid is None and self.returncode is None:
-            self._pid = self._read(PID, 0.0)
-        return self._pid
+        return self._born(0.0)
 
     def poll(self) -> int | None:
         """Its exit code, or None while it lives."""
@@ -69,22 +67,24 @@ class Forked:
 
     def kill(self) -> None:
         """End it and all that it has started. One that is not born yet leaves by itself, as nobody talks to it."""
-        if self._pid is None and self.returncode is None:
-            self._pid = self._read(PID, PATIENCE)
-        if self._pid is not None:
+        pid = self._born(PATIENCE)
+        if pid is not None:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._pid, signal.SIGKILL)
+                os.killpg(pid, signal.SIGKILL)
             self._look(PATIENCE)
         self._answers.close()
 
+    def _born(self, timeout: float) -> int | None:
+        """Its number, where it has one within so many seconds."""
+        if self._pid is None and self.returncode is None:
+            self._pid = self._read(PID, timeout)
+        return self._pid
+
     def _look(self, timeout: float) -> int | None:
-        if self.returncode is None:
-            deadline = time.monotonic() + timeout
-            if self._pid is None:
-                self._pid = self._read(PID, timeout)
-            if self._pid is not None:
-                code = self._read(EXIT, max(0.0, deadline - time.monotonic()))
-                self.returncode = self.returncode if code is None else code
+        deadline = time.monotonic() + timeout
+        if self._born(timeout) is not None and self.returncode is None:
+            code = self._read(EXIT, max(0.0, deadline - time.monotonic()))
+            self.returncode = self.returncode if code is None else code
         return self.returncode
 
     def _read(self, what: struct.Struct, timeout: float) -> int | None:
