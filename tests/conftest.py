@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
+from estibench.__main__ import main
+from estibench.cli import bench as command_line
 from estibench.host import Host
 from estibench.host import plugins as plugin_host
 from estibench.host.components import make
@@ -134,3 +138,37 @@ def suite_file(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command has printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def bench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """`bench(*arguments, cwd=, **environment)`: the command line as from a shell, in this process.
+
+    What every start costs, two seconds of imports, is paid once; that it starts alone, other tests see.
+    """
+
+    def bench(*arguments: Any, cwd: Path | None = None, **environment: str) -> Said:
+        with pytest.MonkeyPatch.context() as patch:
+            if cwd is not None:
+                patch.chdir(cwd)
+            for name, value in ({"COLUMNS": "120"} | environment).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+            patch.setattr(command_line, "commands", dict(command_line.commands))  # plugins may add some
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as stop:
+                main()
+        code = stop.value.code
+        said = capsys.readouterr()
+        return Said(code if isinstance(code, int) else int(code is not None), said.out, said.err)
+
+    return bench

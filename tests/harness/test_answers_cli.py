@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,39 +68,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command has printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def bench(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """Runs a command in that folder, as from the shell but in this process."""
-    from estibench.__main__ import main
-
-    def run(*arguments: Any, cwd: Path = place) -> Said:
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        said = capsys.readouterr()
-        return Said(int(stop.value.code or 0), said.out, said.err)
-
-    return run
+def bench(bench: Callable[..., Any], place: Path) -> Callable[..., Any]:
+    """Runs a command in that folder."""
+    return partial(bench, cwd=place)
 
 
-def test_a_suite_may_ask_for_the_new_figures(bench: Callable[..., Said], place: Path) -> None:
+def test_a_suite_may_ask_for_the_new_figures(bench: Callable[..., Any], place: Path) -> None:
     assert bench("export", "sound").code == 0
     names = {path.name for path in (place / "results/runs/sound/plots").iterdir()}
     assert {"regime.svg", "regime.png", "verdicts.svg", "verdicts.png"} <= names
 
 
 @pytest.mark.parametrize("kind", ["error_cost", "regime", "verdicts"])
-def test_plot_writes_a_pdf(bench: Callable[..., Said], tmp_path: Path, kind: str) -> None:
+def test_plot_writes_a_pdf(bench: Callable[..., Any], tmp_path: Path, kind: str) -> None:
     done = bench("plot", "sound", "--kind", kind, "-o", tmp_path / "figure.pdf")
     assert done.code == 0, done.err
     assert done.out.startswith(f"{tmp_path / 'figure.pdf'}: ")
@@ -133,14 +114,14 @@ def test_plot_writes_a_pdf(bench: Callable[..., Said], tmp_path: Path, kind: str
         (["recommend", "trace", "--device", "gpu"], "--device: no run of the task 'trace' has 'gpu'"),
     ],
 )
-def test_mistakes_are_one_line(bench: Callable[..., Said], arguments: list[str], message: str) -> None:
+def test_mistakes_are_one_line(bench: Callable[..., Any], arguments: list[str], message: str) -> None:
     done = bench(*arguments)
     assert done.code == 2
     assert len(done.err.splitlines()) == 1
     assert message in done.err
 
 
-def test_compare_sees_nothing_in_other_draws_of_the_same(bench: Callable[..., Said]) -> None:
+def test_compare_sees_nothing_in_other_draws_of_the_same(bench: Callable[..., Any]) -> None:
     done = bench("compare", "sound", "again", "--fail-on", "change")
     assert done.code == 0, done.out
     assert "The seeds are 0 and 1: the draws are independent." in done.out
@@ -149,7 +130,7 @@ def test_compare_sees_nothing_in_other_draws_of_the_same(bench: Callable[..., Sa
     assert {change["verdict"] for change in json.loads(itself.out)["changes"]} == {"identical"}
 
 
-def test_compare_finds_the_broken_estimator_and_nothing_else(bench: Callable[..., Said]) -> None:
+def test_compare_finds_the_broken_estimator_and_nothing_else(bench: Callable[..., Any]) -> None:
     done = bench("compare", "sound", "broken", "--format", "json", "--fail-on", "regression")
     assert done.code == 1
     changed = [one for one in json.loads(done.out)["changes"] if one["verdict"] not in ("identical", "same")]
@@ -160,7 +141,7 @@ def test_compare_finds_the_broken_estimator_and_nothing_else(bench: Callable[...
     assert "| worse | matrix(dim=32, spectrum=poly) | mine | MSE | × " in text
 
 
-def test_compare_reads_published_runs(place: Path, bench: Callable[..., Said]) -> None:
+def test_compare_reads_published_runs(place: Path, bench: Callable[..., Any]) -> None:
     published = place / "results/published/sound"
     published.mkdir(parents=True, exist_ok=True)
     for name in ("run.json", "table.parquet"):
@@ -175,35 +156,18 @@ WRONG = PLUGIN.replace("import Estimator,", "import Estimator, Unbiased,").repla
 )
 
 
-def test_run_fails_on_refuted_claims_where_it_is_asked_to(tmp_path: Path) -> None:
+def test_run_fails_on_refuted_claims_where_it_is_asked_to(tmp_path: Path, bench: Callable[..., Any]) -> None:
     """The exit code, the line that says why, and the mark beside a winner whose claim was refuted."""
-    (tmp_path / "suite.yaml").write_text(SUITE.replace("exact, {name: hutchinson, probes: [1, 4]}, mine", "mine"))
-    (tmp_path / "suite.yaml").write_text(
-        (tmp_path / "suite.yaml").read_text().replace("{name: hutchinson, probes: 1}", "mine")
-    )
+    suite = SUITE.replace("exact, {name: hutchinson, probes: [1, 4]}, mine", "mine")
+    (tmp_path / "suite.yaml").write_text(suite.replace("{name: hutchinson, probes: 1}", "mine"))
     (tmp_path / "wrong.py").write_text(WRONG.replace("{BREAK}", " * 1.5"))
-
-    def run(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [
-            sys.executable,
-            "-m",
-            "estibench",
-            "-p",
-            "wrong.py",
-            "run",
-            "suite.yaml",
-            "--engine",
-            "serial",
-            *more,
-        ]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-
+    run = partial(bench, "-p", "wrong.py", "run", "suite.yaml", "--engine", "serial", cwd=tmp_path)
     done = run("--fail-on", "refuted")
-    assert done.returncode == 1, done.stderr
-    assert done.stderr.splitlines()[-1] == "--fail-on refuted: 2 claims were refuted"
-    assert "mine ✗" in done.stdout
-    assert run().returncode == 0  # unless asked to fail
-    assert run("--fail-on", "often").returncode == 2
+    assert done.code == 1, done.err
+    assert done.err.splitlines()[-1] == "--fail-on refuted: 2 claims were refuted"
+    assert "mine ✗" in done.out
+    assert run().code == 0  # unless asked to fail
+    assert run("--fail-on", "often").code == 2
 
 
 @pytest.mark.parametrize(
@@ -230,7 +194,7 @@ def test_what_a_run_fails_on(statuses: list[str], verdicts: list[str], codes: tu
     assert tuple(exit_code(results, fail_on) for fail_on in ("never", "failed", "refuted", "undecided")) == codes
 
 
-def test_recommend(bench: Callable[..., Said]) -> None:
+def test_recommend(bench: Callable[..., Any]) -> None:
     done = bench("recommend", "trace", "--dim", "16", "--budget", "4", "--run", "sound")
     assert done.code == 0, done.err
     assert "Dimension 16 was not measured: the evidence is from 8, 32." in done.out
@@ -239,7 +203,7 @@ def test_recommend(bench: Callable[..., Said]) -> None:
     assert json.loads(exact.out)["answer"].startswith("Use exact: the smallest RMSE, beyond doubt.")
 
 
-def test_recommend_without_runs(tmp_path: Path, bench: Callable[..., Said]) -> None:
+def test_recommend_without_runs(tmp_path: Path, bench: Callable[..., Any]) -> None:
     done = bench("recommend", "trace", cwd=tmp_path)
     assert done.code == 2
     assert "no finished run was found in results/runs or results/published" in done.err

@@ -1,6 +1,8 @@
 """The command line as a user meets it: output, exit codes, and no traceback for a user's mistake."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ SUITE = """
 name: small
 title: A small suite
 draws: {max: 128}
+timing: {rounds: 3}
 problems:
   - {name: matrix, dim: [8, 16, 32], spectrum: flat}
 estimators:
@@ -25,19 +28,6 @@ plots: [{kind: error_cost}]
 """
 
 
-def bench(*arguments, cwd=None, **environment):
-    import os
-
-    return subprocess.run(
-        [sys.executable, "-m", "estibench", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "120", **environment},
-        check=False,
-    )
-
-
 @pytest.fixture
 def suite(tmp_path):
     path = tmp_path / "small.yaml"
@@ -45,70 +35,87 @@ def suite(tmp_path):
     return path
 
 
-def test_a_run_from_end_to_end(suite, tmp_path):
-    done = bench("run", suite, "-o", tmp_path / "run")
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A run of the suite, measured once, in a process of its own: its directory, and what it has printed."""
+    folder = tmp_path_factory.mktemp("measured")
+    (folder / "small.yaml").write_text(SUITE, encoding="utf-8")
+    command = [sys.executable, "-m", "estibench", "run", "small.yaml", "-o", "run"]
+    surroundings = {**os.environ, "COLUMNS": "120"}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=surroundings, check=False)
+    return folder / "run", done
+
+
+@pytest.fixture
+def run(measured, tmp_path):
+    """A copy of that run."""
+    return shutil.copytree(measured[0], tmp_path / "run")
+
+
+def test_a_run_from_end_to_end(measured):
+    folder, done = measured
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "quiet when stderr is no terminal"
     assert "trace, 3 problems, by MSE × time:" in done.stdout
     assert len(done.stdout.splitlines()) <= 15
-    names = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert {"run.json", "cells.jsonl", "table.parquet", "table.csv", "report.html"} <= names
     assert not {name for name in names if name.startswith(("plots/", "tables/"))}, "nobody has asked for them"
-    frame = estibench.load(tmp_path / "run").frame
+    frame = estibench.load(folder).frame
     assert len(frame) == 9
     assert set(frame["status"]) == {"ok"}
     assert (frame["claims_refuted"] == 0).all()
-    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    about = json.loads((folder / "run.json").read_text())
     assert about["suite"] == "small"
     assert about["machine"]["cores"] >= 1
     assert "torch" in about["distributions"]
 
+
+def test_a_directory_holds_one_suite(bench, run, tmp_path):
     other = tmp_path / "other.yaml"
     other.write_text(SUITE.replace("name: small", "name: other"), encoding="utf-8")
-    again = bench("run", other, "-o", tmp_path / "run")
-    assert again.returncode == 2
-    assert again.stderr.strip().endswith("already holds a run of the suite 'small'; choose another directory")
+    again = bench("run", other, "-o", run)
+    assert again.code == 2
+    assert again.err.strip().endswith("already holds a run of the suite 'small'; choose another directory")
 
 
-def test_what_takes_long_is_written_on_demand_and_kept_up_to_date(suite, tmp_path):
-    folder = tmp_path / "run"
-    assert bench("run", suite, "-o", folder).returncode == 0
-    small = (folder / "report.html").stat().st_size
-    done = bench("export", folder)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().endswith(f"files in {folder}")
-    names = {str(path.relative_to(folder)) for path in folder.rglob("*")}
+def test_what_takes_long_is_written_on_demand_and_kept_up_to_date(bench, suite, run):
+    small = (run / "report.html").stat().st_size
+    done = bench("export", run)
+    assert done.code == 0, done.err
+    assert done.out.strip().endswith(f"files in {run}")
+    names = {str(path.relative_to(run)) for path in run.rglob("*")}
     assert {"tables/error.md", "tables/error.tex", "plots/error_cost.svg", "pytest_benchmark.json"} <= names
-    assert (folder / "report.html").stat().st_size > small
-    (folder / "plots" / "error_cost.svg").unlink()
-    assert bench("run", suite, "-o", folder).returncode == 0
-    assert (folder / "plots" / "error_cost.svg").is_file()
+    assert (run / "report.html").stat().st_size > small
+    (run / "plots" / "error_cost.svg").unlink()
+    assert bench("run", suite, "-o", run).code == 0
+    assert (run / "plots" / "error_cost.svg").is_file()
 
 
-def test_summary_says_the_answer_then_its_evidence(suite, tmp_path):
-    run = bench("run", suite, "-o", tmp_path / "run")
-    done = bench("summary", tmp_path / "run")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0] == run.stdout.splitlines()[0]
-    assert "Most efficient (trace)" in done.stdout
-    assert "Estimators over all problems" not in done.stdout
-    assert "Estimators over all problems" in bench("summary", tmp_path / "run", "--all").stdout
-    assert bench("summary", "nothing").stderr.startswith("nothing: there is no such run")
+def test_summary_says_the_answer_then_its_evidence(bench, measured):
+    folder, run = measured
+    done = bench("summary", folder)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[0] == run.stdout.splitlines()[0]
+    assert "Most efficient (trace)" in done.out
+    assert "Estimators over all problems" not in done.out
+    assert "Estimators over all problems" in bench("summary", folder, "--all").out
+    assert bench("summary", "nothing").err.startswith("nothing: there is no such run")
 
 
-def test_the_default_directory_and_quiet(suite, tmp_path):
+def test_the_default_directory_and_quiet(bench, suite, tmp_path):
     done = bench("run", suite, "--quiet", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    (line,) = done.stdout.splitlines()
+    assert done.code == 0, done.err
+    (line,) = done.out.splitlines()
     assert line == "results/runs/small"
     assert (tmp_path / line / "table.parquet").is_file()
 
 
 @pytest.mark.nightly
-def test_accuracy_is_equal_bit_for_bit_in_two_runs(suite, tmp_path):
+def test_accuracy_is_equal_bit_for_bit_in_two_runs(bench, suite, tmp_path):
     frames = []
     for name in ("one", "two"):
-        assert bench("run", suite, "-q", "-o", tmp_path / name).returncode == 0
+        assert bench("run", suite, "-q", "-o", tmp_path / name).code == 0
         frames.append(estibench.load(tmp_path / name).frame)
     columns = [name for name in frames[0] if "time" not in name and name != "claims"]
     assert "rmse" in columns
@@ -137,50 +144,50 @@ def test_the_python_interface_is_the_same(suite, tmp_path):
     ],
 )
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_bad_suites(tmp_path, command, text, message):
+def test_bad_suites(bench, tmp_path, command, text, message):
     path = tmp_path / "bad.yaml"
     path.write_text(text, encoding="utf-8")
     done = bench(command, path, cwd=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert done.code == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+    assert len(done.err.splitlines()) == 1
     assert not (tmp_path / "results").exists(), "nothing was started"
 
 
-def test_missing_and_unreadable_suites(tmp_path):
+def test_missing_and_unreadable_suites(bench, tmp_path):
     for argument in ("nothing.yaml", tmp_path):
         done = bench("run", argument, cwd=tmp_path)
-        assert done.returncode == 2
-        assert len(done.stderr.splitlines()) == 1
+        assert done.code == 2
+        assert len(done.err.splitlines()) == 1
 
 
-def test_failures_have_rows_and_exit_codes(suite, tmp_path):
+def test_failures_have_rows_and_exit_codes(bench, suite, tmp_path):
     text = SUITE.replace("- exact", "- exact\n  - raises\n  - never")
     suite.write_text(text.replace("dim: [8, 16, 32]", "dim: 8"))
     done = bench("-p", PLUGINS / "faulty.py", "run", suite, "-o", tmp_path / "run")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr + done.stdout
+    assert done.code == 1
+    assert "Traceback" not in done.err + done.out
     frame = estibench.load(tmp_path / "run").frame.set_index("estimator")
     assert frame.loc["raises", ["status", "reason"]].tolist() == ["failed", "RuntimeError: it broke"]
     assert frame.loc["never", "status"] == "unsupported"
     assert frame.loc["exact", "status"] == "ok"
 
     suite.write_text(text.replace("  - raises\n", ""))
-    assert bench("-p", PLUGINS / "faulty.py", "run", suite, "-q", "-o", tmp_path / "two").returncode == 0
+    assert bench("-p", PLUGINS / "faulty.py", "run", suite, "-q", "-o", tmp_path / "two").code == 0
 
 
-def test_a_truth_that_is_not_finite(suite, tmp_path):
+def test_a_truth_that_is_not_finite(bench, suite, tmp_path):
     suite.write_text(SUITE.replace("{name: matrix, dim: [8, 16, 32], spectrum: flat}", "{name: endless, dim: 8}"))
     done = bench("-p", PLUGINS / "faulty_problem.py", "run", suite, "-q", "-o", tmp_path / "run")
-    assert done.returncode == 2
-    assert done.stderr.splitlines() == ["endless(dim=8): the problem's truth is not finite in 1 of 1 components"]
+    assert done.code == 2
+    assert done.err.splitlines() == ["endless(dim=8): the problem's truth is not finite in 1 of 1 components"]
 
 
 @pytest.mark.parametrize(("device", "code"), [("cuda:99", 1), ("auto", 0)])
-def test_a_device_that_is_not_there(suite, tmp_path, device, code):
+def test_a_device_that_is_not_there(bench, suite, tmp_path, device, code):
     done = bench("run", suite, "-q", "--device", device, "-o", tmp_path / "run", CUDA_VISIBLE_DEVICES="")
-    assert done.returncode == code, done.stderr
+    assert done.code == code, done.err
     frame = estibench.load(tmp_path / "run").frame
     missing = frame[frame["device"] != "cpu"]
     assert set(missing["status"]) == {"unsupported"}
@@ -189,47 +196,47 @@ def test_a_device_that_is_not_there(suite, tmp_path, device, code):
         assert set(frame[frame["device"] == "cpu"]["status"]) == {"ok"}
 
 
-def test_plan_does_not_run(suite, tmp_path):
+def test_plan_does_not_run(bench, suite, tmp_path):
     done = bench("plan", suite, "--cells", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "3 blocks, 9 cells" in done.stdout
-    assert "hutchinson(probes=4)" in done.stdout
-    assert f"{(8 + 1 + 4) * (128 + 128):.2g} matvecs" in done.stdout
+    assert done.code == 0
+    assert "3 blocks, 9 cells" in done.out
+    assert "hutchinson(probes=4)" in done.out
+    assert f"{(8 + 1 + 4) * (128 + 128):.2g} matvecs" in done.out
     assert not (tmp_path / "results").exists()
 
 
-def test_show_says_everything_about_an_estimator():
+def test_show_says_everything_about_an_estimator(bench):
     done = bench("show", "hutchinson")
     for text in ("tr A ≈", "noise: rademacher | gaussian", "default 10", "unbiased", "Hutchinson 1990", "estibench 0."):
-        assert text in done.stdout
-    assert "sum of the eigenvalues" not in done.stdout
-    assert bench("show", "gaussian").returncode == 0
-    assert bench("show", "divergence").returncode == 0
+        assert text in done.out
+    assert "sum of the eigenvalues" not in done.out
+    assert bench("show", "gaussian").code == 0
+    assert bench("show", "divergence").code == 0
     missing = bench("show", "hutchinsn")
-    assert missing.returncode == 2
-    assert missing.stderr == "nothing is registered as 'hutchinsn'; did you mean 'hutchinson'?\n"
+    assert missing.code == 2
+    assert missing.err == "nothing is registered as 'hutchinsn'; did you mean 'hutchinson'?\n"
 
 
-def test_list_and_plugins(tmp_path):
+def test_list_and_plugins(bench, tmp_path):
     done = bench("list", "estimators")
-    assert "xtrace" in done.stdout
-    assert "funnel" not in done.stdout
-    tasks = bench("list").stdout
+    assert "xtrace" in done.out
+    assert "funnel" not in done.out
+    tasks = bench("list").out
     assert "divergence of a vector field" in tasks
     assert "xtrace" not in tasks
-    of_one = bench("list", "divergence").stdout
+    of_one = bench("list", "divergence").out
     assert all(word in of_one for word in ("field_jacobian", "xtrace", "bench show divergence"))
     assert "reinforce" not in of_one
-    assert "Trace estimators on matrices" in bench("list", "suites").stdout
+    assert "Trace estimators on matrices" in bench("list", "suites").out
     unknown = bench("list", "divergenc")
-    assert unknown.returncode == 2
-    assert unknown.stderr == "divergenc: neither a task nor a kind; did you mean 'divergence'?\n"
+    assert unknown.code == 2
+    assert unknown.err == "divergenc: neither a task nor a kind; did you mean 'divergence'?\n"
     plugins = bench("plugins")
-    assert plugins.returncode == 0
-    assert "bench_estimators" in plugins.stdout
+    assert plugins.code == 0
+    assert "bench_estimators" in plugins.out
     blocked = bench("-p", "no:trace", "list", "estimators")
-    assert " xtrace " not in blocked.stdout
-    assert "blocked" in bench("-pno:trace", "plugins").stdout
+    assert " xtrace " not in blocked.out
+    assert "blocked" in bench("-pno:trace", "plugins").out
 
 
 @pytest.mark.parametrize(
@@ -243,38 +250,38 @@ def test_list_and_plugins(tmp_path):
         ("bench run ./su", "file,./su"),
     ],
 )
-def test_shells_complete_commands_and_names(tmp_path, words, found):
+def test_shells_complete_commands_and_names(bench, tmp_path, words, found):
     (tmp_path / "results/runs/mine_too").mkdir(parents=True)
     (tmp_path / "results/runs/mine_too/run.json").write_text("{}")
     number = str(len(words.split()) - 1)
     done = bench(cwd=tmp_path, COMP_WORDS=words, COMP_CWORD=number, _BENCH_COMPLETE="bash_complete")
-    assert found in done.stdout.splitlines()
-    assert "_bench_completion" in bench(_BENCH_COMPLETE="zsh_source").stdout
+    assert found in done.out.splitlines()
+    assert "_bench_completion" in bench(_BENCH_COMPLETE="zsh_source").out
 
 
-def test_a_plugin_can_add_a_command(tmp_path):
+def test_a_plugin_can_add_a_command(bench, tmp_path):
     path = tmp_path / "greeting.py"
     path.write_text(
         "import click\nfrom estibench import hookimpl\n"
         "@hookimpl\ndef bench_add_commands(group):\n"
         "    group.add_command(click.Command('greet', callback=lambda: click.echo('hello'), help='Greets.'))\n"
     )
-    assert bench("-p", path, "greet").stdout == "hello\n"
-    assert "Greets." in bench("-p", path, "--help").stdout
-    assert bench("greet").returncode == 2
+    assert bench("-p", path, "greet").out == "hello\n"
+    assert "Greets." in bench("-p", path, "--help").out
+    assert bench("greet").code == 2
 
 
-def test_life_cycle_hooks_see_the_run(suite, tmp_path):
+def test_life_cycle_hooks_see_the_run(bench, suite, tmp_path):
     path = tmp_path / "watcher.py"
     log = tmp_path / "log"
     path.write_text(
-        f"from pathlib import Path\nfrom estibench import hookimpl\nlog = Path({str(log)!r}).open('a')\n"
+        f"from pathlib import Path\nfrom estibench import hookimpl\nlog = Path({str(log)!r}).open('a', buffering=1)\n"
         "@hookimpl\ndef bench_run_started(suite, cells):\n    print('started', suite, cells, file=log)\n"
         "@hookimpl\ndef bench_cell_measured(row):\n    print('cell', row['estimator'], 'time' in row, file=log)\n"
         "@hookimpl\ndef bench_run_finished(results):\n    print('finished', len(results.frame), file=log)\n"
         "@hookimpl\ndef bench_report_sections(results):\n    return [('My section', '<b>not markup</b>')]\n"
     )
-    assert bench("-p", path, "run", suite, "-q", "-o", tmp_path / "run").returncode == 0
+    assert bench("-p", path, "run", suite, "-q", "-o", tmp_path / "run").code == 0
     lines = log.read_text().splitlines()
     assert lines[0] == "started small 9"
     assert lines[-1] == "finished 9"
@@ -292,10 +299,10 @@ def test_the_same_program_by_its_other_names():
         assert "0.1.0" in done.stdout
 
 
-def test_show_draws_densities_in_two_dimensions(tmp_path):
+def test_show_draws_densities_in_two_dimensions(bench, tmp_path):
     done = bench("show", "gaussian_mixture", "--plot", tmp_path / "ring.svg", "--set", "layout=ring")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"drawn into {tmp_path / 'ring.svg'}"
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == f"drawn into {tmp_path / 'ring.svg'}"
     assert "gaussian_mixture(layout=ring)" in (tmp_path / "ring.svg").read_text()
 
 
@@ -309,8 +316,8 @@ def test_show_draws_densities_in_two_dimensions(tmp_path):
         (["logistic_posterior"], "logistic_posterior: logistic_posterior on breast_cancer has dim 30, got 2"),
     ],
 )
-def test_what_cannot_be_drawn_is_one_clear_line(tmp_path, words, message):
+def test_what_cannot_be_drawn_is_one_clear_line(bench, tmp_path, words, message):
     done = bench("show", words[0], "--plot", tmp_path / "x.svg", *words[1:])
-    assert done.returncode == 2
-    assert message in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert message in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
