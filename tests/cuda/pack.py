@@ -20,6 +20,7 @@ LACKING = (
     "altair",
     "annotated-types",
     "itables",
+    "platformdirs",
     "pydantic",
     "ruamel.yaml",
     "vl-convert-python",

@@ -6,7 +6,9 @@ tables and pictures are there without them.
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,12 +60,25 @@ def inline_data(data: Any) -> Markup:
 
 
 def _vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed, of the version whose specifications the installed Altair writes."""
+    """Vega, Vega-Lite and Vega-Embed, of the version whose specifications the installed Altair writes.
+
+    Bundling takes a second and a half, so that the user's cache folder keeps what was bundled.
+    """
     import altair
     import vl_convert
+    from platformdirs import user_cache_path
 
     version = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    return str(vl_convert.javascript_bundle(None, vl_version=version))  # type: ignore[arg-type]  # its stub lacks the default
+    kept = user_cache_path("estibench") / f"vega-{version}-{vl_convert.__version__}.js"
+    with suppress(OSError, UnicodeError):
+        return kept.read_text(encoding="utf-8")
+    text = str(vl_convert.javascript_bundle(None, vl_version=version))  # type: ignore[arg-type]  # its stub lacks the default
+    with suppress(OSError):  # a page needs no cache
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        new = kept.with_name(f"{kept.name}.{os.getpid()}")
+        new.write_text(text, encoding="utf-8")
+        new.replace(kept)
+    return text
 
 
 def _data_tables() -> str:
