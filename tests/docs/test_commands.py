@@ -120,6 +120,9 @@ def test_it_runs(command: str, here: Path) -> None:
         shutil.copytree(here / "results" / "published", runs)
         for name in ("before", "after"):
             shutil.copytree(runs / "vq", runs / name)
+    if words[0] == "export" and len(words) == 2 and words[1] != "--help":  # the smallest, under that name
+        shutil.rmtree(runs / words[1])
+        shutil.copytree(here / "results" / "published" / "vq", runs / words[1])
     if words[0] == "status":
         done = CliRunner().invoke(bench, ["run", words[1], "-q"])
         assert done.exit_code == 0, done.output

@@ -17,8 +17,13 @@ PROBLEMS = ["matrix", "field_jacobian", "residual_block", "score_gradient"]
 PROBLEMS += ["categorical", "vq", "linear_ode", "linear_flow", "sampling"]
 
 
+LONG = {"torchdiffeq_odeint"}  # its library is there always
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, *_ in TABLE])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.nightly) if name in LONG else name for name, *_ in TABLE]
+)
 def test_a_peer_conforms(host, name):
     outcomes = [trial.outcome() for trial in trials([name], PROBLEMS, effort=QUICK, kinds=("estimator",), host=host)]
     missing = next((found[0] for one in outcomes if (found := re.search(r"no module [\w.]+", str(one)))), None)
