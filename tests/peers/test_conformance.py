@@ -17,7 +17,7 @@ PROBLEMS = ["matrix", "field_jacobian", "residual_block", "score_gradient"]
 PROBLEMS += ["categorical", "vq", "linear_ode", "linear_flow", "sampling"]
 
 
-LONG = {"torchdiffeq_odeint"}  # its library is there always
+LONG = {"torchdiffeq_adjoint", "torchdiffeq_odeint"}  # their library is there always; at its tolerances, minutes
 
 
 @pytest.mark.slow
