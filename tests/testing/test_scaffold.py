@@ -16,6 +16,7 @@ from estibench.scaffold.write import _example, known_tasks, names_of, start_of, 
 TASKS = known_tasks(plugin_host.current())
 # Each by a pytest of its own; the others' take longer, and run through the same templates.
 QUICK = ("own", "synthetic", "score_estimate", "categorical_sampling")
+LONG = {"cnf_fit"}  # the exact truth of its suite takes half a minute
 
 
 def test_every_task_can_be_begun_with(host):
@@ -67,7 +68,9 @@ def test_its_tests_pass_at_once(host, tmp_path, task):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
-@pytest.mark.parametrize("task", [task for task in TASKS if task != "own"])
+@pytest.mark.parametrize(
+    "task", [pytest.param(task, marks=[pytest.mark.nightly] * (task in LONG)) for task in TASKS if task != "own"]
+)
 def test_its_suite_runs(host, tmp_path, task, monkeypatch):
     """With few draws and no times, in this process; the estimator is ok in its rows."""
     names = names_of(f"fresh-{task.replace('_', '-')}", task, host)
