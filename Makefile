@@ -64,8 +64,9 @@ site: $(VENV)/.run  ## the pages of all published runs, from the tables that are
 reference: $(VENV)/.run  ## measure every suite anew and publish it, in hours, from one commit; goes on where it was stopped
 	$(BIN)/python results/reference.py $(SUITES)
 
-docs: $(VENV)/.test  ## build the documentation: build/docs/index.html
-	$(BIN)/sphinx-build -W -q -b html docs build/docs
+docs: $(VENV)/.test  ## build the documentation beside that of other versions: build/docs/index.html
+	$(BIN)/sphinx-build -W -q -b html docs "build/docs/$$($(BIN)/python -c 'import importlib.metadata as m; print(m.version("estibench"))')"
+	$(BIN)/python docs/versions.py build/docs
 
 wheel: $(VENV)/.test  ## build dist/*.whl
 	$(BIN)/python -m build --wheel

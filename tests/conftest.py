@@ -55,6 +55,7 @@ UNSET = (
     "FORCE_COLOR",
     "NO_COLOR",
     "PYTEST_ADDOPTS",
+    "PYTHONDONTWRITEBYTECODE",  # each process would compile us anew
     "PYTHONSTARTUP",
     "PYTHONWARNINGS",
     "TTY_COMPATIBLE",
