@@ -17,7 +17,7 @@ def to_json(data: Any) -> str:
 def from_json(text: str | bytes) -> Any:
     """Undo `to_json`. Raises `ValueError` for anything that it cannot have written."""
     try:
-        return _decode(json.loads(text))
+        return json.loads(text, object_hook=_decode)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -28,6 +28,8 @@ def printable(data: Any) -> Any:
     For results that somebody else has made, and for what plugins say.
     """
     if isinstance(data, str):
+        if data.isprintable():
+            return data
         return "".join(letter if letter.isprintable() else " " if letter.isspace() else "\ufffd" for letter in data)
     if isinstance(data, dict):
         return {printable(key): printable(value) for key, value in data.items()}
@@ -48,9 +50,7 @@ def _encode(value: Any) -> Any:
     return value
 
 
-def _decode(value: Any) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {_FLOAT} and value[_FLOAT] in ("nan", "inf", "-inf"):
-            return float(value[_FLOAT])
-        return {key: _decode(item) for key, item in value.items()}
-    return [_decode(item) for item in value] if isinstance(value, list) else value
+def _decode(found: dict[str, Any]) -> Any:
+    if len(found) == 1 and found.get(_FLOAT) in ("nan", "inf", "-inf"):
+        return float(found[_FLOAT])
+    return found

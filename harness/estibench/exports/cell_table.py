@@ -34,6 +34,7 @@ MEASURED = (
     *("component_rmse_max", "work", "time", "time_ratio", "mse_work", "mse_time", "flops", "peak_bytes", "time_first"),
 )
 BRIEF = {*SHOWN, "status", "device", "dtype", "bias", "variance", "time_ratio", "mse_ratio", "mse_time", "peak_bytes"}
+SIGNS = {"supported": "✓", "refuted": "✗", "undecided": "?"}
 BOUNDS = ("_low", "_high")
 MOST_CELLS = 600  # rows that a browser sorts at once, and a page holds
 
@@ -78,7 +79,8 @@ def cell_table(frame: pd.DataFrame, brief: bool = False) -> CellTable:
         names = [name for name in names if name in BRIEF]
     shown = [name for name in SHOWN if name in names and not (name == "rmse" and "relative_rmse" in names)]
     names = [*shown, *(name for name in names if name not in shown)]
-    records = frame.to_dict("records")
+    read = {*names, *(f"{name}{side}" for name in names for side in BOUNDS), *(f"claims_{one}" for one in SIGNS)}
+    records = frame[[name for name in frame if name in read]].to_dict("records")
     rows = tuple(tuple(_value(row, name) for name in names) for row in records)
     columns = tuple(
         Column(name, _words(name), name in shown, any(row[at].order is not None for row in rows))
@@ -136,8 +138,7 @@ def _value(row: dict[Any, Any], name: str) -> Value:
 
 def _claims(row: dict[Any, Any]) -> Value:
     """How many claims were supported, and how many were not, in that order: `5 ✓ 1 ✗ 2 ?`."""
-    signs = {"supported": "✓", "refuted": "✗", "undecided": "?"}
-    found = [(row.get(f"claims_{verdict}"), sign) for verdict, sign in signs.items()]
+    found = [(row.get(f"claims_{verdict}"), sign) for verdict, sign in SIGNS.items()]
     texts = [f"{number:.0f} {sign}" for number, sign in found if _number(number) > 0]
     refuted = _number(row.get("claims_refuted"))
     return Value(" ".join(texts), _order(refuted))

@@ -128,7 +128,7 @@ def _data(ok: pd.DataFrame, quantities: Sequence[str], several: bool) -> tuple[l
     found: dict[str, list[Any]] = {
         "panel": [_panel(row, several) for row in ok[["problem", "device", "dtype"]].to_dict("records")],
         **{name: ok[name].astype(str).tolist() for name in ("estimator", "family")},
-        "parameters": [_parameters(row) for row in ok.to_dict("records")],
+        "parameters": [_parameters(row) for row in ok.filter(regex="^estimator_").to_dict("records")],
         "draws": [_number(value) for value in ok.get("draws", pd.Series(math.nan, index=ok.index))],
         "flat": [bool(value) for value in flat],
     }

@@ -14,6 +14,7 @@ from estibench.results.expected import as_expected, expectation, is_surprise
 if TYPE_CHECKING:
     from estibench.results.run_directory import Results
 
+PLACE = ("problem", "device", "dtype")
 AS_EXPECTED, AGAINST = " as expected", " against expectation"
 
 
@@ -37,12 +38,19 @@ def headline(results: Results) -> str:
     frame = results.frame
     if frame.empty:
         return "The run has no cells."
-    states = Counter(_state(row) for row in frame.to_dict("records"))
+    states = Counter(map(_state, _rows(results)))
     ok = states.pop("ok", 0) + states[f"ok{AGAINST}"]
     others = "".join(f", {number} {state}" for state, number in sorted(states.items()))
     found = counts(findings(results))
     claims = ", ".join(f"{number} {verdict}" for verdict, number in found.items() if number or verdict != "undecided")
     return f"{ok} of {len(frame)} cells measured{others}. Claims: {claims if any(found.values()) else 'none made'}."
+
+
+def _rows(results: Results, *names: str) -> list[dict[Any, Any]]:
+    """Every row's status, what the suite expects of it, and what else is asked for: a table may have 200 columns."""
+    frame = results.frame
+    wanted = {"status", "expected", "expected_why", *names}
+    return frame[[name for name in frame if name in wanted]].to_dict("records")
 
 
 def _state(row: Mapping[Any, Any]) -> str:
@@ -65,7 +73,7 @@ def findings(results: Results) -> list[Finding]:
             str(claim["claim"]),
             _evidence(claim),
         )
-        for row in frame.to_dict("records")
+        for row in _rows(results, *PLACE, "estimator", "claims")
         for claim in (row["claims"] if isinstance(row["claims"], list) else [])
     ]
 
@@ -91,7 +99,7 @@ class Miss:
 def misses(results: Results) -> list[Miss]:
     """Cells without a result, by status and reason, and those that are ok and should not be; what is wrong first."""
     found: dict[tuple[str, str, bool], list[Mapping[Any, Any]]] = {}
-    for row in results.frame.to_dict("records") if len(results.frame) else ():
+    for row in _rows(results, "problem", "estimator_name", "reason"):
         if row["status"] != "ok" or expectation(row):
             found.setdefault((_state(row), _reason(row), is_surprise(row)), []).append(row)
     listed = []

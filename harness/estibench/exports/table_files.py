@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 def export(results: Results) -> list[Path]:
     """Writes `table.parquet` and `table.csv`; claims become JSON text."""
-    csv = results.directory / "table.csv"
-    csv.write_text(to_csv(results), encoding="utf-8")
-    return [export_parquet(results), csv]
+    csv, parquet = results.directory / "table.csv", results.directory / TABLE_FILE
+    flat = _flat(results)
+    flat.to_csv(csv, index=False)
+    flat.to_parquet(parquet, index=False)
+    return [parquet, csv]
 
 
 def export_parquet(results: Results) -> Path:
