@@ -54,8 +54,9 @@ def programs(objective: Objective, **infer: Any) -> tuple[Program, Program]:
 class PyroTraceElbo(Memoryless):
     """`Trace_ELBO(num_particles).differentiable_loss(model, guide)`: the score function with Rao-Blackwellised costs.
 
-    Documentation (SVI Part III: ELBO Gradient Estimators): "we have a simple Monte Carlo estimator" of the gradient by
-    REINFORCE; "this is an unbiased estimator".
+    Documentation (tutorial "SVI Part III: ELBO Gradient Estimators", Tricky Case), of REINFORCE's surrogate objective:
+    "sample the latent random variables, compute the surrogate objective, and differentiate. The result is an unbiased
+    estimate".
 
     Parameters:
         num_particles: the library's; its default is 1.
@@ -84,7 +85,8 @@ class PyroTraceGraphElbo(PyroTraceElbo):
     """`TraceGraph_ELBO(num_particles).loss_and_grads(model, guide)`, which tracks what depends on each latent.
 
     Documentation (pyro.infer.TraceGraph_ELBO): "Fine-grained conditional dependency information […] is used to reduce
-    the variance of the gradient estimator." Unbiased as the estimator that it improves.
+    the variance of the gradient estimator"; (the same tutorial, Reducing Variance via Dependency Structure): "we can
+    remove some of the terms […] and still get an unbiased gradient estimator".
     """
 
     citation = "pyro.infer.TraceGraph_ELBO; Schulman et al., NeurIPS 2015."
@@ -104,8 +106,8 @@ class PyroTraceGraphElbo(PyroTraceElbo):
 class PyroTraceEnumElbo(Memoryless):
     """`TraceEnum_ELBO(max_plate_nesting=1).differentiable_loss(model, guide)`, every site enumerated in parallel.
 
-    Documentation (pyro.infer.TraceEnum_ELBO): "exhaustive enumeration over discrete sample sites"; (SVI Part II /
-    Inference with Discrete Latent Variables): it "computes expectations exactly" over them.
+    Documentation (pyro.infer.TraceEnum_ELBO): it supports "exhaustive enumeration over discrete sample sites".
+    What is enumerated is not sampled: the gradient is exact.
     """
 
     claims = (Exact(when=lambda problem, estimator: is_plain(problem), given="the gradient in the logits is wanted"),)

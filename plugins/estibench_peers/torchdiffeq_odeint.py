@@ -22,7 +22,7 @@ INSTALL = ("torchdiffeq",)
 class TorchdiffeqOdeint(HasOwnSolver, Estimator):
     """`torchdiffeq.odeint(func, y0, t)`, dopri5, differentiated through its steps.
 
-    Documentation (README): "Backpropagation through odeint goes through the internals of the solver."
+    Documentation (README, Basic usage): "Backpropagation through odeint goes through the internals of the solver."
 
     Parameters:
         rtol, atol: the library's, with its defaults.
@@ -59,8 +59,8 @@ class TorchdiffeqOdeint(HasOwnSolver, Estimator):
 class TorchdiffeqAdjoint(TorchdiffeqOdeint):
     """`torchdiffeq.odeint_adjoint(func, y0, t)`, dopri5, with the parameters of `func`.
 
-    Documentation (README): "computes gradients […] with the adjoint method, with O(1) memory usage"; it solves both
-    ways with the same tolerances.
+    Documentation (README, Basic usage): it "simply wraps around `odeint`, but will use only O(1) memory in exchange for
+    solving an adjoint ODE in the backward call". Both are solved with the same tolerances.
     """
 
     citation = "torchdiffeq.odeint_adjoint; Chen et al., NeurIPS 2018."

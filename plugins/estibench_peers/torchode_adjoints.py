@@ -45,8 +45,9 @@ class _EachItsOwnTime(nn.Module):
 class TorchodeAdjoint(Estimator):
     """`AutoDiffAdjoint`, `BacksolveAdjoint` or `JointBacksolveAdjoint`, with `Dopri5` and an `IntegralController`.
 
-    Documentation (README, Usage): the composition of these parts; (paper, Lienen and Günnemann 2022): gradients "by
-    backpropagation through the solver" or by the adjoint equation, solved "jointly" for the batch or for each datum.
+    Documentation (README, Usage): these parts composed so; (Gradients & Backpropagation): one can "backpropagate
+    straight through the solver", which "gives accurate gradients", or solve "the so called adjoint equations" of each
+    datum, or of the batch "jointly as one joint system that is jointly discretized".
 
     Parameters:
         adjoint: autodiff, backsolve, joint_backsolve.

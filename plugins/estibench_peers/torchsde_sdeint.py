@@ -40,9 +40,9 @@ class _Langevin(nn.Module):
 class TorchsdeSdeint(LinearSampler):
     """`torchsde.sdeint(sde, y0, ts, dt=dt, method=method)`.
 
-    Documentation (DOCUMENTATION.md, Numerical solvers): "euler: Euler-Maruyama method", "srk: Stochastic Runge-Kutta
-    method"; the library's default for additive Itô noise is srk. Euler–Maruyama is a linear recursion on a normal
-    target, whose law is the claim; of srk it says the order, 1.5 (strong, additive noise), which is no number to test.
+    Documentation (DOCUMENTATION.md, List of SDE solvers): `"euler"` is the "Euler-Maruyama method", `"srk"` the
+    "Stochastic Runge-Kutta method", which "will generally produce a more accurate estimate of the solution". On a
+    normal target Euler–Maruyama is a linear recursion, whose law is the claim; of srk the page says nothing to test.
 
     Parameters:
         steps: of length dt.
