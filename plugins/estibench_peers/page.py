@@ -1,4 +1,4 @@
-"""The tables of docs/libraries.md, from runs: `python -m estibench_peers.page docs/libraries.md RUN …`.
+"""The tables of docs/libraries.md and of the README, from runs: `python -m estibench_peers.page PAGE.md RUN …`.
 
 Each table stands between two comments of the page, `<!-- peers:NAME -->` and `<!-- /peers:NAME -->`, and is written
 anew; everything else is left as it is.
@@ -119,6 +119,20 @@ def libraries(rows: list[Row]) -> Iterator[list[str]]:
         yield [name, group[0].version, tasks, str(measured), *counts, left]
 
 
+def summary(rows: list[Row]) -> Iterator[list[str]]:
+    """The libraries with a refuted claim, the most first; then all others in one line."""
+    yield ["library", "claims supported", "refuted", "undecided"]
+    found = {
+        f"{name} {group[0].version}": sum((row.verdicts for row in group), Counter[str]())
+        for name, group in _grouped(rows, lambda row: row.library)
+    }
+    wrong = sorted((one for one in found if found[one]["refuted"]), key=lambda one: -found[one]["refuted"])
+    right = sorted((one for one in found if not found[one]["refuted"]), key=str.casefold)
+    for names in [*([name] for name in wrong), right]:
+        verdicts = sum((found[name] for name in names), Counter[str]())
+        yield [", ".join(names), *(str(verdicts[verdict]) for verdict in VERDICTS)]
+
+
 def estimators(rows: list[Row]) -> Iterator[list[str]]:
     """What is called, beside which twin, its verdicts, and its error and time over the twin's: median, and range."""
     yield ["estimator", "calls", "twin", *VERDICTS, "error over twin's", "time over twin's"]
@@ -164,6 +178,7 @@ def ahead(rows: list[Row]) -> Iterator[list[str]]:
 
 
 TABLES: dict[str, Callable[[list[Row]], Iterator[list[str]]]] = {
+    "summary": summary,
     "libraries": libraries,
     "estimators": estimators,
     "refuted": refuted,
@@ -172,15 +187,20 @@ TABLES: dict[str, Callable[[list[Row]], Iterator[list[str]]]] = {
 
 
 def fill(page: str, rows: list[Row]) -> str:
-    """The page with its tables written anew. Raises `UserError` where one has no place."""
+    """The page with the tables for which it has a place written anew. Raises `UserError` where it has none."""
+    written = 0
     for name, table in TABLES.items():
         head, *body = table(rows)
         lines = [head, ["---"] * len(head), *body]
         text = "\n".join(f"| {' | '.join(cell.replace('|', '∣') for cell in line)} |" for line in lines)
         place = re.compile(rf"(<!-- peers:{name} -->\n).*?(<!-- /peers:{name} -->)", re.DOTALL)
-        if not place.search(page):
-            raise UserError(f"no place for the table {name}: write <!-- peers:{name} --> and <!-- /peers:{name} -->")
-        page = place.sub(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)  # type: ignore[misc]
+        page, found = place.subn(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)  # type: ignore[misc]
+        written += found
+    if not written:
+        places = ", ".join(TABLES)
+        raise UserError(f"no place for a table: write <!-- peers:NAME --> and <!-- /peers:NAME -->; {places}")
+            f"no place for a table: write <!-- peers:NAME --> and <!-- /peers:NAME -->, {', '.join(TABLES)}"
+        )
     return page
 
 

@@ -14,6 +14,7 @@ from estibench_peers.page import TABLES, fill, rows_of
 from estibench_peers.twins import TWINS
 
 PAGE = "before\n" + "".join(f"<!-- peers:{name} -->\nold\n<!-- /peers:{name} -->\nbetween\n" for name in TABLES)
+ROOT = Path(__file__).parents[2]
 NAMES = {name for name, *_ in TABLE}
 
 
@@ -103,7 +104,7 @@ def test_a_page_keeps_what_is_not_its_tables(run):
     assert page.count("between\n") == len(TABLES)
     assert "old" not in page
     assert fill(page, rows_of(run)) == page
-    with pytest.raises(UserError, match="no place for the table libraries"):
+    with pytest.raises(UserError, match="no place for a table"):
         fill("nothing", rows_of(run))
 
 
@@ -118,6 +119,15 @@ def defaults(host, name: str) -> dict:
     return dict(vars(host.estimators.get(name).load()()))
 
 
-def test_the_page_has_a_place_for_every_table():
-    text = (Path(__file__).parents[2] / "docs" / "libraries.md").read_text(encoding="utf-8")
-    assert all(f"<!-- peers:{name} -->" in text and f"<!-- /peers:{name} -->" in text for name in TABLES)
+def test_every_table_has_a_place_in_the_readme_or_on_the_page():
+    pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/libraries.md")]
+    for name in TABLES:
+        assert [f"<!-- peers:{name} -->" in text for text in pages].count(True) == 1
+        assert [f"<!-- /peers:{name} -->" in text for text in pages].count(True) == 1
+
+
+def test_the_summary_names_who_has_a_refuted_claim_and_everybody_else_in_one_line(run):
+    (*wrong, right) = table(run, "summary")
+    assert all(int(line[2]) > 0 for line in wrong)
+    assert int(right[2]) == 0
+    assert sum(int(line[1]) for line in (*wrong, right)) == sum(int(line[4]) for line in table(run, "libraries"))
