@@ -199,8 +199,6 @@ def fill(page: str, rows: list[Row]) -> str:
     if not written:
         places = ", ".join(TABLES)
         raise UserError(f"no place for a table: write <!-- peers:NAME --> and <!-- /peers:NAME -->; {places}")
-            f"no place for a table: write <!-- peers:NAME --> and <!-- /peers:NAME -->, {', '.join(TABLES)}"
-        )
     return page
 
 
