@@ -50,6 +50,16 @@ class EnergyDensity(LaplacianDensity):
         energy = self._placed_energy
         return torch.func.grad(lambda y: -energy(y).sum())(x)
 
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        energy = self._placed_energy
+
+        def log_prob(y: Tensor) -> tuple[Tensor, Tensor]:
+            each = -energy(y)
+            return each.sum(), each
+
+        score, each = torch.func.grad(log_prob, has_aux=True)(x)
+        return each, score
+
     def laplacian(self, x: Tensor) -> Tensor:
         energy = self._placed_energy
 

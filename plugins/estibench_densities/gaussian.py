@@ -87,7 +87,11 @@ class Gaussian(LaplacianDensity, NoisedDensity):
         return float((2 * math.pi * self._mean_and_spectrum[1]).log().sum())
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return 0.5 * ((x - self._mean) * self.score(x)).sum(-1) - 0.5 * self._log_det
+        return self.log_prob_and_score(x)[0]
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        score = self.score(x)
+        return 0.5 * ((x - self._mean) * score).sum(-1) - 0.5 * self._log_det, score
 
     def score(self, x: Tensor) -> Tensor:
         y = self._mean - x

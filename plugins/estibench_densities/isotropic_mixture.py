@@ -77,7 +77,14 @@ class IsotropicMixture(LaplacianDensity, NoisedDensity):
         return self._log_joint(x).logsumexp(-1)
 
     def score(self, x: Tensor) -> Tensor:
-        r = self._log_joint(x).softmax(-1)
+        return self._mean_score(self._log_joint(x), x)
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        joint = self._log_joint(x)
+        return joint.logsumexp(-1), self._mean_score(joint, x)
+
+    def _mean_score(self, joint: Tensor, x: Tensor) -> Tensor:
+        r = joint.softmax(-1)
         return r @ self._precise_means - (r * self._precisions).sum(-1, keepdim=True) * x
 
     def laplacian(self, x: Tensor) -> Tensor:

@@ -84,12 +84,21 @@ class LogisticPosterior(LaplacianDensity, DataDensity):
         return None
 
     def log_prob(self, x: Tensor) -> Tensor:
-        t = x @ self._B.T
+        return self._log_prob(x @ self._B.T, x)
+
+    def _log_prob(self, t: Tensor, x: Tensor) -> Tensor:
         log_likelihood = -torch.logaddexp(-t, torch.zeros_like(t)).sum(-1)
         return log_likelihood - 0.5 * (x / self.prior_scale).square().sum(-1)
 
     def score(self, x: Tensor) -> Tensor:
-        return (-x @ self._B.T).sigmoid() @ self._B - x / self.prior_scale**2
+        return self._score(x @ self._B.T, x)
+
+    def _score(self, t: Tensor, x: Tensor) -> Tensor:
+        return (-t).sigmoid() @ self._B - x / self.prior_scale**2
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        t = x @ self._B.T
+        return self._log_prob(t, x), self._score(t, x)
 
     @property
     def data_size(self) -> int:

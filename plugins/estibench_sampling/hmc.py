@@ -25,13 +25,14 @@ def step(state: State, target: Target, h: float, leapfrogs: int, generator: torc
     x, score, log_prob, accepted = state
     v = normal_like(x, generator)
     kinetic = 0.5 * square(v)
-    y, score_y = x, score
+    y = x
     v.add_(score, alpha=h / 2)
-    for k in range(leapfrogs):
+    for _ in range(leapfrogs - 1):
         y = torch.add(y, v, alpha=h)
-        score_y = target.score(y)
-        v.add_(score_y, alpha=h if k + 1 < leapfrogs else h / 2)
-    log_prob_y = target.log_prob(y)
+        v.add_(target.score(y), alpha=h)
+    y = torch.add(y, v, alpha=h)
+    log_prob_y, score_y = target.log_prob_and_score(y)
+    v.add_(score_y, alpha=h / 2)
     moved = accept(log_prob_y - log_prob + kinetic - 0.5 * square(v), generator)
     return State(
         torch.where(moved[:, None], y, x),

@@ -28,8 +28,8 @@ class State(NamedTuple):
 
 def init(x: Tensor, target: Target) -> State:
     """Chains that start at x. One evaluation of the score and of log p."""
-    log_prob = target.log_prob(x)
-    return State(x, target.score(x), log_prob, torch.zeros_like(log_prob))
+    log_prob, score = target.log_prob_and_score(x)
+    return State(x, score, log_prob, torch.zeros_like(log_prob))
 
 
 def step(state: State, target: Target, eta: float, generator: torch.Generator) -> State:
@@ -40,7 +40,7 @@ def step(state: State, target: Target, eta: float, generator: torch.Generator) -
     x, score, log_prob, accepted = state
     noise = normal_like(x, generator)
     y = torch.add(x, score, alpha=eta).add_(noise, alpha=math.sqrt(2 * eta))
-    score_y, log_prob_y = target.score(y), target.log_prob(y)
+    log_prob_y, score_y = target.log_prob_and_score(y)
     back = torch.sub(x, y).sub_(score_y, alpha=eta)
     log_ratio = log_prob_y - log_prob + 0.5 * square(noise) - square(back) / (4 * eta)
     moved = accept(log_ratio, generator)

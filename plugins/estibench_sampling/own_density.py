@@ -48,10 +48,13 @@ class OwnDensity(Density):
         return self.sign * values.reshape(x.shape[:-1])
 
     def score(self, x: Tensor) -> Tensor:
+        return self.log_prob_and_score(x)[1]
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
         leaf = x.detach().requires_grad_()
         with torch.enable_grad():
-            total = self.log_prob(leaf).sum()
-        return torch.autograd.grad(total, leaf)[0]
+            each = self.log_prob(leaf)
+        return each.detach(), torch.autograd.grad(each.sum(), leaf)[0]
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Drawn from the user's samples, with replacement."""

@@ -64,6 +64,15 @@ class Target:
         count("log_prob_evaluation")
         return self.density.log_prob(x).detach()
 
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both, in one pass where the density can: (chains, dim) → (chains,), (chains, dim). One evaluation of each."""
+        count("score_evaluation")
+        count("log_prob_evaluation")
+        if self.data_size:
+            count("datum_score", self.data_size)
+        log_prob, score = self.density.log_prob_and_score(x)
+        return log_prob.detach(), score.detach()
+
     def noised_score(self, sigma: float) -> Score:
         """The score of x + σε, ε ~ N(0, I); that of the density itself at σ = 0.
 

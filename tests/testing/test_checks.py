@@ -60,6 +60,7 @@ CAUGHT = [
     ("NoMagnitude", "magnitude_is_sane", "magnitude 0"),
     ("WrongAxis", "axis_fits_the_truth", "an axis 'step' of 1 values"),
     ("WrongScore", "score_is_the_gradient", "the gradient of log_prob"),
+    ("WrongPair", "score_is_the_gradient", "log_prob_and_score has another score"),
     ("WrongLaplacian", "laplacian_is_the_trace", "the trace of the score's Jacobian"),
     ("MixesPoints", "shapes_follow_the_batch", "log_prob of points"),
     ("Branches", "shapes_follow_the_batch", "score under torch.func.vmap"),

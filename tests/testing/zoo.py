@@ -573,6 +573,14 @@ class WrongScore(Normal):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WrongPair(Normal):
+    """Log-density and score in one, of another scale than each alone."""
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.log_prob(x), 2 * self.score(x)
+
+
+@dataclass(frozen=True, kw_only=True)
 class WrongLaplacian(Normal):
     """A Laplacian that is divided by the dimension."""
 

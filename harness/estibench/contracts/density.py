@@ -40,6 +40,10 @@ class Density(Placed, ABC):
     def score(self, x: Tensor) -> Tensor:
         """∇ log p in closed form: (..., dim) → (..., dim)."""
 
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both of them. A density in which they share work does it once."""
+        return self.log_prob(x), self.score(x)
+
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """n independent samples, (n, dim), float64 on the CPU; `generator` lives on the CPU.

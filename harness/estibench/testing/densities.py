@@ -97,6 +97,14 @@ def shapes_follow_the_batch(law: Law) -> None:
 def score_is_the_gradient(law: Law) -> None:
     """`score` is the gradient of `log_prob`, by autograd."""
     _compare_score(law.density, law.points, "score", "log_prob")
+    for name, found in zip(("log_prob", "score"), law.density.log_prob_and_score(law.points), strict=True):
+        alone = getattr(law.density, name)(law.points)
+        if found.shape != alone.shape or not torch.allclose(found, alone, rtol=CLOSE, atol=_atol(alone)):
+            raise CheckFailedError(
+                f"log_prob_and_score has another {name}: {_first(found)}…",
+                f"{_first(alone)}…, as {name} alone",
+                "it is for densities in which both share work; leave it out where they share none",
+            )
 
 
 def laplacian_is_the_trace(law: Law) -> None:
