@@ -101,7 +101,7 @@ def row(status: str, expected: str = "", reason: str = "") -> dict[str, Any]:
         ([row("not_finite", "not_finite")], 0),
         ([row("failed", "not_finite")], 1),
         ([row("ok", "not_finite")], 1),
-        ([row("unsupported", "not_finite")], 1),
+        ([row("unsupported", "not_finite")], 0),
         ([row("not_finite", "not_finite"), row("failed")], 1),
         ([row("bad_problem", "failed")], 2),
     ],
