@@ -59,3 +59,15 @@ class Placed:
     def data_generator(self) -> torch.Generator:
         """A fresh CPU generator seeded by `seed`, for making the object's data."""
         return torch.Generator().manual_seed(self.seed)
+
+    @staticmethod
+    def host_stream(generator: torch.Generator) -> torch.Generator:
+        """A generator on the CPU, for what is drawn there and placed: the given one, or one seeded from it.
+
+        Densities sample in float64 on the CPU, on whatever device the draw is.
+        """
+        if generator.device.type == "cpu":
+            return generator
+        return torch.Generator().manual_seed(
+            int(torch.randint(2**62, (), generator=generator, device=generator.device))
+        )

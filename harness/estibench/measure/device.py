@@ -76,18 +76,6 @@ def accelerators() -> list[str]:
     return [name_of(f"{kind}:{index}") for index in range(torch.accelerator.device_count())]
 
 
-def global_streams() -> dict[str, list[bytes]]:
-    """The state of each global generator of an accelerator that is in use already: asking must not start it."""
-    kind = accelerator()
-    if kind is None:
-        return {}
-    module = torch.get_device_module(kind)
-    if not getattr(module, "is_initialized", lambda: True)():
-        return {}
-    states = module.get_rng_state_all() if hasattr(module, "get_rng_state_all") else [module.get_rng_state()]
-    return {f"torch on {kind.upper()}": [state.cpu().numpy().tobytes() for state in states]}
-
-
 def synchronise(device: str) -> None:
     """Wait until everything queued on `device` has run."""
     if parts(device)[0] != HOST:
