@@ -119,7 +119,7 @@ def same_truth_everywhere(posed: Posed) -> None:
                 "float64 on the CPU everywhere",
                 "compute the truth from the data in float64, before they are cast",
             )
-        allowed = LOSS * torch.finfo(problem.torch_dtype).eps * float(problem.magnitude)
+        allowed = LOSS * problem.eps * float(problem.magnitude)
         distance = float((first - found).norm()) if first.shape == found.shape else float("inf")
         if not distance <= allowed:
             raise CheckFailedError(
