@@ -33,6 +33,14 @@ class Large(There):
 
 
 @dataclass(frozen=True)
+class Huge(There):
+    """Asks for 64 TiB."""
+
+    def estimate(self, problem, generator):
+        return torch.empty(2**46, dtype=torch.uint8, device=problem.device)
+
+
+@dataclass(frozen=True)
 class LargeLater(There):
     """As `Large`, while it is timed."""
 
@@ -73,4 +81,4 @@ class Tf32Always(Product):
 
 
 CALLS = {"timed": False}
-ALL = (There, Large, LargeLater, Precise, Product, Tf32Always)
+ALL = (There, Large, Huge, LargeLater, Precise, Product, Tf32Always)
