@@ -53,10 +53,10 @@ def main(suite: Path, device: str, directory: Path) -> int:
     print(f"{len(results.rows)} of {plan.cells} cells: {dict(counts)}")
     for row in results.rows:
         if row.get("bound") or row.get("compile_note"):
-            said = f"{row.get('bound')}-bound, {row.get('time')} s, kernels {row.get('time_kernels')} s"
-            print(
-                f"{row['problem']}: {row['estimator']} [{row['dtype']}]: {said} {row.get('compile_note') or ''}".rstrip()
-            )
+            share = "kernels {time_kernels:.2g} of {time:.2g} s".format_map(row) if row.get("bound") else ""
+            said = [f"bound by {row['bound']}, {share}"] if share else []
+            said += filter(None, [row.get("compile_note")])
+            print(f"{row['problem']}: {row['estimator']} [{row['dtype']}]: {'; '.join(said)}")
     for turn in turns(results.frame, "time", ("exact", "hutchinson"), results.confidence):
         print(f"{turn.problem} [{turn.device}, {turn.dtype}]: {turn.text}")
     for row in results.rows:
