@@ -102,12 +102,8 @@ def _print_turns(sources: Sequence[Source], question: Question, between: tuple[s
 
         click.echo(to_json(found))
         return
-    unit = "seconds" if question.by == "time" else "work"
-    click.echo(
-        f"Which costs less {unit} for one estimate, by dimension:"
-        if lines
-        else "No problem has both in two dimensions."
-    )
+    asked = f"Which costs less {question.by} for one estimate, by dimension:"
+    click.echo(asked if lines else "No problem was measured with both in two dimensions.")
     for line in dict.fromkeys(lines):
         click.echo(f"  {line}")
 
