@@ -14,8 +14,9 @@ from estibench.contracts.generators import restored
 def seeded(generator: torch.Generator) -> Iterator[None]:
     """Inside the `with` block the global generators of torch, numpy and Python are seeded from `generator`.
 
-    So are those of an accelerator that is in use. Afterwards they are as they were, so that a library that knows no `generator` argument keeps the contract: the same
-    generator, the same numbers, and others' randomness untouched. One number is taken from `generator`. Under
+    So are those of an accelerator that is in use. Afterwards they are as they were, so that a library that knows no
+    `generator` argument keeps the contract: the same generator, the same numbers, and others' randomness untouched. One
+    number is taken from `generator`. Under
     `torch.func.vmap` there is no such number for each replicate: an estimator that seeds inside of `estimate` is drawn
     in a loop.
 

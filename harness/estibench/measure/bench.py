@@ -223,7 +223,9 @@ class Bench:
             return SingleCall(component, self._problem, self._stream())
         if cell not in self._compiled:
             self._compiled[cell] = SingleCall(component, self._problem, self._stream(), component.compile)
-        return self._compiled[cell]
+        call = self._compiled[cell]
+        call.stream.set_state(self._stream().get_state())
+        return call
 
     def _compile(self, cell: int, plain: SingleCall) -> tuple[SingleCall, Row]:
         """The call of a cell whose plain call has been made, compiled where that is asked for, with its columns."""
