@@ -44,9 +44,10 @@ def global_generators() -> list[GlobalGenerator]:
     if not getattr(module, "is_initialized", lambda: True)():
         return found
     for suffix in ("_all", ""):  # of each device of several, or of the only one
-        parts = [getattr(module, f"{name}{suffix}", None) for name in ("get_rng_state", "set_rng_state", "manual_seed")]
-        if all(parts):
-            return [*found, GlobalGenerator(f"torch on {kind.type.upper()}", *parts)]
+        names = [f"{name}{suffix}" for name in ("get_rng_state", "set_rng_state", "manual_seed")]
+        if all(hasattr(module, name) for name in names):
+            read, write, seed = (getattr(module, name) for name in names)
+            return [*found, GlobalGenerator(f"torch on {kind.type.upper()}", read, write, seed)]
     return found
 
 

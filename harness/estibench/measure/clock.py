@@ -70,7 +70,7 @@ def kernel_seconds(device: str, call: Callable[[], Any]) -> float | None:
     """
     kind, _ = parts(device)
     activity = getattr(torch.profiler.ProfilerActivity, kind.upper(), None)
-    if kind == HOST or activity not in torch.profiler.supported_activities():
+    if kind == HOST or activity is None or activity not in torch.profiler.supported_activities():
         return None
     synchronise(device)
     with torch.profiler.profile(activities=[activity]) as seen:
