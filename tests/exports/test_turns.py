@@ -60,10 +60,13 @@ def test_the_names_may_come_in_any_order() -> None:
 def test_who_costs_less_everywhere_needs_no_crossing() -> None:
     frame = two_devices()
     frame.loc[frame["estimator"] == "exact", ["time", "time_low", "time_high"]] *= 1e-3
-    assert next(turns(frame, "time", ("exact", "hutchinson"), 0.95)).text == "exact from 16 to 4096"
+    assert (
+        next(turns(frame, "time", ("exact", "hutchinson"), 0.95)).text
+        == "exact from 16 to 4096, never hutchinson(probes=100)"
+    )
     frame["time_low"], frame["time_high"] = frame["time"] / 1e9, frame["time"] * 1e9
     text = next(turns(frame, "time", ("exact", "hutchinson"), 0.95)).text
-    assert text == "exact and hutchinson(probes=100) not told apart from 16 to 4096"
+    assert text == "exact and hutchinson(probes=100) are not told apart everywhere from 16 to 4096"
 
 
 def test_recommendations_and_regimes_are_of_one_device() -> None:

@@ -42,10 +42,12 @@ class Turn:
         names, (low, high) = (self.first, self.second), self.dims
         if not self.crossings:
             measured = f"from {low:g} to {high:g}"
-            return f"{self.cheaper} {measured}" if self.cheaper else f"{' and '.join(names)} not told apart {measured}"
-        parts = [
-            f"{names[not one.first_below]} up to {break_even_text(one.at, one.low, one.high)}" for one in self.crossings
-        ]
+            if not self.cheaper:
+                return f"{self.first} and {self.second} are not told apart everywhere {measured}"
+            dearer = self.second if self.cheaper == self.first else self.first
+            return f"{self.cheaper} {measured}, never {dearer}"
+        turns_at = [(names[not one.first_below], break_even_text(one.at, one.low, one.high)) for one in self.crossings]
+        parts = [f"{name} up to {place}" for name, place in turns_at]
         return ", ".join([*parts, f"{names[self.crossings[-1].first_below]} beyond"])
 
 
