@@ -85,9 +85,9 @@ def compiled(estimator: Estimator, mode: str) -> Estimator:
     """A copy whose estimates come from a function that torch compiles when it is first called."""
     made = copy.copy(estimator)
     names = ("estimate", "estimate_with_error") if isinstance(estimator, ErrorBarEstimator) else ("estimate",)
-    options = {} if mode == "default" else {"mode": mode}
     for name in names:
-        whole = torch.compile(getattr(estimator, name), backend=BACKEND, dynamic=False, **options)
+        plain, how = getattr(estimator, name), None if mode == "default" else mode
+        whole = torch.compile(plain, backend=BACKEND, dynamic=False, mode=how)
         object.__setattr__(made, name, _stepwise(whole) if mode == GRAPHS else whole)
     return made
 
