@@ -26,7 +26,8 @@ estimators: [{name: additive}]
 
 @pytest.fixture(scope="module")
 def ours():
-    return plugin_host.start([str(PLUGIN)])
+    yield plugin_host.start([str(PLUGIN)])
+    plugin_host.start()
 
 
 @pytest.fixture
