@@ -32,11 +32,8 @@ class DensityFit(FitProblem):
             raise ValueError(f"{type(self.density).__name__} is not normalised, so its entropy is not known")
 
     def minibatches(self, n: int, generator: torch.Generator) -> Tensor:
-        source = generator
-        if generator.device.type != "cpu":  # densities sample on the CPU
-            seed = torch.randint(2**62, (), generator=generator, device=generator.device)
-            source = torch.Generator().manual_seed(int(seed))
-        return self.place(self.density.sample(n * self.batch, source)).reshape(n, self.batch, self.dim)
+        x = self.density.sample(n * self.batch, self.host_stream(generator))
+        return self.place(x).reshape(n, self.batch, self.dim)
 
     @cached_property
     def exact_held_out(self) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from estibench import count
@@ -35,8 +36,8 @@ class CountedField:
         if z.requires_grad and z.is_leaf:  # torch's hooks on modules, as of FLOP counters, refuse a leaf
             z = z.view_as(z)
         slope = self._dynamics(t, z)
-        if self._count_vjps and slope.requires_grad:
-            # On CUDA a backward pass runs in a thread of its own, which does not see who is listening here.
+        if self._count_vjps and slope.requires_grad and not torch.compiler.is_compiling():
+            # On an accelerator a backward pass runs in a thread of its own, which does not see who is listening here.
             context = copy_context()
             slope.register_hook(lambda cotangent: context.run(count, "vjp"))
         return slope

@@ -73,11 +73,8 @@ class EvolutionProblem(Problem):
 
     def starts(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Independent samples of p_0, `(*shape, dim)`."""
-        source = generator
-        if generator.device.type != "cpu":  # densities sample on the CPU
-            seed = torch.randint(2**62, (), generator=generator, device=generator.device)
-            source = torch.Generator().manual_seed(int(seed))
-        return self.place(self.sample(math.prod(shape), 0.0, source)).reshape(*shape, self.dim)
+        x = self.sample(math.prod(shape), 0.0, self.host_stream(generator))
+        return self.place(x).reshape(*shape, self.dim)
 
     @cached_property
     def places(self) -> Tensor:

@@ -135,11 +135,7 @@ class Sampling(SampleProblem):
         """
         if not self.density.exact_sampler:
             raise Unsupported(f"{type(self.density).__name__} has no exact sampler")
-        source = generator
-        if generator.device.type != "cpu":  # densities sample on the CPU
-            seed = torch.randint(2**62, (), generator=generator, device=generator.device)
-            source = torch.Generator().manual_seed(int(seed))
-        return self.place(self.density.sample(n, source))
+        return self.place(self.density.sample(n, self.host_stream(generator)))
 
     @cached_property
     def reference(self) -> Reference:

@@ -142,10 +142,7 @@ class ScoreProblem(Problem):
         """n minibatches of independent samples, (n, batch, m), noised unless the estimator does so itself."""
         if len(self.smoothing) > 1 and not denoises:
             raise Unsupported("the estimand weighs several noise levels; only a denoising estimator sees them")
-        source = generator
-        if generator.device.type != "cpu":  # densities sample on the CPU
-            seed = torch.randint(2**62, (), generator=generator, device=generator.device)
-            source = torch.Generator().manual_seed(int(seed))
+        source = self.host_stream(generator)
         x = self.place(self.density.sample(n * self.batch, source).reshape(n, self.batch, self.dim))
         if denoises or not self.smoothing:
             return x

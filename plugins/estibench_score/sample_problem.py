@@ -80,8 +80,5 @@ class SampleScoreProblem(Problem):
 
     def fresh_samples(self, n: int, generator: torch.Generator) -> Tensor:
         """n independent sets of samples, (n, samples, m)."""
-        if generator.device.type != "cpu":  # densities sample on the CPU
-            seed = torch.randint(2**62, (), generator=generator, device=generator.device)
-            generator = torch.Generator().manual_seed(int(seed))
-        flat = self.density.sample(n * self.samples, generator)
+        flat = self.density.sample(n * self.samples, self.host_stream(generator))
         return self.place(flat.reshape(n, self.samples, self.dim))

@@ -209,7 +209,7 @@ def _checked(problem: OwnTrace, name: str) -> OwnTrace:
         finite(found, name)
     one, other = float((u * forward).sum()), float((v * backward).sum())
     scale = float(u.norm() * forward.norm()) + 1e-30
-    if abs(one - other) > 1e4 * torch.finfo(problem.torch_dtype).eps * scale:
+    if abs(one - other) > 1e4 * problem.eps * scale:
         if isinstance(problem.own, Symmetric):
             raise UserError(f"{name}: the matrix is not symmetric; give a linear operator that has its transpose too")
         raise UserError(f"{name}: its transposed products do not belong to the same matrix")

@@ -1,5 +1,6 @@
 """Measures a suite on a device for so many seconds, and writes its table: `measure.py SUITE DEVICE DIRECTORY`.
 
+At its end stand what bounds the calls, where compiled graphs end, and from which dimension the exact method is slower.
 What the directory holds is not measured again. Exit code 0 when every cell is known and none has failed, 1 when some
 failed, 3 when the time was over first. The seconds are in the environment variable ESTIBENCH_SECONDS.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from estibench import host as plugin_host
 from estibench.exports.table_files import export_parquet
+from estibench.exports.turns import turns
 from estibench.results import Results
 from estibench.runs import session
 from estibench.suite import read_suite
@@ -49,6 +51,14 @@ def main(suite: Path, device: str, directory: Path) -> int:
     export_parquet(results)
     counts = Counter(row["status"] for row in results.rows)
     print(f"{len(results.rows)} of {plan.cells} cells: {dict(counts)}")
+    for row in results.rows:
+        if row.get("bound") or row.get("compile_note"):
+            share = "kernels {time_kernels:.2g} of {time:.2g} s".format_map(row) if row.get("bound") else ""
+            said = [f"bound by {row['bound']}, {share}"] if share else []
+            said += filter(None, [row.get("compile_note")])
+            print(f"{row['problem']}: {row['estimator']} [{row['dtype']}]: {'; '.join(said)}")
+    for turn in turns(results.frame, "time", ("exact", "hutchinson"), results.confidence):
+        print(f"{turn.problem} [{turn.device}, {turn.dtype}]: {turn.text}")
     for row in results.rows:
         if row["status"] not in ("ok", "unsupported"):
             print(f"FAILED {row['problem']}::{row['estimator']}: {row['status']}: {row['reason']}")

@@ -1,7 +1,8 @@
 """`make cuda`: all of ours that needs an accelerator, within eight minutes, on a borrowed machine without a network.
 
 It installs what `make cuda-pack` has collected, runs the tests marked `cuda`, the clock against a bare loop of events,
-short forms of five suites, and the conformance kit of all that is built in, on the device. Each step has a limit of its
+short forms of five suites, `torch.compile` and CUDA graphs against plain calls, tf32 against float32, and the
+conformance kit of all that is built in, on the device. Each step has a limit of its
 own, and one that fails or is too slow stops no other. What is done is not done again: the same command goes on where it
 was stopped. Standard library only, so that a bare Python can start it.
 
@@ -32,7 +33,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 WHEELS = ROOT / "build" / "cuda-wheels"
-SUITES = ("divergence", "trace", "score_gradient", "discrete", "ode_gradient")
+SUITES = ("divergence", "trace", "compile", "tf32", "score_gradient", "discrete", "ode_gradient")
 GRACE = 20.0  # seconds to write down what there is, after a step has been told to stop
 WORKERS = 8  # test processes, at most; each holds a context on the device
 LEFT_OUT = ("draws", "site")  # of the archive
@@ -194,15 +195,16 @@ def steps(device: str, out: Path) -> list[Step]:
     pytest = [python, "-m", "pytest", "-v", "--tb=short", "-p", "no:cacheprovider", "-m", "cuda"]
     bench = [python, "-m", "estibench"]
     found = [
-        Step("machine", [python, str(HERE / "machine.py"), str(out / "machine.json")], 40),
+        Step("machine", [python, str(HERE / "machine.py"), str(out / "machine.json")], 30),
         Step("tests", [*pytest, *(path for path in marked if path != conformance)], 70),
         Step("clock", [*bench, "selftest", "--quick", "--device", device, "-o", str(out / "runs/clock")], 40),
     ]
-    limits = {"divergence": 100, "trace": 60, "score_gradient": 50, "discrete": 45, "ode_gradient": 35}
+    limits = {"divergence": 90, "trace": 50, "compile": 70, "tf32": 30}
+    limits |= {"score_gradient": 45, "discrete": 40, "ode_gradient": 35}
     for name in SUITES:
         command = [python, str(HERE / "measure.py"), str(HERE / f"{name}_short.yaml"), device, str(out / "runs" / name)]
         found.append(Step(name, command, limits[name]))
-    return [*found, Step("conformance", [*pytest, *parallel, conformance], 110)]
+    return [*found, Step("conformance", [*pytest, *parallel, conformance], 100)]
 
 
 def _is_marked(path: Path) -> bool:

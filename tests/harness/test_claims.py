@@ -20,6 +20,7 @@ class Problem:
     """The truth is (1, 2)."""
 
     torch_dtype = torch.float64
+    eps = torch.finfo(torch.float64).eps
     magnitude = 2.0
     truth = torch.tensor([1.0, 2.0], dtype=torch.float64)
     linear = True

@@ -14,7 +14,17 @@ from estibench import host as plugin_host
 from estibench.errors import UserError
 from estibench.host.components import make
 from estibench.measure import measure_block
-from estibench.measure.device import accelerators, elapsed, name_of, synchronise, warm_up, why_missing, why_unavailable
+from estibench.measure.clock import bound_by, elapsed, flusher, kernel_seconds
+from estibench.measure.device import (
+    PRODUCTS,
+    accelerators,
+    name_of,
+    products,
+    synchronise,
+    warm_up,
+    why_missing,
+    why_unavailable,
+)
 from estibench.measure.memory import Peak, peak_of, release
 from estibench.suite import Block, Settings, read_suite
 from estibench.testing.pretend import DEVICE, pretended
@@ -34,6 +44,7 @@ class Accelerator:
     def __init__(self, kind, count):
         self.kind, self.count, self.asked = kind, count, []
         self.allocated, self.reserved = 100, 1000
+        self.l2, self.has_tf32 = 1 << 10, True
 
     def is_available(self):
         return self.kind is not None
@@ -49,6 +60,12 @@ class Accelerator:
 
     def is_initialized(self):
         return False
+
+    def is_tf32_supported(self):
+        return self.has_tf32
+
+    def get_device_properties(self, index):
+        return SimpleNamespace(L2_cache_size=self.l2)
 
     def get_device_name(self, index):
         return f"{self.kind} number {index}"
@@ -114,10 +131,10 @@ def measure():
     host = plugin_host.start([str(PLUGIN)])
     sys.modules["estibench_file_plugin_on_device"].CALLS["timed"] = False
 
-    def measure(*names, dtype="float32", rounds=0):
+    def measure(*names, dtype="float32", rounds=0, cache="warm"):
         components = tuple(make(host, "estimator", name, {}) for name in names)
         block = Block(make(host, "problem", "constant", {"components": 2}), "synthetic", DEVICE, dtype, components, 0)
-        rows = measure_block(block, Settings(max_draws=128, rounds=rounds))
+        rows = measure_block(block, Settings(max_draws=128, rounds=rounds, cache=cache))
         return dict(zip(names, rows, strict=True))
 
     return measure
@@ -244,3 +261,119 @@ def test_warming_up_works_on_whatever_the_device_can(machine, float64, times):
         assert there.asked == []
         warm_up(DEVICE)
     assert there.asked == ["synchronize"] * times
+
+
+def test_a_cold_call_finds_an_empty_cache_and_the_emptying_is_in_no_time(machine):
+    there = machine(DEVICE)
+    times = elapsed(DEVICE, lambda: there.asked.append("call"), 2, lambda: there.asked.append("flush"))
+    assert there.asked == ["flush", "synchronize", "record", "call", "record", "wait"] * 2
+    assert times[0] == 2 * SECONDS
+
+
+def test_what_is_written_is_larger_than_the_cache(machine):
+    there = machine(DEVICE)
+    with pretended():
+        assert flusher(DEVICE)().numel() > there.l2
+    there.l2 = 0
+    assert flusher(DEVICE) is None  # torch does not say
+    assert flusher("cpu") is None
+
+
+@pytest.mark.parametrize(("asked", "l2", "said"), [("warm", 64, "warm"), ("cold", 64, "cold"), ("cold", 0, "warm")])
+def test_a_row_says_what_state_the_cache_was_in(machine, measure, asked, l2, said):
+    machine(DEVICE).l2 = l2
+    with pretended():
+        assert measure("there", rounds=1, cache=asked)["there"]["time_cache"] == said
+
+
+class Profiler:
+    """In the place of `torch.profiler.profile`: what it will have seen, in microseconds."""
+
+    def __init__(self, *spans):
+        self.spans = spans
+
+    def __call__(self, activities):
+        assert activities == [torch.profiler.ProfilerActivity.CUDA]
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def events(self):
+        return [
+            SimpleNamespace(
+                device_type=SimpleNamespace(name=kind),
+                is_user_annotation=kind == "annotation",
+                time_range=SimpleNamespace(start=start, end=end),
+            )
+            for kind, start, end in self.spans
+        ]
+
+
+def test_kernels_that_run_at_once_count_once_and_the_host_not_at_all(machine, monkeypatch):
+    machine("cuda")
+    spans = [("CUDA", 10, 20), ("CUDA", 15, 40), ("CUDA", 18, 19), ("CUDA", 100, 101), ("CPU", 0, 1000)]
+    spans += [("annotation", 0, 1000)]
+    monkeypatch.setattr(torch.profiler, "supported_activities", lambda: {torch.profiler.ProfilerActivity.CUDA})
+    monkeypatch.setattr(torch.profiler, "profile", Profiler(*spans))
+    assert kernel_seconds("cuda", lambda: None) == pytest.approx(31e-6)
+    assert kernel_seconds("mps", lambda: None) is None
+    assert kernel_seconds("cpu", lambda: None) is None
+
+
+@pytest.mark.parametrize(
+    ("kernels", "wall", "found"),
+    [(0.6, 1.0, "compute"), (0.5, 1.0, "compute"), (0.4, 1.0, "launch"), (0.0, 1.0, "launch"), (None, 1.0, None)],
+)
+def test_what_bounds_a_call(kernels, wall, found):
+    assert bound_by(kernels, wall) == found
+
+
+def test_a_row_says_what_bounds_it(machine, measure, monkeypatch):
+    machine(DEVICE)
+    monkeypatch.setattr("estibench.measure.calls.kernel_seconds", lambda device, call: call() is None or SECONDS / 8)
+    with pretended():
+        row = measure("there", rounds=1)["there"]
+    assert (row["time_kernels"], row["bound"]) == (SECONDS / 8, "launch")
+
+
+def test_tf32_is_a_dtype_whose_rounding_is_seen_and_judged_as_such(machine, measure, monkeypatch):
+    machine(DEVICE)
+    switch = torch.backends.cuda.matmul
+    monkeypatch.setitem(PRODUCTS, DEVICE, ("cuda.matmul",))
+    before = switch.allow_tf32
+    with pretended():
+        exact, coarse = (measure("product", dtype=dtype)["product"] for dtype in ("float32", "tf32"))
+        forced = measure("tf32always")["tf32always"]
+    assert switch.allow_tf32 == before
+    assert exact["rmse"] < 1e-6
+    assert 1e-4 < coarse["rmse"] < coarse["rounding"]
+    assert coarse["rounding"] == pytest.approx(2**13 * exact["rounding"])  # of 23 bits and of 10
+    p_values = [row["claims"][0]["p_value"] for row in (exact, coarse, forced)]
+    assert p_values == [1.0, 1.0, 0.0]
+
+
+def test_where_there_is_no_tf32_its_rows_say_so(machine, measure, monkeypatch):
+    machine(DEVICE).has_tf32 = False
+    monkeypatch.setitem(PRODUCTS, DEVICE, ("cuda.matmul",))
+    with pretended():
+        row = measure("there", dtype="tf32")["there"]
+    assert (row["status"], row["reason"]) == ("unsupported", "meta: no tf32 there")
+    assert why_unavailable("cpu", "tf32") == "cpu: no tf32 there"
+
+
+def test_float32_is_float32_whatever_was_allowed(machine):
+    switches = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [one.allow_tf32 for one in switches]
+    try:
+        for one in switches:
+            one.allow_tf32 = True
+        with products("cuda", "float32"):
+            assert [one.allow_tf32 for one in switches] == [False, False]
+        assert [one.allow_tf32 for one in switches] == [True, True]
+    finally:
+        for one, allowed in zip(switches, before, strict=True):
+            one.allow_tf32 = allowed

@@ -80,7 +80,7 @@ def test_every_step_has_its_files(script, tmp_path):
     assert sum(step.limit for step in steps) <= 600
     named = [Path(part) for step in steps for part in step.command if part.endswith((".py", ".yaml"))]
     assert [path for path in named if not (script.ROOT / path).exists()] == []
-    assert any(path.name == "test_block.py" for path in named)
+    assert any(path.name == "test_on_accelerator.py" for path in named)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CUDA.glob("*_short.yaml")))

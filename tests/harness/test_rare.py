@@ -37,6 +37,7 @@ def moments(draws, truth=0.0, random=True):
 
 class Problem:
     torch_dtype = FLOAT
+    eps = torch.finfo(FLOAT).eps
     magnitude = 1.0
 
 

@@ -27,6 +27,7 @@ class Problem:
 
     truth = torch.zeros(1, dtype=torch.float64)
     torch_dtype = torch.float64
+    eps = torch.finfo(torch.float64).eps
     magnitude = 1.0
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from estibench import seeded
+from estibench.contracts.generators import global_generators
 from estibench.measure.globals import untouched
 
 
@@ -60,3 +61,52 @@ def test_no_seed_for_each_replicate_under_vmap():
 
     with pytest.raises(RuntimeError):
         torch.func.vmap(draw, randomness="different")(torch.arange(3))
+
+
+class OtherDevice:
+    """The random part of a device's module, with one global generator for each of its devices, or for its only one."""
+
+    def __init__(self, of_each):
+        self.streams = [random.Random(number) for number in range(2 if of_each else 1)]
+        suffix = "_all" if of_each else ""
+        setattr(self, f"get_rng_state{suffix}", lambda: [one.getstate() for one in self.streams])
+        setattr(self, f"set_rng_state{suffix}", self.put_back)
+        setattr(self, f"manual_seed{suffix}", lambda seed: [one.seed(seed) for one in self.streams])
+
+    def put_back(self, states):
+        for one, state in zip(self.streams, states, strict=True):
+            one.setstate(state)
+
+
+@pytest.fixture(params=[True, False], ids=["of each", "only one"])
+def other(request, monkeypatch):
+    """An accelerator of this machine that is in use, of a kind that nobody here knows."""
+    there = OtherDevice(request.param)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("hpu"))
+    monkeypatch.setattr(torch, "get_device_module", lambda kind: there if kind == "hpu" else None)
+    return there
+
+
+def test_an_accelerators_generators_are_seeded_and_restored_as_well(other):
+    expected = other.streams[0].getstate()
+    drawn = []
+    for _ in range(2):
+        with seeded(torch.Generator().manual_seed(0)):
+            drawn.append(other.streams[0].random())
+            assert other.streams[0].getstate() != expected
+    assert drawn[0] == drawn[1]
+    assert other.streams[0].getstate() == expected
+
+
+def test_who_draws_from_an_accelerators_generator_is_told_and_it_is_put_back(other):
+    expected = other.streams[-1].getstate()
+    with untouched() as faults:
+        other.streams[-1].random()
+    assert faults == ["draws from the global generator of torch on HPU, not from the one it is given"]
+    assert other.streams[-1].getstate() == expected
+
+
+def test_an_accelerator_that_is_not_in_use_is_left_asleep(other):
+    other.is_initialized = lambda: False
+    assert [one.name for one in global_generators()] == ["torch", "numpy", "Python's random"]

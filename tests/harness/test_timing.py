@@ -46,7 +46,7 @@ def test_every_call_is_timed_in_every_round_unless_it_takes_too_long(monkeypatch
     calls = Counter()
     seconds = {"fast": 0.01, "slow": 1.0}
 
-    def elapsed(device, call, loops):
+    def elapsed(device, call, loops, flush):
         calls[call()] += 1
         return seconds[call()] * loops, 0.0
 
@@ -59,5 +59,5 @@ def test_every_call_is_timed_in_every_round_unless_it_takes_too_long(monkeypatch
 
 
 def test_calibration_makes_an_epoch_of_a_millisecond(monkeypatch):
-    monkeypatch.setattr(timing, "elapsed", lambda device, call, loops: (loops * 1e-6, 0.0))
+    monkeypatch.setattr(timing, "elapsed", lambda device, call, loops, flush: (loops * 1e-6, 0.0))
     assert 1000 <= timing._calibrate(lambda: None, "cpu")[0] <= 1300

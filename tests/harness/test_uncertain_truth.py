@@ -49,6 +49,7 @@ class Posed:
     """What the tests of claims ask of a problem."""
 
     torch_dtype: torch.dtype = torch.float64
+    eps: float = torch.finfo(torch.float64).eps
     magnitude: float = 1.0
 
 

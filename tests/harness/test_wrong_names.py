@@ -48,7 +48,7 @@ def test_a_unit_that_nothing_counts_is_told() -> None:
         claims = (Cost("matvecs", lambda problem, estimator: 2),)
 
     class Problem:
-        torch_dtype, magnitude = torch.float64, 1.0
+        torch_dtype, magnitude, eps = torch.float64, 1.0, torch.finfo(torch.float64).eps
 
     m = Moments(torch.zeros(2, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64), random=False)
     (found,) = gather_evidence(Claiming(), Problem(), m, {"matvec": 2, "vjp": 2}, None, {}, 0.95)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from estibench.contracts.generators import restored
 from estibench.errors import UserError
 from estibench.testing import Undecided, assert_error_bar, assert_same_law, assert_unbiased, assert_variance
-from estibench.testing.callables import convention, globals_restored, sample
+from estibench.testing.callables import convention, sample
 
 HELD = np.random.default_rng(5)
 
@@ -225,7 +226,7 @@ def test_what_an_argument_is_can_be_said():
 
 
 def test_seeding_reaches_every_global_generator():
-    with globals_restored() as seed_globals:
+    with restored() as seed_globals:
         drawn = []
         for _ in range(2):
             seed_globals(7)

@@ -33,7 +33,7 @@ def test_what_conforms_ends_with_0_and_one_line():
     assert "failed" not in line
     listed = check("xtrace", "--all", *FAST).output
     assert "passed  xtrace: cites_source" in listed
-    assert "skipped  xtrace on matrix: works_on_cuda" in listed
+    assert "skipped  xtrace on matrix: works_on_accelerator" in listed
 
 
 def test_a_file_that_does_not_conform_ends_with_1_and_says_what_to_do():

@@ -76,7 +76,7 @@ CAUGHT = [
     ("EagerDensity", "data_are_lazy", "data exists"),
 ]
 # A GPU, and what compares registered names: `test_registered.py` has the wrong ones.
-ELSEWHERE = {"works_on_cuda", "readings_are_sane", "oracles_count", "exact_estimators_agree"}
+ELSEWHERE = {"works_on_accelerator", "readings_are_sane", "oracles_count", "exact_estimators_agree"}
 
 
 def outcomes(thing, zoo, zoo_host, only=None):

@@ -6,10 +6,11 @@ import inspect
 import re
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
+
+import torch
 
 from estibench import host as plugin_host
 from estibench.assessment.answer import Assessment, Wish
@@ -18,6 +19,8 @@ from estibench.assessment.live import known
 from estibench.errors import UserError, plainly
 from estibench.host import Host
 from estibench.host.components import checked_objects, own_of
+from estibench.measure.device import pinned
+from estibench.measure.globals import untouched
 from estibench.measure.limits import Limits
 from estibench.results.run_directory import Results
 from estibench.results.store import Store
@@ -89,7 +92,7 @@ def assess(
         raise UserError(f"the task {task!r} takes no objects of yours; these do: {', '.join(able)}")
     called = name or f"my_{task}"
     place = sessions.RUNS / called if directory is None else Path(directory)
-    with undisturbed():
+    with untouched(), pinned(torch.get_num_threads()), torch.enable_grad():
         made = own.make(**checked_objects(own.make, objects, f"assess({task!r})", _arguments()))
         problem = made if own.within is None else own.within(made, TRUTH * seconds * RATE, allowed)
         given = own.ladder(problem) if estimators is None else estimators
@@ -164,25 +167,3 @@ def _suite(name: str, estimators: list[Any], problem: Any, seconds: float, seed:
         text,
     )
     return text.getvalue()
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Leave the process's random generators, threads and defaults as they were."""
-    import random
-
-    import numpy as np
-    import torch
-
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    threads, dtype, gradients = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
-    torch.set_grad_enabled(True)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(states[0])
-        np.random.set_state(states[1])
-        random.setstate(states[2])
-        torch.set_num_threads(threads)
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(gradients)

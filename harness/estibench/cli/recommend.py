@@ -13,7 +13,7 @@ from estibench.cli.screen import screen
 from estibench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from estibench.analysis.advice import Source
+    from estibench.analysis.advice import Question, Source
 
 PLAIN_WIDTH = 160  # columns where there is no terminal to ask
 
@@ -29,6 +29,12 @@ PLAIN_WIDTH = 160  # columns where there is no terminal to ask
 @click.option("--by", type=click.Choice(["work", "time"]), default="work", show_default=True, help="What is spent.")
 @click.option("--device", help="Only evidence from this device, such as cpu.")
 @click.option("--dtype", help="Only evidence from this dtype, such as float32.")
+@click.option(
+    "--between",
+    nargs=2,
+    metavar="ONE OTHER",
+    help="Only say from which dimension one of two estimators costs more than the other, in --by.",
+)
 @click.option("--run", "given", multiple=True, type=click.Path(path_type=Path), help="Ask these runs only.")
 @click.option("--json", "as_json", is_flag=True, help="The whole answer as JSON.")
 def recommend_command(
@@ -38,6 +44,7 @@ def recommend_command(
     by: Any,
     device: str | None,
     dtype: str | None,
+    between: tuple[str, str] | None,
     given: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -45,6 +52,8 @@ def recommend_command(
 
     Asks the runs in results/runs and results/published, of each suite the newest. Work is in the task's unit (matvecs,
     evaluations, …), time in seconds. The answer comes with its evidence and its limits.
+
+    With --between exact hutchinson --by time: from which dimension the exact method takes longer, on each device.
     """
     from estibench.analysis.advice import Question, advise
     from estibench.exports.advice_text import print_advice, to_json
@@ -55,11 +64,48 @@ def recommend_command(
         known = {str(one) for source in sources for one in source.frame.loc[source.frame["task"] == task, name]}
         if value is not None and value not in known:
             raise UserError(f"--{name}: no run of the task {task!r} has {value!r}{did_you_mean(value, known)}")
+    if between:
+        _print_turns(sources, question, between, as_json)
+        return
     advice = advise(sources, question)
     if as_json:
         click.echo(to_json(advice, sources))
         return
     print_advice(advice, sources, screen(PLAIN_WIDTH))
+
+
+def _print_turns(sources: Sequence[Source], question: Question, between: tuple[str, str], as_json: bool) -> None:
+    """Where the costs of two estimators cross, by problem, device and dtype.
+
+    Raises:
+        UserError: a name that no run has.
+    """
+    from dataclasses import asdict
+
+    from estibench.exports.turns import turns
+
+    lines, known, found = [], set[str](), []
+    for source in sources:
+        frame = source.frame[source.frame["task"] == question.task]
+        for name in ("device", "dtype"):
+            wanted = getattr(question, name)
+            frame = frame if wanted is None else frame[frame[name] == wanted]
+        known |= {str(one) for name in ("estimator_name", "family", "estimator") for one in frame[name]}
+        for turn in turns(frame, question.by, between, source.confidence):
+            found.append({"source": source.name, **asdict(turn)})
+            lines.append(f"{turn.problem} [{turn.device}, {turn.dtype}]: {turn.text}")
+    for name in between:
+        if name not in known:
+            raise UserError(f"--between: no run of the task {question.task!r} has {name!r}{did_you_mean(name, known)}")
+    if as_json:
+        from estibench.plain import to_json
+
+        click.echo(to_json(found))
+        return
+    asked = f"Which costs less {question.by} for one estimate, by dimension:"
+    click.echo(asked if lines else "No problem was measured with both in two dimensions.")
+    for line in dict.fromkeys(lines):
+        click.echo(f"  {line}")
 
 
 def _sources(task: str, given: Sequence[Path]) -> list[Source]:

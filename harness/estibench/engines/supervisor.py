@@ -23,7 +23,7 @@ from estibench.engines.contract import Context
 from estibench.engines.nursery import threads_of
 from estibench.engines.process import WorkerProcess, new_worker
 from estibench.errors import UserError
-from estibench.suite.plan import OF_THE_PROBLEM, Block, Measurement, Settings
+from estibench.suite.plan import COMPILING, OF_THE_PROBLEM, Block, Measurement, Settings
 
 STARTING = "starting"  # the step before the first that a worker posts
 START_LIMIT = 600.0  # seconds in which it must have imported everything
@@ -211,7 +211,7 @@ class Supervisor:
         notice = self._notice()
         if notice is None:
             return None
-        limits = {STARTING: START_LIMIT} | dict.fromkeys(OF_THE_PROBLEM, self.settings.problem_limit)
+        limits = {STARTING: START_LIMIT} | dict.fromkeys((*OF_THE_PROBLEM, COMPILING), self.settings.problem_limit)
         limit = limits.get(notice.step, self.settings.time_limit)
         if time.monotonic() - notice.since > limit + grace(limit):
             return "timeout", f"{notice.step} took more than {limit:g} s"

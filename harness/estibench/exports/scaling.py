@@ -67,7 +67,7 @@ def break_even_table(results: Results) -> pd.DataFrame:
     rows = []
     for entry in results.about.get("break_even") or []:
         y, x = entry["y"], entry["x"]
-        for first, second in _pairs(curves(results.frame, y, x), entry.get("between")):
+        for first, second in pairs_of(curves(results.frame, y, x), entry.get("between")):
             for found in crossings(first, second, confidence):
                 below, above = first.estimator, second.estimator
                 if found.first_below == (y in HIGHER_IS_BETTER):
@@ -77,15 +77,15 @@ def break_even_table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(BREAK_EVENS)).drop_duplicates(ignore_index=True)
 
 
-def _pairs(found: list[Curve], between: list[str] | None) -> Iterator[tuple[Curve, Curve]]:
+def pairs_of(found: list[Curve], between: list[str] | None) -> Iterator[tuple[Curve, Curve]]:
     """The pairs of curves on the same problem, device and dtype; one of each side where `between` names two."""
     for one, other in combinations(found, 2):
         if (one.problem, one.device, one.dtype) != (other.problem, other.device, other.dtype):
             continue
-        if between is None or any(a in _names(one) and b in _names(other) for a, b in (between, between[::-1])):
+        if between is None or any(a in names_of(one) and b in names_of(other) for a, b in (between, between[::-1])):
             yield one, other
 
 
-def _names(curve: Curve) -> tuple[str, str, str]:
+def names_of(curve: Curve) -> tuple[str, str, str]:
     """What a suite may call a curve's estimator."""
     return curve.estimator_name, curve.family, curve.estimator

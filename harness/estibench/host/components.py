@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from estibench.host import Host
 
 SET_BY_HARNESS = ("device", "dtype")
+PLAIN = "off"  # of `compile`: nothing is compiled
 LARGEST_INT = 2**63
 
 
@@ -35,6 +36,7 @@ class Component:
         parameters: every parameter's value; a nested density is a mapping with the key `name`.
         label: the name with the parameters that the suite gives, `"hutchinson(noise=gaussian, probes=1)"`.
         family: `label` without its numbers: `"hutchinson(noise=gaussian)"`. Points of one curve share it.
+        compile: of an estimator, how torch compiles it; said by label and family unless it is `"off"`.
     """
 
     kind: str
@@ -42,6 +44,14 @@ class Component:
     parameters: Mapping[str, Any]
     label: str
     family: str
+    compile: str = PLAIN
+
+    def compiled(self, mode: str) -> Component:
+        """The same, compiled in this way."""
+        if mode == PLAIN:
+            return self
+        label, family = (_with_word(one, f"compile={mode}") for one in (self.label, self.family))
+        return dataclasses.replace(self, label=label, family=family, compile=mode)
 
     def build(self, host: Host) -> Any:
         """The instance. Raises `UserError` for parameters that no longer fit the class."""
@@ -271,6 +281,11 @@ def _short(value: Any) -> str:
 
 def _called(name: str, words: list[str]) -> str:
     return f"{name}({', '.join(words)})" if words else name
+
+
+def _with_word(label: str, word: str) -> str:
+    """A label with one more parameter."""
+    return f"{label.removesuffix(')')}, {word})" if label.endswith(")") else f"{label}({word})"
 
 
 def _is_number(value: Any) -> bool:

@@ -8,27 +8,27 @@ from __future__ import annotations
 import platform
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
 from estibench import host as plugin_host
 from estibench.contracts.claims import ClaimError
-from estibench.contracts.estimator import Estimator
-from estibench.contracts.samples import SampleSet
 from estibench.errors import Unsupported, UserError
-from estibench.host.components import Component
+from estibench.host.components import PLAIN
+from estibench.measure.calls import FirstCall, SingleCall, draws_afresh, kernels_of, seconds_of, warmed
 from estibench.measure.claims import LOOKS, confirmed, is_doubtful, rounding_tolerance
+from estibench.measure.compiled import compiling, settle, why_not
 from estibench.measure.contract import ContractError, check_estimate
 from estibench.measure.device import (
     generator,
     lacks_precision,
     pinned,
+    products,
     synchronise,
     warm_up,
     why_missing,
@@ -38,7 +38,7 @@ from estibench.measure.draws import Drawer, chunk_of
 from estibench.measure.globals import untouched
 from estibench.measure.kept import KeptDraws, pack, unpack
 from estibench.measure.limits import Limits, NotWithinLimitsError
-from estibench.measure.memory import release, watched
+from estibench.measure.memory import meter, peak_of, release, watched
 from estibench.measure.metrics import Row, accuracy, claims, finiteness, squared_errors
 from estibench.measure.readings import read, reads
 from estibench.measure.sampling import take_again, take_sample
@@ -47,7 +47,7 @@ from estibench.measure.timing import time_block
 from estibench.measure.timing_columns import times
 from estibench.measure.truth import BadProblemError, settle_truth
 from estibench.measure.work import Work, measure_work
-from estibench.suite.plan import DATA, PROBLEM, TRUTH, Block, Measurement, Settings
+from estibench.suite.plan import COMPILING, DATA, PROBLEM, TRUTH, Block, Measurement, Settings
 
 SINGLE_CALLS = "single calls"  # names the randomness of the untimed and timed single calls
 LONG = 0.1  # seconds of a call that, where time is limited, needs no other to warm it up nor one to count operations
@@ -71,10 +71,13 @@ class Bench:
         self.block = block
         self.settings = settings
         self._watch = watch
+        if any(one.compile != PLAIN for one in block.estimators):
+            torch.compiler.reset()  # of what an earlier block has compiled
         self._problem: Any = None
         self._facts: Row = {}
         self._failed: Measurement | None = None  # what a problem that could not be made says of every cell
-        self._firsts: dict[int, _First] = {}  # of cells whose accuracy is still to come
+        self._firsts: dict[int, FirstCall] = {}  # of cells whose accuracy is still to come
+        self._compiled: dict[int, SingleCall] = {}
         self._seconds: dict[int, float] = {}
 
     def first_call(self, cell: int, limits: Limits) -> Measurement | None:
@@ -101,7 +104,7 @@ class Bench:
     def _attempt(self, cell: int, work: Callable[[], T]) -> T | Measurement:
         """What some work on a cell gives, or the row that says why there is nothing."""
         block = self.block
-        with pinned(self.settings.threads):
+        with self._conditions():
             self._prepare(cell)
             if self._failed is not None:
                 row = self._failed.row | {"host": platform.node()}
@@ -130,13 +133,13 @@ class Bench:
         self._prepare(cells[0])
         if self._failed is not None:
             return [Measurement(block, cell, "time", dict(self._failed.row)) for cell in cells]
-        calls = [_Single(block.estimators[cell], self._problem, self._stream()) for cell in cells]
+        calls = [self._call(cell) for cell in cells]
         known = [self.seconds(cell) for cell in cells]
-        with pinned(settings.threads):
+        with self._conditions():
             for index, (cell, call) in enumerate(zip(cells, calls, strict=True)):
                 if not limits.limited or known[index] < min(LONG, limits.left()):
-                    self._watch(cell, "first call")
-                    known[index] = _warm(call)
+                    self._watch(cell, "first call" if call.mode == PLAIN else COMPILING)
+                    known[index] = warmed(call)
             watches = time_block(
                 calls,
                 block.device,
@@ -147,16 +150,28 @@ class Bench:
                 lambda index: self._watch(cells[index], "timing"),
                 limits,
                 known,
+                settings.cache == "cold",
             )
+            kernels = [
+                kernels_of(call, limits) if watch.error is None else None
+                for call, watch in zip(calls, watches, strict=True)
+            ]
         clock = watches[cells.index(block.baseline)] if block.baseline in cells else None
         found = []
-        for cell, watch in zip(cells, watches, strict=True):
+        for cell, watch, worked in zip(cells, watches, kernels, strict=True):
             if watch.error is not None:
                 row = self._failure(watch.error, "while timed: ")
                 found.append(Measurement(block, cell, "time", row, traceback=_traceback(watch.error)))
             else:
-                found.append(Measurement(block, cell, "time", times(watch, clock, settings)))
+                found.append(Measurement(block, cell, "time", times(watch, clock, settings, worked)))
         return found
+
+    @contextmanager
+    def _conditions(self) -> Iterator[None]:
+        """Threads, products and the compiler, as everything in the block is measured with."""
+        block, modes = self.block, {one.compile for one in self.block.estimators}
+        with pinned(self.settings.threads), products(block.device, block.dtype), compiling(modes):
+            yield
 
     def _prepare(self, cell: int) -> None:
         """Make the problem, once. Sets `_failed` where that does not work."""
@@ -201,12 +216,41 @@ class Bench:
         """The randomness of single calls, the same for every cell."""
         return generator(self.block.device, chunk_seed(self.settings.seed, self.block.key, SINGLE_CALLS))
 
-    def _first(self, cell: int, limits: Limits) -> _First:
-        """The first call, once."""
+    def _call(self, cell: int) -> SingleCall:
+        """Of a cell, as it is timed: compiled where it is. What has been compiled stays so."""
+        component = self.block.estimators[cell]
+        if component.compile == PLAIN:
+            return SingleCall(component, self._problem, self._stream())
+        if cell not in self._compiled:
+            self._compiled[cell] = SingleCall(component, self._problem, self._stream(), component.compile)
+        call = self._compiled[cell]
+        call.stream.set_state(self._stream().get_state())
+        return call
+
+    def _compile(self, cell: int, plain: SingleCall) -> tuple[SingleCall, Row]:
+        """The call of a cell whose plain call has been made, compiled where that is asked for, with its columns."""
+        mode, device = self.block.estimators[cell].compile, self.block.device
+        if mode == PLAIN:
+            return plain, {}
+        refused = why_not(mode, device)
+        if refused:
+            raise Unsupported(refused)
+        self._watch(cell, COMPILING)
+        call = self._call(cell)
+        found = settle(partial(seconds_of, call), mode)
+        check_estimate(call(), self._problem)
+        if draws_afresh(call) != draws_afresh(plain):
+            raise ContractError("compiled, it does not use its generator as the plain call does")
+        peak = peak_of(call, device) if meter(device) is not None else None  # compiled storages are seen by nobody else
+        memory = {"peak_bytes": peak and peak.allocated, "reserved_bytes": peak and peak.reserved}
+        return call, found.columns | memory
+
+    def _first(self, cell: int, limits: Limits) -> FirstCall:
+        """The first call, once: a plain one, so that a method that fails by itself is told from its compilation."""
         if cell not in self._firsts:
             allowed = limits.for_first_call()
             self._watch(cell, "building")
-            call = _Single(self.block.estimators[cell], self._problem, self._stream())
+            call = SingleCall(self.block.estimators[cell], self._problem, self._stream())
             _ = call.estimator
             self._watch(cell, "first call")
             start = time.perf_counter()
@@ -217,21 +261,23 @@ class Bench:
             finally:
                 self._seconds[cell] = time.perf_counter() - start
             check_estimate(value, self._problem)
-            self._firsts[cell] = _First(call, value, self._seconds[cell])
+            self._firsts[cell] = FirstCall(call, value, self._seconds[cell])
         return self._firsts[cell]
 
     def _measure(self, cell: int, kept: KeptDraws, limits: Limits) -> tuple[Row, KeptDraws]:
         block, problem = self.block, self._problem
-        call, first, first_seconds = self._first(cell, limits)
+        plain, first, first_seconds = self._first(cell, limits)
         del self._firsts[cell]
-        estimator = call.estimator
-        limits.afford(first_seconds, lambda: _seconds_of(call))
-        columns = tuple(read(problem, estimator, first)) if reads(problem) else ()
+        limits.afford(first_seconds, lambda: seconds_of(plain))
+        columns = tuple(read(problem, plain.estimator, first)) if reads(problem) else ()
         self._watch(cell, "counting work")
-        work = measure_work(call, block.device, with_flops=not limits.limited or first_seconds < LONG)
+        work = measure_work(plain, block.device, with_flops=not limits.limited or first_seconds < LONG)
         limits.fits(work.peak_bytes)
+        call, compilation = self._compile(cell, plain)
+        estimator = call.estimator
         settings = self._hurried(limits)
-        drawer = Drawer(estimator, problem, kept.chunk or chunk_of(work.peak_bytes, block.device), columns)
+        chunk = kept.chunk or chunk_of(work.peak_bytes, block.device)
+        drawer = Drawer(estimator, problem, chunk, columns, call is not plain)
         if kept.path:
             drawer.path, drawer.fallback, drawer.random = kept.path, kept.fallback, kept.random
         self._watch(cell, "drawing")
@@ -244,6 +290,7 @@ class Bench:
             "host": platform.node(),
             "time_first": first_seconds,
             **_work_columns(work),
+            **compilation,
             "draws": len(sample.draws),
             "pilot_draws": sample.pilot,
             "draw_path": drawer.path,
@@ -281,47 +328,6 @@ class Bench:
             found = claims(again, drawer.problem, work.counts, self.settings, drawer.estimator)
             doubtful = confirmed(doubtful, found["claims"])
         return {"claims": doubtful}
-
-
-@dataclass(frozen=True)
-class _Single:
-    """One plain call of an estimator, as it is timed. The estimator is built when it is first needed."""
-
-    component: Component
-    problem: Any
-    stream: torch.Generator
-
-    @cached_property
-    def estimator(self) -> Estimator:
-        found = self.component.build(plugin_host.current())
-        assert isinstance(found, Estimator)
-        return found
-
-    def __call__(self) -> Tensor | SampleSet:
-        return self.estimator.estimate(self.problem, self.stream)
-
-
-class _First(NamedTuple):
-    """The first call of a cell: what it gave, and the seconds that it took."""
-
-    call: _Single
-    value: Tensor | SampleSet
-    seconds: float
-
-
-def _warm(call: _Single) -> float:
-    """Seconds of a first call outside of the timing; what it raises, the timing will raise too and report."""
-    with suppress(Exception, SystemExit):  # a plugin's estimator may fail in any way
-        return _seconds_of(call)
-    return 0.0
-
-
-def _seconds_of(call: _Single) -> float:
-    """Of one call."""
-    start = time.perf_counter()
-    call()
-    synchronise(call.problem.device)
-    return time.perf_counter() - start
 
 
 def _facts(problem: Any) -> Row:

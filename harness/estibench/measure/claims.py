@@ -77,7 +77,7 @@ class Evidence:
 
 def rounding_tolerance(problem: Any) -> float:
     """How far an exact method may be off: 32 machine epsilons of the problem's magnitude."""
-    return ROUNDING * torch.finfo(problem.torch_dtype).eps * float(problem.magnitude)
+    return ROUNDING * float(problem.eps) * float(problem.magnitude)
 
 
 def gather_evidence(
@@ -115,7 +115,7 @@ def gather_evidence(
                 found.append(_constant(claim.title, m, spread, spread == 0))
             case declared.Reads():
                 values, claimed_mean = readings.get(claim.name), claim.asked(claim.formula, problem, estimator)
-                eps = torch.finfo(problem.torch_dtype).eps
+                eps = float(problem.eps)
                 found.append(_reading(claim.title, values, claimed_mean, eps, m.random, confidence))
             case declared.Variance():
                 found.append(_variance(claim.title, m, claim.asked(claim.formula, problem, estimator), confidence))

@@ -1,22 +1,24 @@
-"""What differs between devices: whether they are there, waiting for them, and their clocks.
+"""What differs between devices: whether they are there, what they can do, and waiting for them.
 
 `torch.accelerator` says what there is; its names are those of `torch.device`: cuda, xpu, mps, … Beside this file only
-`measure.memory` asks a device for more than torch's operators.
+`measure.clock` and `measure.memory` ask a device for more than torch's operators.
 """
 
 from __future__ import annotations
 
-import gc
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from operator import attrgetter
 from typing import Any
 
 import torch
 
+from estibench.contracts.placed import TF32, torch_dtype
 from estibench.suite.devices import accelerator
 
 HOST = "cpu"
+# Which of `torch.backends` multiply in tf32 when they are allowed to, by kind of device.
+PRODUCTS = {"cuda": ("cuda.matmul", "cudnn"), "xpu": ("mkldnn",)}
 
 
 def why_missing(device: str) -> str | None:
@@ -36,10 +38,14 @@ def why_missing(device: str) -> str | None:
 def why_unavailable(device: str, dtype: str) -> str | None:
     """Why cells cannot run on `device` in `dtype`, or None when they can."""
     missing = why_missing(device)
-    if missing or parts(device)[0] == HOST:
+    if missing:
         return missing
+    if dtype == TF32 and not has_tf32(device):
+        return f"{device}: no tf32 there"
+    if parts(device)[0] == HOST:
+        return None
     try:
-        torch.zeros(1, dtype=getattr(torch, dtype), device=device)
+        torch.zeros(1, dtype=torch_dtype(dtype), device=device)
     except (TypeError, RuntimeError) as error:  # such as float64 on some
         return f"{device}: no {dtype} there: {str(error).strip().splitlines()[0]}"
     return None
@@ -49,6 +55,38 @@ def lacks_precision(device: str, error: BaseException) -> bool:
     """Whether an error says that a call needs float64, on a device that has none."""
     said = "float64" in str(error) or "fp64" in str(error)
     return said and isinstance(error, (TypeError, RuntimeError)) and why_unavailable(device, "float64") is not None
+
+
+def has_tf32(device: str) -> bool:
+    """Whether products of float32 can be made in tf32 there."""
+    kind, _ = parts(device)
+    supported = getattr(torch.get_device_module(kind), "is_tf32_supported", None)
+    return kind in PRODUCTS and supported is not None and bool(supported())
+
+
+@contextmanager
+def products(device: str, dtype: str) -> Iterator[None]:
+    """Products of float32, convolutions among them, are made in float32, or in tf32 where that is the dtype.
+
+    Whatever was allowed before is allowed afterwards.
+    """
+    switches = [attrgetter(name)(torch.backends) for name in PRODUCTS.get(parts(device)[0], ())]
+    before = [_allows_tf32(one) for one in switches]
+    try:
+        for one in switches:
+            one.allow_tf32 = dtype == TF32
+        yield
+    finally:
+        for one, allowed in zip(switches, before, strict=True):
+            one.allow_tf32 = allowed
+
+
+def _allows_tf32(switch: Any) -> bool:
+    """torch refuses to say where its newer switches were set apart, which nobody does who wants none."""
+    try:
+        return bool(switch.allow_tf32)
+    except RuntimeError:
+        return True
 
 
 def parts(device: str) -> tuple[str, int | None]:
@@ -74,18 +112,6 @@ def accelerators() -> list[str]:
     if kind is None:
         return []
     return [name_of(f"{kind}:{index}") for index in range(torch.accelerator.device_count())]
-
-
-def global_streams() -> dict[str, list[bytes]]:
-    """The state of each global generator of an accelerator that is in use already: asking must not start it."""
-    kind = accelerator()
-    if kind is None:
-        return {}
-    module = torch.get_device_module(kind)
-    if not getattr(module, "is_initialized", lambda: True)():
-        return {}
-    states = module.get_rng_state_all() if hasattr(module, "get_rng_state_all") else [module.get_rng_state()]
-    return {f"torch on {kind.upper()}": [state.cpu().numpy().tobytes() for state in states]}
 
 
 def synchronise(device: str) -> None:
@@ -123,26 +149,6 @@ def warm_up(device: str) -> None:
             continue
 
 
-def elapsed(device: str, call: Callable[[], Any], loops: int) -> tuple[float, float]:
-    """Wall and CPU seconds of `loops` calls: events on an accelerator, the performance counter elsewhere."""
-    if parts(device)[0] == HOST:
-        cpu = time.process_time_ns()
-        wall = time.perf_counter_ns()
-        for _ in range(loops):
-            call()
-        return (time.perf_counter_ns() - wall) * 1e-9, (time.process_time_ns() - cpu) * 1e-9
-    with selected(device):
-        begin, end = (torch.Event(device=device, enable_timing=True) for _ in range(2))
-        synchronise(device)
-        cpu = time.process_time_ns()
-        begin.record()
-        for _ in range(loops):
-            call()
-        end.record()
-        end.synchronize()
-        return begin.elapsed_time(end) * 1e-3, (time.process_time_ns() - cpu) * 1e-9
-
-
 def selected(device: str) -> AbstractContextManager[Any]:
     """The device as torch's current one: events are recorded there."""
     kind, index = parts(device)
@@ -158,17 +164,3 @@ def pinned(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def quiet(threads: int) -> Iterator[None]:
-    """Pins threads and switches garbage collection off, for timing; restores both."""
-    collecting = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        with pinned(threads):
-            yield
-    finally:
-        if collecting:
-            gc.enable()

@@ -60,6 +60,7 @@ class Drawer:
     Attributes:
         at_once: estimates per vectorised call, see `chunk_of`; part of what fixes the random stream.
         columns: of what the problem reads off a draw; those of the first draw, which every other must have.
+        compiled: whether torch compiles the estimator.
         path: `"draws"` (the estimator's own), `"vmap"` or `"loop"`; known after the first call.
         fallback: why a loop, where the estimator could be drawn in another way.
         random: whether the estimator has used a generator that it was given.
@@ -69,6 +70,7 @@ class Drawer:
     problem: Any
     at_once: int
     columns: tuple[str, ...] = ()
+    compiled: bool = False
     path: str = field(init=False)
     fallback: str = field(init=False, default="")
     random: bool = field(init=False, default=False)
@@ -78,7 +80,9 @@ class Drawer:
         if isinstance(self.estimator, ErrorBarEstimator):
             own = type(self.estimator).draws_with_error is not ErrorBarEstimator.draws_with_error
         self.path = "draws" if own else "vmap"
-        if isinstance(self.problem, SampleProblem):  # a draw is a whole batch of chains already
+        if self.compiled:
+            self.path, self.fallback = "loop", "what is compiled is drawn as it is timed"
+        elif isinstance(self.problem, SampleProblem):  # a draw is a whole batch of chains already
             self.path = "loop"
         elif self.at_once < 2:  # the work of one estimate outweighs its overhead, and vectorised code only adds to it
             self.path, self.fallback = "loop", "two estimates at once would take too much memory to be faster"

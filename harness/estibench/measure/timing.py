@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from estibench.measure.device import elapsed, quiet
+from estibench.measure.clock import Flush, elapsed, flusher, quiet
 from estibench.measure.intervals import Interval
 from estibench.measure.limits import Limits
 from estibench.measure.memory import release
@@ -32,6 +32,7 @@ class Stopwatch:
         wall, cpu: seconds per call of each round, NaN where the call no longer took part.
         error: what the call raised while it was timed; it takes no part from then on.
         epoch: seconds that one more epoch is expected to take.
+        flush: what empties the device's cache before each call; None where calls find in it what the last one left.
     """
 
     call: Callable[[], Any]
@@ -40,6 +41,7 @@ class Stopwatch:
     cpu: list[float] = field(default_factory=list)
     error: BaseException | None = None
     epoch: float = 0.0
+    flush: Flush | None = None
 
     @property
     def spent(self) -> float:
@@ -49,7 +51,7 @@ class Stopwatch:
     def calibrate(self, device: str) -> None:
         """Choose `loops`. Also warms up: the calls made here are thrown away."""
         try:
-            self.loops, self.epoch = _calibrate(self.call, device)
+            self.loops, self.epoch = _calibrate(self.call, device, self.flush)
         except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
             self._give_up(error, device)
 
@@ -63,7 +65,7 @@ class Stopwatch:
             try:
                 if self.loops > 1:
                     self.call()
-                wall, cpu = elapsed(device, self.call, self.loops)
+                wall, cpu = elapsed(device, self.call, self.loops, self.flush)
             except (Exception, SystemExit) as error:  # a plugin's estimator may fail in any way
                 self._give_up(error, device)
         self.wall.append(wall / self.loops)
@@ -86,6 +88,7 @@ def time_block(
     watch: Callable[[int], None] = lambda index: None,
     limits: Limits = NO_LIMITS,
     known: Sequence[float] = (),
+    cold: bool = False,
 ) -> list[Stopwatch]:
     """Wall and CPU seconds per call: `rounds` epochs of every call, in a random cyclic Latin-square order.
 
@@ -95,10 +98,14 @@ def time_block(
         watch: told which call comes next, outside of what is timed.
         limits: a call that would not end by then is not made. If it never was, its only time is the known one.
         known: seconds of one call each, where there are limits.
+        cold: empty the cache of an accelerator before each call, where torch knows how large it is.
     """
     watches = [Stopwatch(call, epoch=seconds) for call, seconds in zip(calls, known or [0.0] * len(calls), strict=True)]
     if rounds == 0:
         return watches
+    flush = flusher(device) if cold else None
+    for stopwatch in watches:
+        stopwatch.flush = flush
     with quiet(threads):
         for index, stopwatch in enumerate(watches):
             if stopwatch.epoch <= limits.left():
@@ -150,12 +157,12 @@ def ratio_interval(watch: Stopwatch, baseline: Stopwatch, confidence: float) -> 
     return ratio, p_value
 
 
-def _calibrate(call: Callable[[], Any], device: str) -> tuple[int, float]:
+def _calibrate(call: Callable[[], Any], device: str, flush: Flush | None = None) -> tuple[int, float]:
     """Calls per epoch, and its seconds."""
     goal = max(MIN_EPOCH, MIN_RESOLUTIONS * time.get_clock_info("perf_counter").resolution)
     loops = 1
     while True:
-        wall, _ = elapsed(device, call, loops)
+        wall, _ = elapsed(device, call, loops, flush)
         if wall >= goal:
             return loops, wall
         loops = max(loops + 1, min(10 * loops, math.ceil(1.2 * loops * goal / max(wall, 1e-9))))

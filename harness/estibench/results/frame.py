@@ -26,6 +26,7 @@ def identity(cell: Any, suite: str) -> dict[str, Any]:
         "problem_name": cell.problem.name,
         "estimator_name": cell.estimator.name,
         "family": cell.estimator.family,
+        "compile": cell.estimator.compile,
         **parameter_columns("problem", cell.problem.parameters),
         **parameter_columns("estimator", cell.estimator.parameters),
     }

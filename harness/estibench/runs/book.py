@@ -90,7 +90,7 @@ class Book:
         self._draws = DrawsFolder(directory)
         settings = plan.settings
         self._accuracy = digest([settings.precision, settings.confidence, settings.min_draws, settings.max_draws])
-        self._timing = digest([settings.rounds, settings.confidence])
+        self._timing = digest([settings.rounds, settings.cache, settings.confidence])
         records, self.damaged = self._store.read()
         self._records = latest(records)
         self._keys = Keys(host, settings, kinds)

@@ -48,7 +48,7 @@ def run(
 
     Args:
         suite: a suite file, or the name of a known suite: `"trace"`.
-        device: overrides the suite's devices: `"auto"`, `"cpu"`, `"cuda"`.
+        device: overrides the suite's devices: `"auto"`, `"cpu"`, or an accelerator as torch names it.
         directory: where the run is kept; default `results/runs/<name of the suite>`.
         engine: registered name of the engine.
         options: of the engine: `{"jobs": 4}`.

@@ -41,7 +41,7 @@ def expectations(
 
 def fits(component: Component, wanted: Any) -> bool:
     """Whether a component is the one that is named, or agrees with a mapping of its name and some parameters."""
-    return agrees({"name": component.name, **component.parameters}, wanted)
+    return agrees({"name": component.name, "compile": component.compile, **component.parameters}, wanted)
 
 
 def agrees(actual: Any, wanted: Any) -> bool:
@@ -78,6 +78,7 @@ def _known(kind: str, wanted: Any, cells: Sequence[Cell], trail: Trail, complain
         complain(where, f"no {kind} of this suite is called {given['name']!r}{did_you_mean(given['name'], names)}")
         return False
     known = {name for one in some if one.name == given["name"] for name in one.parameters}
+    known |= {"compile"} if kind == "estimator" else set()
     unknown = [name for name in given if name != "name" and name not in known]
     for name in unknown:
         complain((*trail, kind, name), f"unknown key{did_you_mean(name, known)}")

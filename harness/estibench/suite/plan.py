@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from estibench.host.components import Component, canonical
+from estibench.host.components import PLAIN, Component, canonical
 
 PROBLEM, TRUTH, DATA = "the problem", "the problem's truth", "the problem's data"  # made in these steps,
 OF_THE_PROBLEM = (PROBLEM, TRUTH, DATA)  # which are not the estimator's fault when they fail
+COMPILING = "compiling"  # the step in which torch compiles an estimator: as long as the problem's steps may last
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,10 @@ class Cell:
 
     @cached_property
     def identity(self) -> str:
-        """Which cell it is: problem, estimator, parameters, device and dtype."""
+        """Which cell it is: problem, estimator, parameters, device, dtype, and how it is compiled."""
         what = [self.problem.name, self.problem.parameters, self.estimator.name, self.estimator.parameters]
-        return digest([*what, self.device, self.dtype])
+        compiled = [] if self.estimator.compile == PLAIN else [self.estimator.compile]
+        return digest([*what, self.device, self.dtype, *compiled])
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,11 @@ class Settings:
     Attributes:
         precision: stop drawing when the CI of the RMSE is narrower than ± this fraction of it.
         time_limit: seconds of drawing, and of timing, that one cell may take.
-        problem_limit: seconds that a problem may take to find its truth, and as many to make its data.
+        problem_limit: seconds that a problem may take to find its truth, as many to make its data, and as many for an
+            estimator to be compiled.
         memory_limit: bytes that the process of a cell may take; None leaves the choice to the engine.
         threads: torch's intra-op threads, pinned for the whole run.
+        cache: of an accelerator, when a call is timed: `warm`, or `cold` where it is emptied before each.
         keep_draws: bytes of draws that are kept of one cell, so that more draws can be added to them.
     """
 
@@ -118,6 +122,7 @@ class Settings:
     problem_limit: float = 600.0
     memory_limit: int | None = None
     rounds: int = 11
+    cache: Literal["warm", "cold"] = "warm"
     threads: int = 1
     keep_draws: int = 16 * 2**20
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,10 @@ class _Reader:
         problems = self.components("problem", data.get("problems"), ("problems",))
         estimators = self.components("estimator", data.get("estimators"), ("estimators",))
         devices = self.devices(device, suite)
-        if suite and not suite.dtypes:
-            self.complain(("dtypes",), "an empty list: nothing to measure")
-        for index, name in enumerate(suite.dtypes if suite else ()):
-            if name in suite.dtypes[:index]:
-                self.complain(("dtypes", index), f"{name} is given twice")
+        for key in ("dtypes", "compile") if suite else ():
+            self.axis_of_all(key, getattr(suite, key))
+        if suite:
+            estimators = [(trail, one.compiled(mode)) for trail, one in estimators for mode in suite.compile]
         if suite and suite.draws.min > suite.draws.max:
             self.complain(("draws", "min"), f"min {suite.draws.min} is larger than max {suite.draws.max}")
         wanted = self.baseline(data.get("baseline"), estimators)
@@ -92,6 +91,7 @@ class _Reader:
                 memory_limit=None if suite.memory_limit is None else int(suite.memory_limit * 2**30),
                 keep_draws=int(suite.keep_draws * 2**20),
                 rounds=suite.timing.rounds,
+                cache=suite.timing.cache,
                 threads=suite.threads,
             ),
             devices_auto=device == "auto" or (device is None and suite.devices == "auto"),
@@ -115,6 +115,14 @@ class _Reader:
             for found in error.errors():
                 self.complain(*_explain(found, SuiteFile, data))
         return None
+
+    def axis_of_all(self, key: str, names: Sequence[str]) -> None:
+        """Check a list by which everything in the suite is multiplied."""
+        if not names:
+            self.complain((key,), "an empty list: nothing to measure")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                self.complain((key, index), f"{name} is given twice")
 
     def devices(self, override: str | None, suite: Any) -> tuple[str, ...]:
         """The devices to measure on; absent ones become unsupported rows."""

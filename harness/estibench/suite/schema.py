@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-DTYPES = ("float64", "float32", "bfloat16", "float16")
+Dtype = Literal["float64", "float32", "tf32", "bfloat16", "float16"]
 
 
 class _Strict(BaseModel):
@@ -21,9 +21,10 @@ class Draws(_Strict):
 
 
 class Timing(_Strict):
-    """Paired timing: `rounds` epochs of every estimator of a block, interleaved."""
+    """Paired timing: `rounds` epochs of every estimator of a block, interleaved; an accelerator's L2 warm or cold."""
 
     rounds: Annotated[int, Field(ge=0, le=10_000)] = 11
+    cache: Literal["warm", "cold"] = "warm"
 
 
 class Scaling(_Strict):
@@ -106,7 +107,8 @@ class SuiteFile(_Strict):
     timing: Timing = Timing()
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     devices: str | list[str] = ["cpu"]
-    dtypes: list[Literal["float64", "float32", "bfloat16", "float16"]] = ["float32"]
+    dtypes: list[Dtype] = ["float32"]
+    compile: list[Literal["off", "default", "reduce-overhead"]] = ["off"]
     baseline: str | dict[str, Any] | None = None
     problems: Annotated[list[Any], Field(min_length=1)]
     estimators: Annotated[list[Any], Field(min_length=1)]

@@ -11,8 +11,7 @@ import functools
 import inspect
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from estibench.contracts.generators import global_generators, restored, state_bytes
 from estibench.errors import UserError
 from estibench.measure import device as devices
 
@@ -50,49 +50,6 @@ class Draws:
     used: bool
 
 
-@dataclass(frozen=True)
-class _Global:
-    """One global generator: how its state is read, set and made from a seed."""
-
-    read: Callable[[], Any]
-    write: Callable[[Any], Any]
-    seed: Callable[[int], Any]
-
-
-def _globals() -> list[_Global]:
-    """Those of torch, numpy and Python; those of an accelerator where it is in use already."""
-    found = [
-        _Global(
-            torch.default_generator.get_state, torch.default_generator.set_state, torch.default_generator.manual_seed
-        ),
-        _Global(np.random.get_state, np.random.set_state, np.random.seed),
-        _Global(random.getstate, random.setstate, random.seed),
-    ]
-    if devices.global_streams():
-        kind = torch.accelerator.current_accelerator()
-        assert kind is not None
-        module = torch.get_device_module(kind)
-        if all(hasattr(module, name) for name in ("get_rng_state_all", "set_rng_state_all", "manual_seed_all")):
-            found.append(_Global(module.get_rng_state_all, module.set_rng_state_all, module.manual_seed_all))
-    return found
-
-
-@contextmanager
-def globals_restored() -> Iterator[Callable[[int], None]]:
-    """A function that seeds every global generator; after the `with` block they are as before it."""
-    before = [(one, one.read()) for one in _globals()]
-
-    def seed(number: int) -> None:
-        for one, _ in before:
-            one.seed(number)
-
-    try:
-        yield seed
-    finally:
-        for one, state in before:
-            one.write(state)
-
-
 def call(
     draw: Callable[..., Any], n: int, stream: Sequence[int], given: Given | None, device: str
 ) -> tuple[list[Any], bool]:
@@ -112,7 +69,7 @@ def call(
         generator = np.random.default_rng(seeds[n])
     held = [*_held(draw), *([] if generator is None else [generator])]
     used, outputs = kind == "seed", []
-    with globals_restored() as seed_globals:
+    with restored() as seed_globals:
         seed_globals(seeds[n])
         for number in range(n):
             if kind == "nothing":
@@ -227,7 +184,7 @@ def _held(draw: Any) -> list[Any]:
 
 def _states(held: Sequence[Any]) -> list[bytes]:
     """The states of all generators that a draw may use, to be compared."""
-    found: list[Any] = [one.read() for one in _globals()]
+    found: list[Any] = [one.read() for one in global_generators()]
     for one in held:
         if isinstance(one, np.random.Generator):
             found.append(one.bit_generator.state)
@@ -235,18 +192,7 @@ def _states(held: Sequence[Any]) -> list[bytes]:
             found.append(one.getstate())
         else:
             found.append(one.get_state())
-    return [_bytes(state) for state in found]
-
-
-def _bytes(state: Any) -> bytes:
-    """A state as bytes that are equal where it is: tensors and arrays by their content, the rest by its text."""
-    if isinstance(state, Tensor):
-        return state.cpu().numpy().tobytes()
-    if isinstance(state, np.ndarray):
-        return state.tobytes()
-    if isinstance(state, dict):
-        return b"".join(str(name).encode() + _bytes(one) for name, one in state.items())
-    return b"".join(map(_bytes, state)) if isinstance(state, list | tuple) else repr(state).encode()
+    return [state_bytes(state) for state in found]
 
 
 def _array(output: Any, what: str) -> Tensor:

@@ -13,6 +13,7 @@ from estibench.contracts.estimator import ErrorBarEstimator
 from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.measure.device import why_unavailable
 from estibench.measure.readings import discrepancy, read, reads
+from estibench.suite.devices import accelerator
 from estibench.testing.case import Case
 from estibench.testing.trial import CheckFailedError, NotApplicable
 
@@ -107,18 +108,19 @@ def every_dtype(case: Case) -> None:
         raise NotApplicable("no dtype is supported")
 
 
-def works_on_cuda(case: Case) -> None:
-    """On a CUDA device the estimate is there too."""
-    missing = why_unavailable("cuda", "float32")
-    if missing:
-        raise NotApplicable(missing)
-    problem = case.problem.at("cuda", "float32")
+def works_on_accelerator(case: Case) -> None:
+    """On the machine's accelerator, where it has one, the estimate is there too."""
+    device = accelerator()
+    missing = "no accelerator on this machine" if device is None else why_unavailable(device, "float32")
+    if device is None or missing:
+        raise NotApplicable(str(missing))
+    problem = case.problem.at(device, "float32")
     try:
         problem.prepare()
         other = Case(case.estimator, problem, case.effort, case.unit)
     except Exception as error:
         raise NotApplicable(f"the problem cannot be made there: {error}") from error
-    _judge_estimate(other.call(other.stream()), case.shape, problem, "on CUDA, estimate")
+    _judge_estimate(other.call(other.stream()), case.shape, problem, f"on {device}, estimate")
 
 
 def same_estimate_with_and_without_error(case: Case) -> None:
@@ -208,6 +210,6 @@ CHECKS = (
     error_bar_is_sane,
     same_estimate_with_and_without_error,
     every_dtype,
-    works_on_cuda,
+    works_on_accelerator,
     readings_are_sane,
 )

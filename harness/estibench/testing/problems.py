@@ -19,6 +19,7 @@ from estibench.host import Host
 from estibench.measure.claims import rounding_tolerance
 from estibench.measure.device import generator, why_unavailable
 from estibench.measure.globals import untouched
+from estibench.suite.devices import accelerator
 from estibench.testing.trial import CheckFailedError, NotApplicable
 
 LOSS = 1024.0  # machine epsilons of the magnitude by which a truth may move with the rounding of its data
@@ -105,9 +106,10 @@ def truth_repeats(posed: Posed) -> None:
 
 
 def same_truth_everywhere(posed: Posed) -> None:
-    """In float32, and on a GPU where there is one, the truth is the same up to the rounding of the data."""
+    """In float32, and on an accelerator where there is one, the truth is the same up to the rounding of the data."""
     first = posed.truth
-    places = [("cpu", "float32")] + ([] if why_unavailable("cuda", "float32") else [("cuda", "float32")])
+    devices = [device for device in ("cpu", accelerator()) if device and not why_unavailable(device, "float32")]
+    places = [(device, "float32") for device in devices]
     for device, dtype in places:
         problem = posed.fresh().at(device, dtype)
         found = problem.truth
@@ -117,7 +119,7 @@ def same_truth_everywhere(posed: Posed) -> None:
                 "float64 on the CPU everywhere",
                 "compute the truth from the data in float64, before they are cast",
             )
-        allowed = LOSS * torch.finfo(problem.torch_dtype).eps * float(problem.magnitude)
+        allowed = LOSS * problem.eps * float(problem.magnitude)
         distance = float((first - found).norm()) if first.shape == found.shape else float("inf")
         if not distance <= allowed:
             raise CheckFailedError(

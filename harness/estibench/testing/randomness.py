@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from estibench.contracts.claims import Deterministic, Exact, Variance
+from estibench.contracts.generators import restored
 from estibench.contracts.samples import SampleProblem
 from estibench.measure.globals import untouched
 from estibench.measure.readings import discrepancy
-from estibench.testing.callables import globals_restored
 from estibench.testing.case import Case
 from estibench.testing.trial import CheckFailedError, NotApplicable
 
@@ -46,7 +46,7 @@ def same_seed_same_estimate(case: Case) -> None:
 def uses_no_global_generator(case: Case) -> None:
     """The global generators of torch, numpy and Python have no effect on the estimate."""
     found = []
-    with globals_restored() as seed_globals:
+    with restored() as seed_globals:
         for seed in (1, 2):
             seed_globals(seed)
             found.append(case.estimate())

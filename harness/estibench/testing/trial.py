@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from estibench.measure.device import pinned
+from estibench.measure.device import HOST, pinned, products
+from estibench.suite.devices import accelerator
 
 Check = Callable[[Any], str | None]
 Status = Literal["passed", "failed", "skipped", "expected failure", "unexpected pass"]
@@ -54,11 +55,11 @@ class Trial:
         return self.check.__name__
 
     def __call__(self) -> str:
-        """Run the check, on one thread as the harness does; a failure is an `AssertionError` with its explanation.
+        """Run the check, on one thread and without tf32; a failure is an `AssertionError` with its explanation.
 
         Returns the check's note, or nothing.
         """
-        with pinned(1):
+        with pinned(1), products(accelerator() or HOST, "float32"):
             return self.check(self.material) or ""
 
     def outcome(self) -> Outcome:

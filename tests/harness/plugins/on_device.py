@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from estibench import Estimator, EstimatorEntry, hookimpl
+from estibench import Estimator, EstimatorEntry, Exact, hookimpl
 
 
 @hookimpl
@@ -33,6 +33,14 @@ class Large(There):
 
 
 @dataclass(frozen=True)
+class Huge(There):
+    """Asks for 64 TiB."""
+
+    def estimate(self, problem, generator):
+        return torch.empty(2**46, dtype=torch.uint8, device=problem.device)
+
+
+@dataclass(frozen=True)
 class LargeLater(There):
     """As `Large`, while it is timed."""
 
@@ -54,5 +62,23 @@ class Precise(There):
         return super().estimate(problem, generator).double().to(problem.torch_dtype)
 
 
+@dataclass(frozen=True)
+class Product(Estimator):
+    """The target, as products in tf32 would round it where they are allowed."""
+
+    claims = (Exact(),)
+
+    def estimate(self, problem, generator):
+        return problem.target * (1 + 2**-12 * torch.backends.cuda.matmul.allow_tf32)
+
+
+@dataclass(frozen=True)
+class Tf32Always(Product):
+    """As `Product`, whether they are allowed or not."""
+
+    def estimate(self, problem, generator):
+        return problem.target * (1 + 2**-12)
+
+
 CALLS = {"timed": False}
-ALL = (There, Large, LargeLater, Precise)
+ALL = (There, Large, Huge, LargeLater, Precise, Product, Tf32Always)
