@@ -273,3 +273,5 @@ def test_lookup(tmp_path, monkeypatch):
         find_suite("other/trace.yaml")
     with pytest.raises(UserError, match="is a folder"):
         find_suite(str(tmp_path))
+    (tmp_path / "trace").mkdir()  # a run of that name, in the folder of runs
+    assert find_suite("trace").is_file()

@@ -27,7 +27,7 @@ def find_suite(name: str) -> Path:
     """The file of a suite given as a path or as a bare name. Raises `UserError` where there is none.
 
     A path into `suites/` that does not exist here still finds the packaged copy, so the README's
-    `bench run suites/trace.yaml` works in any folder.
+    `bench run suites/trace.yaml` works in any folder; and a folder that has a suite's name, as a run has, hides none.
     """
     path = Path(name)
     try:
@@ -36,11 +36,11 @@ def find_suite(name: str) -> Path:
         raise UserError(f"{name[:60]}…: no such suite: {error.strerror}") from error
     if is_file:
         return path
-    if is_folder:
-        raise UserError(f"{name}: is a folder; give a suite file, for example {name.rstrip('/')}/trace.yaml")
     known = known_suites()
     bare = len(path.parts) == 1 and path.suffix in ("", ".yaml", ".yml")
     packaged = path.parts[:-1] == ("suites",)
     if (bare or packaged) and path.stem in known:
         return known[path.stem]
+    if is_folder:
+        raise UserError(f"{name}: is a folder; give a suite file, for example {name.rstrip('/')}/trace.yaml")
     raise UserError(f"{name}: no such suite{did_you_mean(path.stem, known)}")
