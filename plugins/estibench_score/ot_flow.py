@@ -69,5 +69,5 @@ def paired(noise: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     from scipy.optimize import linear_sum_assignment
 
     cost = torch.cdist(noise, x).square()
-    rows, columns = linear_sum_assignment(cost.cpu().numpy())
+    rows, columns = linear_sum_assignment(cost.to("cpu", torch.float64).numpy())
     return noise[torch.as_tensor(rows, device=x.device)], x[torch.as_tensor(columns, device=x.device)]

@@ -72,6 +72,7 @@ class VelocityGradient(Problem):
     )
     examples = (
         {"density": "gaussian"},
+        {"density": "gaussian", "dim": 1, "path": "variance_preserving"},
         {"density": "gaussian_mixture", "model": "mlp", "hidden": 8, "times": 4, "reference": 2**12},
     )
 
