@@ -13,7 +13,7 @@ from torch import Tensor
 from estibench import Cost
 from estibench_sampling.contract import LinearSampler
 from estibench_sampling.diffusion import DiffusionSampler, converges
-from estibench_sampling.normal_laws import Affine, Law, Modes, affine, independent
+from estibench_sampling.normal_laws import Affine, Entry, Law, Modes, affine, independent
 from estibench_sampling.target import Target
 
 Control = tuple[float, float, float]
@@ -79,5 +79,5 @@ class DPMSolver(DiffusionSampler):
         sigma, tau, c = control
         kept, gain = tau / sigma, modes.variance / modes.noised(sigma).variance
         ahead, shift = (1 - kept) * (1 + c), (1 - gain) * modes.mean
-        A = [[kept + ahead * gain, -(1 - kept) * c], [gain, 0.0]]
+        A: list[list[Entry]] = [[kept + ahead * gain, -(1 - kept) * c], [gain, 0.0]]
         return affine(A, [ahead * shift, shift], [[0.0, 0.0], [0.0, 0.0]])

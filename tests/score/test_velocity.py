@@ -96,7 +96,7 @@ def test_unbiased(build, draw, name, parameters, path):
     estimator = build("estimator", name, **parameters)
     for model in ("gaussian", "mlp"):
         problem = _problem(build, path=path, density=MIXTURE, model=model)
-        assert _p_value(draw, estimator, problem, 4096) > 1e-6
+        assert _p_value(draw, estimator, problem, 2048) > 1e-6
 
 
 class AtTheData(ConditionalFlow):
