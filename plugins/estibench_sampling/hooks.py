@@ -80,6 +80,18 @@ def bench_estimators() -> list[EstimatorEntry]:
             SAMPLING,
         ),
         EstimatorEntry(
+            "ddim", "estibench_sampling.ddim:DDIM", "Euler on the probability flow; ancestral DDPM for eta 1", SAMPLING
+        ),
+        EstimatorEntry(
+            "edm_heun", "estibench_sampling.edm_heun:EDMHeun", "Heun on the probability flow, order 2", SAMPLING
+        ),
+        EstimatorEntry(
+            "dpm_solver",
+            "estibench_sampling.dpm_solver:DPMSolver",
+            "DPM-Solver++(2M): order 2 for one evaluation a step",
+            SAMPLING,
+        ),
+        EstimatorEntry(
             "gradient_ascent",
             "estibench_sampling.gradient_ascent:GradientAscent",
             "Langevin without noise: collapses to modes",

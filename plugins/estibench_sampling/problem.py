@@ -79,7 +79,7 @@ class Sampling(SampleProblem):
     @cached_property
     def target(self) -> Target:
         """The density's oracles, on the problem's device in its dtype."""
-        return Target(self.density.at(self.device, self.dtype))
+        return Target(self.density.at(self.device, self.dtype), self.normal_modes is not None)
 
     @cached_property
     def wide_target(self) -> Target:

@@ -13,13 +13,13 @@ from torch import Tensor
 from estibench import Cost, PositiveFloat
 from estibench_sampling import ula
 from estibench_sampling.contract import LinearSampler
-from estibench_sampling.ladder import check, geometric
+from estibench_sampling.ladder import BETA_MIN, RISE, check, geometric
 from estibench_sampling.normal import normal_like
 from estibench_sampling.normal_laws import Affine, Law, Modes, affine, independent
 from estibench_sampling.predictor_corrector import normal_prediction, predict
 from estibench_sampling.target import Target
 
-BETA_MIN, BETA_MAX, LAST = 0.1, 20.0, 1e-3
+LAST = 1e-3
 Control = tuple[float, float]
 
 
@@ -98,5 +98,5 @@ class ReverseSDE(LinearSampler):
 
 def vp_level(t: float) -> tuple[float, float, float]:
     """α, s/α and β at time t of the variance-preserving process: x_t = αx_0 + sε."""
-    alpha = math.exp(-0.25 * t**2 * (BETA_MAX - BETA_MIN) - 0.5 * t * BETA_MIN)
-    return alpha, math.sqrt(1 / alpha**2 - 1), BETA_MIN + t * (BETA_MAX - BETA_MIN)
+    alpha = math.exp(-0.25 * t**2 * RISE - 0.5 * t * BETA_MIN)
+    return alpha, math.sqrt(1 / alpha**2 - 1), BETA_MIN + t * RISE

@@ -25,10 +25,13 @@ class Target:
 
     Attributes:
         density: on the problem's device, in its dtype.
+        normal: whether the density is.
     """
 
     density: Density
+    normal: bool = False
     _noised: dict[float, Density] = field(default_factory=dict, repr=False, compare=False)
+    _flows: dict[float, tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """What a density makes when it is first asked, such as a network, is made now: inside of the transforms of
@@ -92,6 +95,21 @@ class Target:
             return law.score(x).detach()
 
         return score
+
+    def end_of_flow(self, x: Tensor, sigma: float) -> Tensor | None:
+        """Where the probability flow dx/dσ = −σ∇log p_σ(x) takes x from level σ to 0, (chains, dim); None unless the
+        density is normal: μ + (Σ(Σ + σ²I)⁻¹)^½(x − μ). A truth, for no sampler to use; it counts nothing.
+        """
+        if not self.normal:
+            return None
+        if sigma not in self._flows:
+            mean, covariance = self.density.mean, self.density.covariance_matrix
+            assert mean is not None and covariance is not None  # noqa: PT018 - what is normal has both
+            variance, Q = torch.linalg.eigh(covariance)
+            shrink = (Q * (variance / (variance + sigma**2)).sqrt()) @ Q.T
+            self._flows[sigma] = self.density.place(mean), self.density.place(shrink)
+        mean, shrink = self._flows[sigma]
+        return mean + (x - mean) @ shrink
 
 
 def evaluations(steps: int, batch: int, size: int) -> int:

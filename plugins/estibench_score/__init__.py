@@ -1,4 +1,4 @@
-"""Score matching: gradients of objectives, fits, and score estimates without training.
+"""Score and flow matching: gradients of objectives, fits, and score estimates without training.
 
 What an author of an objective, of a score estimate, of a model or of a problem needs is imported from here; names load
 on first use, so that the package stays light.
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from estibench_score.score_field import ScoreField as ScoreField
     from estibench_score.score_fit import ScoreFit as ScoreFit
     from estibench_score.score_gradient import ScoreGradient as ScoreGradient
+    from estibench_score.velocity_field import VelocityField as VelocityField
+    from estibench_score.velocity_gradient import VelocityEstimator as VelocityEstimator
+    from estibench_score.velocity_gradient import VelocityGradient as VelocityGradient
 
 _HOME = {
     "estibench_score.contract": (
@@ -41,6 +44,8 @@ _HOME = {
     "estibench_score.score_field": ("ScoreField",),
     "estibench_score.score_fit": ("ScoreFit",),
     "estibench_score.score_gradient": ("ScoreGradient",),
+    "estibench_score.velocity_field": ("VelocityField",),
+    "estibench_score.velocity_gradient": ("VelocityEstimator", "VelocityGradient"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from estibench import Density, Estimator, NoisedDensity, PositiveFloat, PositiveInt, Problem, Unsupported
+from estibench import Density, NoisedDensity, PositiveFloat, PositiveInt, Problem, Unsupported
+from estibench_score.loss_estimator import LossEstimator
+from estibench_score.minibatches import fresh_minibatches
 from estibench_score.model import ScoreModel
 from estibench_score.models import ModelName, make_model
 from estibench_score.score_field import Field, ScoreField
 
 
 @dataclass(frozen=True)
-class ScoreEstimator(Estimator):
+class ScoreEstimator(LossEstimator):
     """An objective of score matching. Its one method is the loss of a minibatch; problems do the rest.
 
     Losses are normalised as J = ½E‖s_θ − ∇log p‖² plus a constant, so that their gradients compare.
@@ -39,27 +40,6 @@ class ScoreEstimator(Estimator):
     @abstractmethod
     def loss(self, s: ScoreField, x: Tensor, generator: torch.Generator) -> Tensor:
         """The objective on a minibatch x, (batch, m): a number, differentiable in the parameters of s."""
-
-    def randomness(self, generator: torch.Generator) -> AbstractContextManager[None]:
-        """What surrounds an estimate. Default: nothing; `PlainLoss` seeds the global generators."""
-        return nullcontext()
-
-    @final
-    def estimate(self, problem: ScoreProblem, generator: torch.Generator) -> Tensor:
-        """What the problem makes of the loss: a minibatch gradient (p,), or a training run (checkpoints,)."""
-        with self.randomness(generator):
-            return problem.use(self, generator)
-
-    @final
-    def draws(self, problem: ScoreProblem, n: int, generator: torch.Generator) -> Tensor:
-        """n of them in one vectorised call, (n, p) or (n, checkpoints), where `torch.func` takes the loss."""
-        try:
-            with self.randomness(generator):
-                return problem.use_many(self, n, generator)
-        except Unsupported:
-            raise
-        except Exception as error:  # `torch.func` refuses in many ways; a loop will tell a real failure apart
-            raise NotImplementedError(str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +122,7 @@ class ScoreProblem(Problem):
         """n minibatches of independent samples, (n, batch, m), noised unless the estimator does so itself."""
         if len(self.smoothing) > 1 and not denoises:
             raise Unsupported("the estimand weighs several noise levels; only a denoising estimator sees them")
-        source = self.host_stream(generator)
-        x = self.place(self.density.sample(n * self.batch, source).reshape(n, self.batch, self.dim))
+        x = fresh_minibatches(self, n, generator)
         if denoises or not self.smoothing:
             return x
         noise = torch.randn(x.shape, generator=generator, device=generator.device, dtype=x.dtype)

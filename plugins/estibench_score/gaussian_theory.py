@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from estibench import Density
 from estibench_score.contract import ScoreProblem
 from estibench_score.gaussian_model import GaussianModel
 from estibench_score.score_gradient import ScoreGradient
@@ -43,7 +44,7 @@ def setting(problem: ScoreProblem, denoises: bool) -> Setting | None:
     model, density = problem.score_model, problem.density.at("cpu", "float64")
     if not isinstance(model, GaussianModel) or not isinstance(problem, ScoreGradient) or len(problem.smoothing) > 1:
         return None
-    if not is_normal(problem):
+    if not is_normal(problem.density):
         return None
     mean, covariance = density.mean, density.covariance_matrix
     assert mean is not None and covariance is not None  # noqa: PT018 - narrows two types
@@ -62,13 +63,13 @@ def setting(problem: ScoreProblem, denoises: bool) -> Setting | None:
     )
 
 
-def is_normal(problem: ScoreProblem) -> bool:
+def is_normal(density: Density) -> bool:
     """Whether the density is normal, by its score at a few points: −Σ⁻¹(x − E x) with its own moments."""
-    density = problem.density.at("cpu", "float64")
+    density = density.at("cpu", "float64")
     mean, covariance = density.mean, density.covariance_matrix
     if mean is None or covariance is None or not density.integrates_by_parts:
         return False
-    x = mean + torch.randn(8, problem.dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = mean + torch.randn(8, len(mean), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     expected = torch.linalg.solve(covariance, (mean - x).T).T
     return bool(torch.allclose(density.score(x), expected, rtol=1e-6, atol=1e-8))
 

@@ -6,6 +6,7 @@ from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
 
 LOSSES = ("score_gradient", "score_fit")
 SAMPLES = ("score_estimate",)
+VELOCITIES = ("velocity_gradient",)
 
 
 @hookimpl
@@ -16,6 +17,11 @@ def bench_tasks() -> list[TaskEntry]:
         ),
         TaskEntry("score_fit", "estibench_score.tasks:SCORE_FIT", "training runs: Fisher divergence along the way"),
         TaskEntry("score_estimate", "estibench_score.tasks:SCORE_ESTIMATE", "score at points from samples, untrained"),
+        TaskEntry(
+            "velocity_gradient",
+            "estibench_score.tasks:VELOCITY_GRADIENT",
+            "gradient of the flow-matching objective, one minibatch",
+        ),
     ]
 
 
@@ -39,6 +45,12 @@ def bench_problems() -> list[ProblemEntry]:
             "estibench_score.sample_problem:SampleScoreProblem",
             "a density's score at points, from fresh samples",
             "score_estimate",
+        ),
+        ProblemEntry(
+            "velocity_gradient",
+            "estibench_score.velocity_gradient:VelocityGradient",
+            "gradient of the flow-matching objective of a model on a density",
+            "velocity_gradient",
         ),
     ]
 
@@ -78,4 +90,28 @@ def bench_estimators() -> list[EstimatorEntry]:
             "stein_score", "estibench_score.stein_score:SteinScore", "Stein's identity, inverted with a ridge", SAMPLES
         ),
         EstimatorEntry("ssge", "estibench_score.ssge:SSGE", "spectral Stein gradient estimator", SAMPLES),
+        EstimatorEntry(
+            "explicit_flow",
+            "estibench_score.explicit_flow:ExplicitFlow",
+            "regression on the marginal velocity: oracle",
+            VELOCITIES,
+        ),
+        EstimatorEntry(
+            "conditional_flow",
+            "estibench_score.conditional_flow:ConditionalFlow",
+            "CFM: regression on the velocity of each pair",
+            VELOCITIES,
+        ),
+        EstimatorEntry(
+            "importance_flow",
+            "estibench_score.importance_flow:ImportanceFlow",
+            "CFM with logit-normal times and their weights",
+            VELOCITIES,
+        ),
+        EstimatorEntry(
+            "ot_flow",
+            "estibench_score.ot_flow:OTFlow",
+            "CFM with pairs by minibatch optimal transport",
+            VELOCITIES,
+        ),
     ]

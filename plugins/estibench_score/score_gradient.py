@@ -12,9 +12,9 @@ from torch import Tensor
 
 from estibench import PositiveInt
 from estibench_score.contract import ScoreEstimator, ScoreProblem
+from estibench_score.minibatches import many_gradients, one_gradient
 
 CHUNKS = 32
-AT_ONCE = 128  # replicates of one vectorised call: more of them leave the cache and are slower
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +37,10 @@ class ScoreGradient(ScoreProblem):
     gradients: ClassVar[bool] = True
 
     def use(self, estimator: ScoreEstimator, generator: torch.Generator) -> Tensor:
-        x = self.minibatches(1, generator, estimator.denoises)[0]
-        loss = estimator.loss(self.field(self._leaf, transformed=False), x, generator)
-        return torch.autograd.grad(loss, self._leaf)[0]
+        return one_gradient(self, estimator, self.minibatches(1, generator, estimator.denoises)[0], generator)
 
     def use_many(self, estimator: ScoreEstimator, n: int, generator: torch.Generator) -> Tensor:
-        x = self.minibatches(n, generator, estimator.denoises)
-
-        def gradient(x: Tensor) -> Tensor:
-            def loss(theta: Tensor) -> Tensor:
-                return estimator.loss(self.field(theta, transformed=True), x, generator)
-
-            return torch.func.grad(loss)(self.theta)
-
-        return torch.func.vmap(gradient, randomness="different", chunk_size=AT_ONCE)(x)
+        return many_gradients(self, estimator, self.minibatches(n, generator, estimator.denoises), generator)
 
     @cached_property
     def theta(self) -> Tensor:
@@ -58,12 +48,13 @@ class ScoreGradient(ScoreProblem):
         return self.place(self.initial)
 
     @cached_property
-    def _leaf(self) -> Tensor:
+    def leaf(self) -> Tensor:
+        """The same, differentiable by plain autograd."""
         return self.theta.clone().requires_grad_()
 
     def prepare(self) -> None:
         super().prepare()
-        _ = self._leaf
+        _ = self.leaf
 
     @property
     def weighted_levels(self) -> list[tuple[float, float]]:

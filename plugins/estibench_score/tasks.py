@@ -6,6 +6,7 @@ from estibench import Task
 from estibench_score.sample_problem import SampleScoreProblem
 from estibench_score.score_fit import ScoreFit
 from estibench_score.score_gradient import ScoreGradient
+from estibench_score.velocity_gradient import VelocityGradient
 
 DOCS = "docs/tasks/score.md"
 LOSS = "estibench_score.examples.loss"
@@ -25,4 +26,11 @@ SCORE_ESTIMATE = Task(
     work="kernel",
     docs=DOCS,
     example="estibench_score.examples.from_samples",
+)
+VELOCITY_GRADIENT = Task(
+    contract=VelocityGradient,
+    baseline="conditional_flow",
+    work="evaluation",
+    docs="docs/tasks/velocity.md",
+    example="estibench_score.examples.velocity",
 )

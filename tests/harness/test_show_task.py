@@ -12,6 +12,11 @@ SAYS = {  # of each task: a sentence of its contract, an oracle with its shapes,
     "score_gradient": ("∇_θ ½E‖s_θ(x) − ∇log p(x)‖²", "s(x): (..., m) → (..., m).", "ScoreEstimator: An objective"),
     "score_fit": ("One draw is one training run", "with_vjps(x, v)", "PlainLoss"),
     "score_estimate": ("∇log p at fixed points", "Where the score is wanted, (points, m).", "SampleScoreEstimator"),
+    "velocity_gradient": (
+        "∇_θ ½E‖v_θ(x_t, t) − u_t(x_t)‖²",
+        "v(x, t_k): (..., m), (..., 1) → (..., m).",
+        "VelocityEstimator",
+    ),
     "discrete_gradient": ("independent z_bl ~ Cat(softmax θ_bl)", "f(z): (n, batch, L, K) → (n, batch)", "Memoryless"),
     "discrete_fit": ("Minimise E f with Adam", "The objective and the logits, (batch, L, K).", "FitProblem"),
     "categorical_sampling": (

@@ -14,6 +14,9 @@ import torch
 from estibench import Reads
 from estibench_sampling import mala, ula
 from estibench_sampling.contract import LinearSampler, mahalanobis, spread
+from estibench_sampling.ddim import DDIM
+from estibench_sampling.dpm_solver import DPMSolver
+from estibench_sampling.edm_heun import EDMHeun
 from estibench_sampling.hmc import HMC
 from estibench_sampling.leimkuhler_matthews import LeimkuhlerMatthews, State
 from estibench_sampling.mala import MALA
@@ -135,6 +138,37 @@ class AcceptsAll(HMC):
         return mala.State(x, score, target.log_prob(x), state.accepted + 1)
 
 
+@dataclass(frozen=True)
+class ForwardVariance(DDIM):
+    """Ancestral steps with the variance of q(x_σ | x_τ) for that of the posterior, and the posterior's mean."""
+
+    def step(self, target, state, control, generator):
+        sigma, tau = control
+        x = state.x + (sigma**2 - tau**2) * target.noised_score(sigma)(state.x)
+        return state._replace(x=x + math.sqrt(sigma**2 - tau**2) * (tau > 0) * normal_like(x, generator))
+
+
+@dataclass(frozen=True)
+class SlopeAtTheStart(EDMHeun):
+    """The second slope of Heun's rule at x, where it should be at the end of Euler's step."""
+
+    def step(self, target, state, control, generator):
+        (sigma, tau), x = control, state.x
+        slope = -sigma * target.noised_score(sigma)(x)
+        if tau > 0:
+            slope = (slope - tau * target.noised_score(tau)(x)) / 2
+        return state._replace(x=x + (tau - sigma) * slope)
+
+
+@dataclass(frozen=True)
+class NeverExtrapolates(DPMSolver):
+    """The denoised signal of the step alone."""
+
+    def step(self, target, state, control, generator):
+        sigma, tau, _ = control
+        return super().step(target, state, (sigma, tau, 0.0), generator)
+
+
 PAIRS = [
     (ULA, RootOfEta, {"step_size": 0.3}),
     (ULA, HeunAsOde, {"step_size": 0.3}),
@@ -143,6 +177,9 @@ PAIRS = [
     (Underdamped, NoFluctuation, {"step_size": 0.5}),
     (MALA, ForgetsTheProposal, {"step_size": 0.5}),
     (HMC, AcceptsAll, {"step_size": 0.9, "leapfrogs": 3}),
+    (DDIM, ForwardVariance, {"eta": 1.0, "sigma_max": 9.0}),
+    (EDMHeun, SlopeAtTheStart, {"sigma_max": 9.0}),
+    (DPMSolver, NeverExtrapolates, {"sigma_max": 9.0}),
 ]
 
 

@@ -101,7 +101,7 @@ def test_variances_on_normal_data_are_the_closed_forms(build, draw, spread, cova
     """
     density = {"name": "gaussian", "covariance": covariance}
     clean, noised = (_problem(build, density=density, batch=4, smoothing=levels) for levels in ((), (SIGMA,)))
-    assert is_normal(clean)
+    assert is_normal(clean.density)
     cases = [(problem, "explicit", {}, explicit_variance(problem)) for problem in (clean, noised)]
     cases += [(problem, "implicit", {}, implicit_variance(problem)) for problem in (clean, noised)]
     for parameters in ({"noise": "gaussian"}, {"noise": "sphere", "slices": 2}):

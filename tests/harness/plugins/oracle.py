@@ -11,7 +11,7 @@ from estibench import Estimator, EstimatorEntry, SampleProblem, SampleSet, Unbia
 
 TASKS = (
     *("trace", "divergence", "ode_gradient", "log_density", "log_det", "cnf_fit"),
-    *("score_gradient", "score_fit", "score_estimate", "synthetic"),
+    *("score_gradient", "score_fit", "score_estimate", "velocity_gradient", "synthetic"),
     *("discrete_gradient", "discrete_fit", "categorical_sampling", "sampling", "density_evolution"),
 )
 
