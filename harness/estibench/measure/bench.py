@@ -226,7 +226,7 @@ class Bench:
         del self._firsts[cell]
         estimator = call.estimator
         limits.afford(first_seconds, lambda: _seconds_of(call))
-        columns = tuple(read(problem, estimator, first)) if reads(problem) else ()
+        columns = tuple(read(problem, estimator, first)) if reads(problem, estimator) else ()
         self._watch(cell, "counting work")
         work = measure_work(call, block.device, with_flops=not limits.limited or first_seconds < LONG)
         limits.fits(work.peak_bytes)
