@@ -9,12 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from estibench_evidence.elbo_gradient import ElboGradientProblem as ElboGradientProblem
     from estibench_evidence.log_normalizer import LogNormalizerProblem as LogNormalizerProblem
     from estibench_evidence.normal_path import NormalPath as NormalPath
+    from estibench_evidence.quadratic import Quadratic as Quadratic
 
 _HOME = {
+    "estibench_evidence.elbo_gradient": ("ElboGradientProblem",),
     "estibench_evidence.log_normalizer": ("LogNormalizerProblem",),
     "estibench_evidence.normal_path": ("NormalPath",),
+    "estibench_evidence.quadratic": ("Quadratic",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
 
 LOG_NORMALIZER = ("log_normalizer",)
+ELBO_GRADIENT = ("elbo_gradient",)
 
 
 @hookimpl
@@ -14,6 +15,11 @@ def bench_tasks() -> list[TaskEntry]:
             "log_normalizer",
             "estibench_evidence.tasks:LOG_NORMALIZER",
             "log of the integral of an unnormalised density",
+        ),
+        TaskEntry(
+            "elbo_gradient",
+            "estibench_evidence.tasks:ELBO_GRADIENT",
+            "gradient of a lower bound of the evidence in its normal approximation",
         ),
     ]
 
@@ -26,6 +32,12 @@ def bench_problems() -> list[ProblemEntry]:
             "estibench_evidence.density_normalizer:DensityNormalizer",
             "a density that knows its log Z, and a normal proposal",
             "log_normalizer",
+        ),
+        ProblemEntry(
+            "linear_gaussian",
+            "estibench_evidence.linear_gaussian:LinearGaussian",
+            "a linear decoder of normal latents: the ELBO, or a bound of several samples",
+            "elbo_gradient",
         ),
     ]
 
@@ -47,4 +59,24 @@ def bench_estimators() -> list[EstimatorEntry]:
             "integral of a mean along the path",
             LOG_NORMALIZER,
         ),
+        EstimatorEntry(
+            "score_function",
+            "estibench_evidence.score_function:ScoreFunction",
+            "log w times the score of q: no derivative of the model",
+            ELBO_GRADIENT,
+        ),
+        EstimatorEntry(
+            "pathwise",
+            "estibench_evidence.pathwise:Pathwise",
+            "the derivative through the sample; KL sampled or analytic",
+            ELBO_GRADIENT,
+        ),
+        EstimatorEntry(
+            "sticking_the_landing",
+            "estibench_evidence.sticking_the_landing:StickingTheLanding",
+            "pathwise without the score of q",
+            ELBO_GRADIENT,
+        ),
+        EstimatorEntry("iwae", "estibench_evidence.iwae:IWAE", "pathwise, of K importance samples", ELBO_GRADIENT),
+        EstimatorEntry("dreg", "estibench_evidence.dreg:DReG", "doubly reparameterised, of K samples", ELBO_GRADIENT),
     ]
