@@ -32,8 +32,8 @@ class Pathwise(Estimator):
     constant varies with λ alone: no noise is added, though the KL is sampled. With v = ∇_z log p it is (v, σεv + 1).
 
     With the analytic KL the prior's part is no sample either: ELBO = E log p(x | z) − KL(q ‖ p),
-    KL = ½ Σ(σ² + μ² − 1 − 2λ), of gradient (μ, σ² − 1). That does not always help: noise of the prior and of the
-    likelihood may cancel, as near the posterior.
+    KL = ½ Σ(σ² + μ² − 1 − 2λ), of gradient (μ, σ² − 1). That does not always help: at the best μ the slopes of prior
+    and likelihood cancel, and without the prior's the likelihood's is noise in ∂λ.
 
     Parameters:
         samples: S.

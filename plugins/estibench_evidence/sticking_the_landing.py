@@ -24,8 +24,8 @@ class StickingTheLanding(Estimator):
     """∇ELBO ≈ (1/S) Σ_i ∇_z log w(z_i) ∂z_i/∂(μ, λ), z_i = μ + σε_i: parameters within q are held fixed.
 
     What is left out is −∇_(μ,λ) log q(z) at fixed z, the score, whose mean is 0. With v = ∇_z log p + ε/σ it is
-    (v, σεv). Where q is the posterior, w is constant in z and v = 0: no sample has any noise. Far from it the left-out
-    term may have cancelled noise, and its variance is the larger.
+    (v, σεv). Where q is the posterior, w is constant in z and v = 0: no sample has any noise. The left-out term can
+    also cancel noise: where q is narrower than the posterior by more than √2, pathwise has less.
 
     Parameters:
         samples: S.
