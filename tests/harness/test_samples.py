@@ -95,6 +95,14 @@ def test_a_vector_estimand_has_readings_too(measure):
     assert row["reading_double_low"] <= 4 <= row["reading_double_high"]
 
 
+def test_what_an_error_bar_says_is_read_off_too(measure):
+    """Draw by draw, beside what the problem reads off; of a sample that goes on from a kept one as well."""
+    row = measure("two", "barred")
+    assert (row["draw_path"], verdicts(row)) == ("vmap", {"precision = E 1/e": "supported"})
+    assert row["reading_precision_low"] <= 10 * math.log(2) <= row["reading_precision_high"]
+    assert row["reading_double_low"] <= 4 <= row["reading_double_high"]
+
+
 def test_a_deterministic_estimator_may_be_wrong(measure):
     row = measure("two", "off")
     assert (row["draws"], row["stopped"], row["bias"], row["error_to_three"]) == (2, "constant", 0.5, 0.5)
@@ -109,14 +117,14 @@ def test_a_claim_about_a_reading_that_does_not_exist_is_refuted(measure):
     assert verdicts(measure("two", "off", shift=0.0, noise=2.0))["mean of missing"] == "refuted"
 
 
-@pytest.mark.parametrize("problem", ["standard_normal", "two"])
-def test_more_draws_go_on_from_the_kept_ones(host, problem):
+@pytest.mark.parametrize("name", ["sampler", "off", "barred"])
+def test_more_draws_go_on_from_the_kept_ones(host, name):
     """Readings that are kept with 64 draws and 512 that begin with them give what 512 at once do, bit for bit."""
-    name = "sampler" if problem == "standard_normal" else "off"
+    problem = "standard_normal" if name == "sampler" else "two"
     block = Block(
         make(host, "problem", problem, {}),
         *("toy_sampling" if problem == "standard_normal" else "toy_number", "cpu", "float32"),
-        (make(host, "estimator", name, {} if name == "sampler" else {"noise": 1.0}),),
+        (make(host, "estimator", name, {"noise": 1.0} if name == "off" else {}),),
         0,
     )
 

@@ -257,6 +257,7 @@ estimators: [exact]
 
 EXPECTED = {
     "fokker_planck": 8,
+    "log_normalizer": 3,
     "peers_discrete": 4,
     "peers_score": 8,
     "peers_trace": 12,

@@ -17,7 +17,8 @@ def bad(prepared):
 
 
 @pytest.mark.parametrize(
-    ("plugin", "effort"), [("trace", QUICK), ("score", QUICK), ("densities", QUICK), ("selftest", FULL)]
+    ("plugin", "effort"),
+    [("trace", QUICK), ("score", QUICK), ("densities", QUICK), ("evidence", QUICK), ("selftest", FULL)],
 )
 def test_a_plugin_conforms(host, plugin, effort):
     assert bad(plugin_trials(plugin, host, effort=effort)) == []

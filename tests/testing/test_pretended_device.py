@@ -79,7 +79,7 @@ def estimate(estimator, problem, device, log=None):
     found = first.points if isinstance(first, SampleSet) else first
     assert found.device.type == device
     numbers = [found.detach()]
-    if reads(problem):
+    if reads(problem, estimator):
         numbers.append(torch.tensor(list(read(problem, estimator, first).values())))
     if isinstance(problem, SampleProblem):
         numbers.append(discrepancy(problem, first))

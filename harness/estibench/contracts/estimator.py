@@ -61,6 +61,13 @@ class ErrorBarEstimator(Estimator):
         """The estimate alone."""
         return self.estimate_with_error(problem, generator)[0]
 
+    def statistics(self, error: Tensor) -> Mapping[str, Tensor | float]:
+        """What the error bar of one draw says in other words, such as `ess`: scalars, columns `reading_<name>`.
+
+        Called outside of all clocks, with a standard error as `estimate_with_error` gave it. Default: none.
+        """
+        return {}
+
     def draws_with_error(self, problem: Any, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """n independent estimates and their standard errors, each `(n, *truth.shape)`."""
         return vectorised(lambda: self.estimate_with_error(problem, generator), n)

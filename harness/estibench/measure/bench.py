@@ -269,7 +269,7 @@ class Bench:
         plain, first, first_seconds = self._first(cell, limits)
         del self._firsts[cell]
         limits.afford(first_seconds, lambda: seconds_of(plain))
-        columns = tuple(read(problem, plain.estimator, first)) if reads(problem) else ()
+        columns = tuple(read(problem, plain.estimator, first)) if reads(problem, plain.estimator) else ()
         self._watch(cell, "counting work")
         work = measure_work(plain, block.device, with_flops=not limits.limited or first_seconds < LONG)
         limits.fits(work.peak_bytes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import torch
@@ -45,7 +46,7 @@ class Drawn(NamedTuple):
     Attributes:
         values: estimates, (n, components).
         errors: their standard errors of the same shape, where the estimator has them.
-        readings: what the problem reads off each draw, (n, columns), where it reads anything.
+        readings: what is read off each draw, (n, columns), where anything is.
     """
 
     values: Tensor
@@ -132,7 +133,7 @@ class Drawer:
         else:
             values = estimator.draws(problem, n, stream)
         checked = self._checked(values, n)
-        readings = self._read(values.detach()) if reads(problem) else None
+        readings = self._read(values.detach(), errors) if reads(problem, estimator) else None
         return Drawn(checked, None if errors is None else self._checked(errors, n), readings)
 
     def _checked(self, values: object, n: int) -> Tensor:
@@ -140,8 +141,9 @@ class Drawer:
         assert isinstance(values, Tensor)
         return values.detach().to(device="cpu", dtype=torch.float64).reshape(n, -1)
 
-    def _read(self, estimates: Iterable[Any]) -> Tensor:
-        found = [read(self.problem, self.estimator, estimate) for estimate in estimates]
+    def _read(self, estimates: Iterable[Any], errors: Tensor | None = None) -> Tensor:
+        bars = repeat(None) if errors is None else errors.detach()
+        found = [read(self.problem, self.estimator, *one) for one in zip(estimates, bars, strict=False)]
         self.columns = self.columns or tuple(found[0])
         for one in found:
             if tuple(one) != self.columns:

@@ -1,4 +1,4 @@
-"""What a problem reads off a draw beyond the estimate itself: columns `error_…` and `reading_…`."""
+"""What is read off a draw beyond the estimate itself: columns `error_…` and `reading_…`."""
 
 from __future__ import annotations
 
@@ -7,25 +7,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from estibench.contracts.estimator import ErrorBarEstimator
 from estibench.contracts.problem import Problem
 from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.measure.contract import ContractError
 
 
-def reads(problem: Any) -> bool:
-    """Whether a problem reads anything off its draws."""
+def reads(problem: Any, estimator: Any) -> bool:
+    """Whether anything is read off the draws of an estimator."""
     if isinstance(problem, SampleProblem):
         return True
     cls = type(problem)
+    if isinstance(estimator, ErrorBarEstimator) and type(estimator).statistics is not ErrorBarEstimator.statistics:
+        return True
     return cls.errors is not Problem.errors or cls.readings is not Problem.readings
 
 
-def read(problem: Any, estimator: Any, estimate: Any) -> dict[str, float]:
-    """Every further quantity of one draw, by column."""
+def read(problem: Any, estimator: Any, estimate: Any, error: Tensor | None = None) -> dict[str, float]:
+    """Every further quantity of one draw, by column.
+
+    Args:
+        error: the draw's error bar. Without it what an `ErrorBarEstimator` says of it is NaN.
+    """
     found: dict[str, Any] = {}
     with torch.no_grad():
         found |= {f"error_{name}": value for name, value in problem.errors(estimate, estimator).items()}
         found |= {f"reading_{name}": value for name, value in problem.readings(estimate, estimator).items()}
+        if isinstance(estimator, ErrorBarEstimator):
+            bar = torch.full_like(estimate, torch.nan) if error is None else error
+            found |= {f"reading_{name}": value for name, value in estimator.statistics(bar).items()}
     if isinstance(estimate, SampleSet):
         found |= {f"reading_{name}": value for name, value in estimate.statistics.items()}
     return {column: _scalar(column, value) for column, value in found.items()}

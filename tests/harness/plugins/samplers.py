@@ -1,5 +1,6 @@
 """A task whose estimates are sets of samples, and one whose problem reads more off its estimates."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from torch import Tensor
 from estibench import (
     Cost,
     Deterministic,
+    ErrorBarEstimator,
     Estimator,
     EstimatorEntry,
     Problem,
@@ -42,7 +44,9 @@ def bench_problems():
 
 @hookimpl
 def bench_estimators():
-    tasks = dict.fromkeys((Sampler, OneArray, WrongShape, Changing), "toy_sampling") | {Off: "toy_number"}
+    tasks = dict.fromkeys((Sampler, OneArray, WrongShape, Changing), "toy_sampling") | dict.fromkeys(
+        (Off, Barred), "toy_number"
+    )
     return [
         EstimatorEntry(cls.__name__.lower(), f"{__name__}:{cls.__name__}", cls.__doc__, (task,))
         for cls, task in tasks.items()
@@ -152,6 +156,20 @@ class Off(Estimator):
         if self.noise == 0:
             return value
         return value + self.noise * torch.randn(1, generator=generator, dtype=problem.torch_dtype)
+
+
+@dataclass(frozen=True)
+class Barred(ErrorBarEstimator):
+    """2 + e N(0, 1) with a standard error e, uniform from 0.1 to 0.2."""
+
+    claims = (Reads("precision", lambda problem, estimator: 10 * math.log(2), "E 1/e"),)
+
+    def estimate_with_error(self, problem, generator):
+        error = 0.1 + 0.1 * torch.rand(1, generator=generator, dtype=problem.torch_dtype)
+        return 2 + error * torch.randn(1, generator=generator, dtype=problem.torch_dtype), error
+
+    def statistics(self, error):
+        return {"precision": 1 / error}
 
 
 SAMPLING = Task(StandardNormal, "sampler", "step")

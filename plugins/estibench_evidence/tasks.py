@@ -1,0 +1,24 @@
+"""The tasks of this plugin. Work is counted by points: evaluations of a density, or sweeps through a model."""
+
+from __future__ import annotations
+
+from estibench import Task
+from estibench_evidence.elbo_gradient import ElboGradientProblem
+from estibench_evidence.log_normalizer import LogNormalizerProblem
+
+DOCS = "docs/tasks/evidence.md"
+
+LOG_NORMALIZER = Task(
+    contract=LogNormalizerProblem,
+    baseline="importance_sampling",
+    work="evaluation",
+    docs=DOCS,
+    example="estibench_evidence.examples.weights",
+)
+ELBO_GRADIENT = Task(
+    contract=ElboGradientProblem,
+    baseline="iwae",
+    work="sweep",
+    docs=DOCS,
+    example="estibench_evidence.examples.path",
+)
