@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from estibench import Estimator, Problem, Unsupported, count
+from estibench_discrete.differentiate import gradient_of_sum
 from estibench_discrete.distribution import wide
 from estibench_discrete.reference import Reference, enumerated
 
@@ -53,11 +54,7 @@ class Objective:
         count("evaluation", math.prod(z.shape[:-3]))
         count("gradient", math.prod(z.shape[:-3]))
 
-        def total(point: Tensor) -> tuple[Tensor, Tensor]:
-            values = self.function(point)
-            return values.sum(), values
-
-        gradient, values = torch.func.grad(total, has_aux=True)(z.to(self.dtype))
+        gradient, values = gradient_of_sum(self.function, z.to(self.dtype))
         return gradient.to(z.dtype), values.to(z.dtype)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from estibench import Cost, PositiveFloat, PositiveInt, Unbiased
 from estibench_discrete.adam import Adam
 from estibench_discrete.contract import DiscreteEstimator, Objective, State, is_gradient
+from estibench_discrete.differentiate import gradients
 from estibench_discrete.distribution import conditional_gumbels, gumbels, one_hot, softmax_vjp, tempered
 from estibench_discrete.rebar import through_log_p
 
@@ -70,7 +71,7 @@ class Relax(DiscreteEstimator):
                 estimate = self._estimate(weights, drawn, p)
                 return estimate.square().sum(), estimate
 
-            descent, estimate = torch.func.grad(loss, has_aux=True)(weights)
+            descent, estimate = gradients(loss, weights)
             weights, optimiser = optimiser.step(weights, descent)
             scale = torch.where(scale > 0, scale, f.abs().mean())
             total = total + estimate

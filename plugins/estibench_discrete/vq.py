@@ -13,6 +13,7 @@ from torch.nn.functional import linear
 
 from estibench import PositiveFloat, PositiveInt, count
 from estibench_discrete.contract import GradientProblem, Objective
+from estibench_discrete.differentiate import gradient_of_sum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ class VQ(GradientProblem):
         """∇ of `loss_at`, like `point`, (batch, dim). Costs an evaluation and a gradient."""
         count("evaluation")
         count("gradient")
-        return torch.func.grad(lambda at: self.loss_at(at).sum())(point)
+        return gradient_of_sum(self.loss_at, point)[0]
 
     @cached_property
     def objective(self) -> Objective:

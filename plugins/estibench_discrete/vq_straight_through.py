@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from estibench_discrete.differentiate import gradient_of_sum
 from estibench_discrete.vector_quantiser import KnownQuantiser
 from estibench_discrete.vq import VQ
 
@@ -26,7 +26,7 @@ class VQStraightThrough(KnownQuantiser):
 
     def terms(self, problem: VQ) -> Tensor:
         codes = problem.codebook[:, None].expand(-1, problem.batch, -1)
-        return torch.func.grad(lambda point: problem.loss_at(point).sum())(codes)
+        return gradient_of_sum(problem.loss_at, codes)[0]
 
     def with_codes(self, problem: VQ, z: Tensor) -> Tensor:
         return problem.slope_at(z @ problem.codebook)

@@ -64,6 +64,9 @@ def storchastic() -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class _Storch(Memoryless):
+    data_last: ClassVar[bool] = True
+    """Whether samples are (n, batch, L, K); those without replacement are (batch, k, L, K)."""
+
     @abstractmethod
     def method(self, storch: Any, like: Tensor) -> Any:
         """The library's `Method`, new for each estimate."""
@@ -82,7 +85,9 @@ class _Storch(Memoryless):
 
             def f(sample: Tensor) -> Tensor:
                 z = self.one_hot(sample).to(logits.dtype)
-                return objective.value(z.reshape(-1, *logits.shape)).reshape(z.shape[:-2])
+                z = z if self.data_last else z.transpose(0, 1)
+                values = objective.value(z.reshape(-1, *logits.shape)).reshape(z.shape[:-2])
+                return values if self.data_last else values.transpose(0, 1)
 
             theta = storch.denote_independent(leaf * 1, 0, "data")  # it hooks a node's inputs, and a leaf has none
             sample = self.method(storch, logits)(self.distribution(theta))
@@ -154,6 +159,8 @@ class StorchUnorderedSet(_Storch):
     claims = (UNBIASED,)
     citation = "storch.method.UnorderedSetEstimator; Kool, van Hoof, Welling, ICLR 2020."
 
+    data_last = False
+
     def method(self, storch: Any, like: Tensor) -> Any:
         if self.k >= like.shape[-1]:
             raise Unsupported(f"k = {self.k} samples without replacement need more than {like.shape[-1]} values")
@@ -186,6 +193,8 @@ class StorchWithoutReplacement(_Storch):
         "claims": "storchastic 0.3.7: examples/defects/storchastic_without_replacement.py"
     }
     citation = "storch.method.ScoreFunctionWOR; Kool, van Hoof, Welling, ICLR workshop 2019."
+
+    data_last = False
 
     def method(self, storch: Any, like: Tensor) -> Any:
         if self.k >= like.shape[-1]:

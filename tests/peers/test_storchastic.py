@@ -27,6 +27,7 @@ def test_expectation_is_exact_for_one_variable(build, assert_exact):
         ("storch_score_function", {"n_samples": 3, "baseline": "batch_average"}),
         ("storch_rebar", {}),
         ("storch_relax", {}),
+        ("storch_unordered_set", {}),
     ],
 )
 def test_it_is_right_for_several_latents_and_data(name, parameters, assert_right):
