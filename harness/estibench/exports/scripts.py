@@ -6,6 +6,7 @@ tables and pictures are there without them.
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 from contextlib import suppress
@@ -65,13 +66,16 @@ def _vega() -> str:
     Bundling takes a second and a half, so that the user's cache folder keeps what was bundled.
     """
     import altair
-    import vl_convert
     from platformdirs import user_cache_path
 
     version = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    kept = user_cache_path("estibench") / f"vega-{version}-{vl_convert.__version__}.js"
+    bundled_by = importlib.metadata.version("vl-convert-python")
+    kept = user_cache_path("estibench") / f"vega-{version}-{bundled_by}.js"
     with suppress(OSError, UnicodeError):
         return kept.read_text(encoding="utf-8")
+
+    import vl_convert
+
     text = str(vl_convert.javascript_bundle(None, vl_version=version))  # type: ignore[arg-type]  # its stub lacks the default
     with suppress(OSError):  # a page needs no cache
         kept.parent.mkdir(parents=True, exist_ok=True)
