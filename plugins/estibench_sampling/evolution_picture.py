@@ -12,6 +12,7 @@ from torch import Tensor
 from estibench import RebuiltCell
 from estibench_sampling.evolution import EvolutionProblem
 from estibench_sampling.labels import wrapped
+from estibench_sampling.png import save
 
 LINES, GRID = 161, 41
 GREY = "0.6"
@@ -30,8 +31,7 @@ def draw_evolution(cells: Sequence[RebuiltCell], path: Path, title: str) -> Path
         figure = Figure(figsize=(1.2 + 1.9 * len(problem.times), 0.6 + 1.9 * len(rows)), layout="constrained")
         _maps(figure, problem, rows)
     figure.suptitle("\n".join(wrapped(title, 12 * int(figure.get_figwidth()))), fontsize=10, ha="left", x=0.01)
-    figure.savefig(path, dpi=130)
-    return path
+    return save(figure, path)
 
 
 def _lines(figure: Any, problem: EvolutionProblem, cells: Sequence[RebuiltCell]) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from estibench import Density, RebuiltCell
 from estibench_sampling.labels import wrapped
+from estibench_sampling.png import save
 
 MASSES = (0.99, 0.9, 0.6, 0.3)
 ACROSS, LINES, SHOWN = 4, 150, 512
@@ -44,8 +45,7 @@ def draw_samples(cells: Sequence[RebuiltCell], path: Path, title: str) -> Path:
     for axis in axes[len(cells) :]:
         axis.set_visible(False)
     figure.suptitle("\n".join(wrapped(title, 110)), fontsize=10, ha="left", x=0.01)
-    figure.savefig(path, dpi=130)
-    return path
+    return save(figure, path)
 
 
 def contours(density: Density, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, list[float]]:
