@@ -57,6 +57,12 @@ class Row:
         exact = _positive(self.twin.get("relative_rmse")) <= EXACT
         return None if exact else self._over_twin("rmse")
 
+    @property
+    def only_peer_exact(self) -> bool:
+        """Whether the library chose an exact method for this problem, beside which the twin is another one."""
+        own, other = (_positive(one.get("relative_rmse")) for one in (self.cell, self.twin))
+        return own <= EXACT < other
+
     @cached_property
     def time(self) -> float | None:
         """Time over the twin's: both are over the block's baseline, paired by round."""
@@ -65,11 +71,18 @@ class Row:
     def time_at_equal_error(self, surely: bool = False) -> float:
         """Time over the twin's, times the ratio of mean squared errors: what more draws of the worse one would cost.
 
+        What is deterministic gains nothing from more draws: there the peer's error must be no larger.
+
         Args:
             surely: with the ends of both intervals that speak against the peer.
         """
         time = self._over_twin("time_ratio", surely) or math.inf
-        return time if self.error is None else time * (self._over_twin("rmse", surely) or math.inf) ** 2
+        if self.error is None:
+            return time
+        error = self._over_twin("rmse", surely) or math.inf
+        if any(claim["claim"].startswith("deterministic") for claim in self.claims):
+            return time if error <= 1 else math.inf
+        return time * error**2
 
     def _over_twin(self, column: str, surely: bool = False) -> float | None:
         one, other = _positive(self.cell.get(column)), _positive(self.twin.get(column))
@@ -168,8 +181,14 @@ def refuted(rows: list[Row]) -> Iterator[list[str]]:
 def ahead(rows: list[Row]) -> Iterator[list[str]]:
     """Where a peer needs less time for the same error: what the built-in has to learn."""
     yield ["estimator", "twin", "problem", "dtype", "error over twin's", "time over twin's", "time at equal error"]
+    wrong = {row.cell["estimator"] for row in rows if row.verdicts["refuted"]}
     for row in rows:
-        if row.time is None or row.verdicts["refuted"] or row.time_at_equal_error(surely=True) >= 1:
+        if (
+            row.time is None
+            or row.cell["estimator"] in wrong
+            or row.only_peer_exact
+            or row.time_at_equal_error(surely=True) >= 1
+        ):
             continue
         names = [f"`{one['estimator']}`" for one in (row.cell, row.twin)]
         error = "" if row.error is None else f"{row.error:.2f}"

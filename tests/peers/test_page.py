@@ -82,15 +82,45 @@ def test_a_refuted_claim_says_where_and_by_how_much(run):
     assert only[1:] == ["unbiased", "`skew`", "1", "0"]
 
 
-def test_only_faster_at_equal_error_is_ahead(run):
-    (only,) = table(run, "ahead")
+@pytest.fixture
+def right(run):
+    """That run, had nothing been refuted."""
+    run.frame["claims"] = [
+        [claim("supported")] if isinstance(claims, list) and claims else claims for claims in run.frame["claims"]
+    ]
+    return run
+
+
+def test_only_faster_at_equal_error_is_ahead(right):
+    (only,) = table(right, "ahead")
     assert only[2:] == ["`matrix`", "float64", "1.00", "0.80", "0.80"]
 
 
-def test_what_may_be_noise_is_not_ahead(run):
-    peers = run.frame["estimator_name"] == "curvlinops_hutchinson"
-    run.frame["time_ratio_high"] = run.frame["time_ratio"] * peers.map({True: 1.3, False: 1.0})
+def test_what_is_wrong_somewhere_is_ahead_nowhere(run):
     assert table(run, "ahead") == []
+
+
+def test_what_is_deterministic_gains_nothing_from_more_draws(right):
+    peers = right.frame["estimator_name"] == "curvlinops_hutchinson"
+    same = [claim("supported") | {"claim": "deterministic"}]
+    right.frame["claims"] = [
+        same if peer else claims for peer, claims in zip(peers, right.frame["claims"], strict=True)
+    ]
+    assert [line[2] for line in table(right, "ahead")] == ["`matrix`"]
+    right.frame.loc[peers, "rmse"] *= 1.01
+    assert table(right, "ahead") == []
+
+
+def test_what_is_exact_beside_a_noisy_twin_is_no_faster_way_of_the_same(right):
+    peers = right.frame["estimator_name"] == "curvlinops_hutchinson"
+    right.frame.loc[peers, ["rmse", "relative_rmse"]] = 1e-9
+    assert table(right, "ahead") == []
+
+
+def test_what_may_be_noise_is_not_ahead(right):
+    peers = right.frame["estimator_name"] == "curvlinops_hutchinson"
+    right.frame["time_ratio_high"] = right.frame["time_ratio"] * peers.map({True: 1.3, False: 1.0})
+    assert table(right, "ahead") == []
 
 
 def test_errors_count_as_the_draws_that_they_cost(run):
