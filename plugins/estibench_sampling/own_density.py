@@ -54,7 +54,8 @@ class OwnDensity(Density):
         leaf = x.detach().requires_grad_()
         with torch.enable_grad():
             each = self.log_prob(leaf)
-        return each.detach(), torch.autograd.grad(each.sum(), leaf)[0]
+            total = each.sum()
+        return each.detach(), torch.autograd.grad(total, leaf)[0]
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Drawn from the user's samples, with replacement."""

@@ -91,6 +91,20 @@ TASKS: dict[str, tuple[Callable[[], dict[str, Any]], list[str], str]] = {
 }
 
 
+def test_an_energy_is_a_score_too(tmp_path: Path) -> None:
+    """Whose gradient the network has by `torch.func`, which torch's hooks on saved tensors refuse."""
+    found = estibench.assess(
+        "score_gradient",
+        network=nn.Sequential(nn.Linear(3, 8), nn.Softplus(), nn.Linear(8, 1)),
+        data=X.repeat(4, 1),
+        sigma=0.5,
+        seconds=TIME,
+        estimators=["explicit"],
+        directory=tmp_path / "run",
+    )
+    assert set(found.frame["status"]) == {"ok"}
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_is_measured_and_answered(task: str, tmp_path: Path) -> None:
     objects, estimators, exact = TASKS[task]

@@ -118,10 +118,13 @@ def test_a_slow_one_has_one_time_where_there_is_none_for_more(tmp_path: Path, cl
     assert clock() <= 20.0
 
 
-def test_left_out_for_a_limit_is_no_failure(tmp_path: Path, clock: Clock) -> None:
-    found = assess(tmp_path, SlowAtOnce(50.0), seconds=20.0)
+def test_left_out_for_a_limit_is_no_failure_where_something_was_measured(tmp_path: Path, clock: Clock) -> None:
+    found = assess(tmp_path, SlowAtOnce(0.01), Slow(50.0), seconds=20.0)
     assert found.exit_code == 0
     assert "not within the time" in found.advice
+    nothing = assess(tmp_path / "nothing", SlowAtOnce(50.0), seconds=20.0)
+    assert nothing.exit_code == 1
+    assert "Give more seconds" in nothing.advice
 
 
 def test_what_takes_too_much_memory_is_left_out(tmp_path: Path) -> None:

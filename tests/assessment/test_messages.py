@@ -12,6 +12,7 @@ import pytest
 import torch
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 import estibench
 from estibench.host import current
@@ -28,6 +29,17 @@ def make(task: str, **objects: Any) -> Any:
 class InTime(nn.Module):
     def forward(self, t: Tensor, x: Tensor) -> Tensor:
         return t * x
+
+
+class AutogradScore(nn.Module):
+    """A score as many write it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.energy = nn.Linear(3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return -torch.autograd.grad(self.energy(x.requires_grad_(True)).sum(), x, create_graph=True)[0]
 
 
 class Energy(nn.Module):
@@ -95,6 +107,21 @@ MESSAGES: dict[str, tuple[str, Callable[[], dict[str, Any]], str]] = {
         "sampling",
         lambda: {"energy": Energy(), "dim": 3},
         "energy: expected a function or an nn.Module, got a module without forward; give its method, energy=….energy",
+    ),
+    "a score that autograd makes": (
+        "score_gradient",
+        lambda: {"network": AutogradScore(), "data": X, "sigma": 0.3},
+        "it is called without gradients: differentiate by torch.func.grad, or give the energy itself",
+    ),
+    "spectral normalisation in training mode": (
+        "log_det",
+        lambda: {"residual": nn.Sequential(spectral_norm(nn.Linear(3, 3))), "points": X},
+        "residual: 0.parametrizations.weight.0: spectral_norm in training mode changes with every call; call .eval()",
+    ),
+    "the same, as it was": (
+        "log_det",
+        lambda: {"residual": torch.nn.utils.spectral_norm(nn.Linear(3, 3)), "points": X},
+        "residual: spectral_norm in training mode changes with every call; call .eval()",
     ),
     "an object that is no function": (
         "sampling",

@@ -73,9 +73,12 @@ class Assessment:
 
     @property
     def exit_code(self) -> int:
-        """2 for a problem without a truth, 1 where an estimator failed; what did not fit into the limits has not."""
-        failed = {row["status"] for row in self.results.rows} - {"ok", "unsupported", "timeout", "out_of_memory"}
-        return 2 if "bad_problem" in failed else int(bool(failed))
+        """2 for a problem without a truth, 1 where an estimator failed or none was measured; what did not fit into the
+        limits has not failed.
+        """
+        found = {row["status"] for row in self.results.rows}
+        failed = found - {"ok", "unsupported", "timeout", "out_of_memory"}
+        return 2 if "bad_problem" in failed else int(bool(failed) or "ok" not in found)
 
     @cached_property
     def advice(self) -> str:

@@ -36,6 +36,8 @@ def advice(rows: Sequence[dict[str, Any]], told: Told, target: float | None, bud
     some = [one for one in candidates(rows) if not one.refuted]
     if not some:
         nothing = "Nothing can be recommended." if candidates(rows) else "Nothing could be measured."
+        if any(row["status"] == "timeout" for row in rows):
+            nothing += " Give more seconds: the same call goes on from what is there."
         return " ".join([nothing, *_warnings(rows, told)])
     by = by if any(math.isfinite(one.cost(by)) for one in some) else "work"
     exact = min(
@@ -65,7 +67,14 @@ def _for_target(some: Sequence[Candidate], exact: Candidate | None, told: Told, 
     noisy = [plan for plan in plans[1:] if not plan.candidate.exact]
     if first.candidate.exact:
         less = "costs less than any noisy way to" if all(_apart(first, plan) for plan in noisy) else "is the way to"
+        less = less if noisy else "is the only sure way to"
         words = f"{first.candidate.label}: {told.exact} in {spent(first, unit)} {less} {goal}."
+        planned = {plan.candidate.label for plan in plans}
+        unsure = [one for one in some if one.label not in planned and one.error <= target < one.high]
+        words += "".join(
+            f" {one.label} may reach it too, in {amount(one.cost(by), by, unit)}: {error_of(one)}."
+            for one in sorted(unsure, key=lambda one: one.cost(by))[:1]
+        )
         words += f" The next, {described(noisy[0], unit)}, takes {times(noisy[0], first)}." if noisy else ""
         return words + _not_apart(first, noisy) + question
     words = f"{described(first, unit)} reaches {goal}" + (

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from estibench.contracts.flops import Flops
 from estibench.contracts.rebuilt_function import reached, rebuilt
@@ -88,6 +90,8 @@ class OwnFunction:
                 few = "x" if len(arguments) == 1 else "t, x"
                 rest = "f(t, x)" if len(arguments) == 1 else "f(t, x, y)"
                 hint = f"; it is called with {few} alone: fix the rest, as in {self.name}=lambda {few}: {rest}"
+            if "does not require grad" in first:
+                hint = "; it is called without gradients: differentiate by torch.func.grad, or give the energy itself"
             raise UserError(f"{self.name}: raises {type(error).__name__} on {shapes}: {first}{hint}") from error
         if isinstance(found, nn.Module):
             raise UserError(f"{self.name}: returns a {type(found).__name__}: call it, and give what it makes")
@@ -107,11 +111,21 @@ def _refuse_training(given: nn.Module, name: str, direct: bool) -> None:
         where = f"{called}: {path}" if path else called
         if module.training and isinstance(module, RANDOM) and module.p > 0:
             raise UserError(f"{where}: {type(module).__name__} in training mode is random; call .eval() on it first")
+        if module.training and _is_normed(module):
+            raise UserError(
+                f"{where}: spectral_norm in training mode changes with every call; call .eval() on it first"
+            )
         if module.training and isinstance(module, MIXING):
             raise UserError(
                 f"{where}: {type(module).__name__} in training mode mixes the points of a batch; "
                 "call .eval() on it first"
             )
+
+
+def _is_normed(module: nn.Module) -> bool:
+    """Whether a power iteration changes its weights: spectral_norm as a parametrization, or as the hook of old."""
+    hooks = module._forward_pre_hooks.values()
+    return type(module).__name__ == "_SpectralNorm" or any(type(hook).__name__ == "SpectralNorm" for hook in hooks)
 
 
 def repeats(function: OwnFunction, *arguments: Any) -> Tensor:
@@ -224,17 +238,24 @@ def operations(call: Callable[[], Any]) -> float:
 
 
 def kept_bytes(call: Callable[[], Any]) -> int:
-    """Bytes that a call keeps for a backward pass, for `Own.within`."""
-    sizes: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    """Bytes that a call may keep for a backward pass, those of all that its operators make, for `Own.within`."""
+    with torch.enable_grad(), _Made() as made:
         call()
-    return sum(sizes.values())
+    return made.bytes
+
+
+class _Made(TorchDispatchMode):
+    """Adds up what operators make; torch's hooks on what is saved are refused by networks that use `torch.func`."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = operator(*args, **(kwargs or {}))
+        given = {one.untyped_storage().data_ptr() for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)}
+        for one in tree_leaves(found):
+            if isinstance(one, Tensor) and one.untyped_storage().data_ptr() not in given:  # neither a view nor in place
+                self.bytes += one.untyped_storage().nbytes()
+        return found
 
 
 def flat(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:

@@ -80,7 +80,10 @@ class Limits:
         if MORE_CALLS * seconds > self.left() >= seconds:
             seconds = min(seconds, once_more())
         if MORE_CALLS * seconds > self.left():
-            raise NotWithinLimitsError("timeout", f"one call takes {seconds:.2g} s: not within the time")
+            left = max(self.left(), 0.0)
+            raise NotWithinLimitsError(
+                "timeout", f"one call takes {seconds:.2g} s: not within the time, of which {left:.2g} s were left"
+            )
 
     def fits(self, peak: int) -> None:
         """Raises `NotWithinLimitsError` for a call that takes more memory."""
