@@ -14,8 +14,11 @@ from estibench_flow.capabilities import HasOwnSolver
 from estibench_flow.field import Dynamics
 from estibench_flow.ode_problem import OdeProblem, joined
 from estibench_flow.solvers import SolverParameters
+from estibench_flow.stored_steps import StoredSteps
+from estibench_flow.tableaus import tableau
 
 MANY = 64  # evaluations
+ALONG = "steps are adaptive, and the gradient goes back along them"
 GradientMethod = Literal["backprop", "checkpoint", "adjoint", "adjoint_seminorm", "reversible"]
 
 
@@ -29,8 +32,41 @@ def backward_evaluations(problem: OdeProblem, estimator: SolverGradient) -> int:
     return 0 if estimator.gradient == "backprop" else forward_evaluations(problem, estimator)
 
 
+def _taken(problem: OdeProblem, estimator: SolverGradient) -> tuple[int, int, int]:
+    """Stages, accepted and rejected steps of an adaptive solve."""
+    solve = StoredSteps(problem.dynamics(problem.parameters), problem.start, problem.time, estimator.scheme)
+    return len(tableau(estimator.solver).nodes), len(solve.steps), solve.rejected
+
+
+def adaptive_forward(problem: OdeProblem, estimator: SolverGradient) -> int:
+    """s for a step, rejected ones included; one for the first slope, one for the first size."""
+    stages, accepted, rejected = _taken(problem, estimator)
+    return 2 + stages * (accepted + rejected)
+
+
+def adaptive_products(problem: OdeProblem, estimator: SolverGradient) -> int:
+    """s for an accepted step."""
+    stages, accepted, _ = _taken(problem, estimator)
+    return stages * accepted
+
+
+def adaptive_backward(problem: OdeProblem, estimator: SolverGradient) -> int:
+    """None by backpropagation, else s for an accepted step."""
+    return 0 if estimator.gradient == "backprop" else adaptive_products(problem, estimator)
+
+
 def _fixed(problem: Any, estimator: SolverGradient) -> bool:
     return estimator.scheme.fixed
+
+
+def _along_steps(problem: Any, estimator: SolverGradient) -> bool:
+    """Along the accepted steps of an adaptive solve."""
+    return not estimator.scheme.fixed and estimator.gradient in ("backprop", "checkpoint")
+
+
+def _stores_states(problem: Any, estimator: SolverGradient) -> bool:
+    """Where the number of steps is known to grow like tolerance^(−1/5), or more slowly."""
+    return estimator.gradient == "checkpoint" and estimator.solver in ("dopri5", "dopri8")
 
 
 def _constant_memory(problem: Any, estimator: SolverGradient) -> bool:
@@ -49,10 +85,11 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
     Parameters:
         solver: euler, midpoint, heun, rk4, reversible_heun with `steps`; bosh3, dopri5, dopri8 with a `tolerance`.
             See `estibench_flow.solvers`.
-        gradient: backprop, checkpoint (fixed steps), adjoint, adjoint_seminorm (adaptive), reversible
+        gradient: backprop, checkpoint (with adaptive steps ACA), adjoint, adjoint_seminorm (adaptive), reversible
             (reversible_heun). See `estibench_flow.gradients`.
 
-    Cost with s stages and N steps: s·N evaluations forwards; backwards none by backprop, else s·N; s·N VJPs.
+    Cost with s stages and N steps: s·N evaluations forwards; backwards none by backprop, else s·N; s·N VJPs. Adaptive
+    steps that are rejected cost s evaluations forwards, and nothing else; backwards the adjoint takes steps of its own.
     """
 
     gradient: GradientMethod = "backprop"
@@ -62,6 +99,14 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
         Cost("nfe", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),
         Cost("nfe_backward", backward_evaluations, "as forwards, or 0", when=_fixed, given="steps are fixed"),
         Cost("vjp", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),
+        Cost("nfe", adaptive_forward, "stages · tried steps + 2", when=_along_steps, given=ALONG),
+        Cost("nfe_backward", adaptive_backward, "stages · accepted steps, or 0", when=_along_steps, given=ALONG),
+        Cost("vjp", adaptive_products, "stages · accepted steps", when=_along_steps, given=ALONG),
+        ScalesAs(
+            *("peak_bytes", "estimator_tolerance", -0.1, 0.12),
+            when=_stores_states,
+            given="a state is stored for each of about tolerance^(−1/order) steps",
+        ),
         ScalesAs("peak_bytes", "estimator_steps", 0, 0.1, when=_constant_memory, given="nothing is stored"),
         ScalesAs(
             *("peak_bytes", "estimator_steps", 1, 0.15),
@@ -69,7 +114,10 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
             given=f"every step is stored, of {MANY} evaluations or more",
         ),
     )
-    citation = "Chen et al., NeurIPS 2018; Kidger, Chen, Lyons, ICML 2021 (seminorms); Kidger et al., NeurIPS 2021."
+    citation = (
+        "Chen et al., NeurIPS 2018; Zhuang et al., ICML 2020 (checkpoint: ACA); "
+        "Kidger, Chen, Lyons, ICML 2021 (seminorms); Kidger et al., NeurIPS 2021."
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -78,8 +126,6 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
             raise ValueError(f"only reversible_heun can be undone step by step, not {self.solver}")
         if reversible and self.gradient not in ("backprop", "reversible"):
             raise ValueError(f"reversible_heun is differentiated by backprop or reversible, not {self.gradient}")
-        if self.gradient == "checkpoint" and not self.scheme.fixed:
-            raise ValueError(f"checkpoint needs fixed steps, which {self.solver} has not")
         if self.gradient == "adjoint_seminorm" and self.scheme.fixed:
             raise ValueError(f"a seminorm steers adaptive steps, which {self.solver} has not")
 
