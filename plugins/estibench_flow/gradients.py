@@ -9,7 +9,8 @@ checkpoint   the same numbers, but a step keeps only its start and is evaluated 
              step). With adaptive steps that is the adaptive checkpoint adjoint (ACA, Zhuang et al. 2020).
 adjoint      optimise, then discretise: a' = −aᵀ∂f/∂z and the integral of aᵀ∂f/∂θ are solved backwards from T, beside z
              itself. Memory O(1); off by the errors of both solves, and useless where z' = −f(z) is unstable.
-reversible   the reversible Heun steps undone one by one: exact for the discretisation up to rounding; memory O(1).
+reversible   the steps of reversible Heun or of the asynchronous leapfrog (MALI) undone one by one: exact for the
+             discretisation up to rounding; memory O(1).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch import Tensor
 from torchdiffeq import odeint
 
 from estibench import Unsupported
-from estibench_flow import reversible_heun
+from estibench_flow import asynchronous_leapfrog, reversible_heun
 from estibench_flow.field import CountedField, Dynamics
 from estibench_flow.solvers import Scheme, breakdown, integrate
 from estibench_flow.stored_steps import StoredSteps
@@ -31,13 +32,14 @@ Loss = Callable[[Tensor], Tensor]
 Gradient = tuple[Tensor, Tensor]
 State = tuple[Tensor, ...]
 
+UNDONE = {"reversible_heun": reversible_heun, "asynchronous_leapfrog": asynchronous_leapfrog}
 MOST_STEPS = 1000  # of a backward solve; one that gets lost takes ever smaller ones
 
 
 def solve(field: Dynamics, start: Tensor, end: float, scheme: Scheme) -> Tensor:
     """z(T), T = `end`, by any scheme, differentiable by autograd through every step; adaptive sizes are held fixed."""
-    if scheme.solver == "reversible_heun":
-        return reversible_heun.forward(field, start, end, scheme.steps)[0]
+    if scheme.solver in UNDONE:
+        return UNDONE[scheme.solver].forward(field, start, end, scheme.steps)[0]
     if scheme.fixed:
         return integrate(field, start, 0.0, end, scheme)
     method, z = tableau(scheme.solver), start
@@ -48,7 +50,7 @@ def solve(field: Dynamics, start: Tensor, end: float, scheme: Scheme) -> Tensor:
 
 def backprop(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
     """Reverse mode through the solver (He et al. 2016 for Euler: backpropagation through a residual network)."""
-    if scheme.solver != "reversible_heun":
+    if scheme.solver not in UNDONE:
         return _along(StoredSteps(field, start, end, scheme, graphs=True), field, theta, loss)
     leaf = start.detach().requires_grad_()
     value = loss(solve(field, leaf.view_as(leaf), end, scheme))  # a view: hooks on torch modules may refuse a leaf
@@ -100,13 +102,14 @@ def adjoint(
 
 
 def reversible(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
-    """Reversible Heun steps, undone (Kidger et al. 2021, Algorithm 2)."""
+    """Reversible steps, undone (Kidger et al. 2021, Algorithm 2; Zhuang et al. 2021, Algorithm 4)."""
+    method = UNDONE[scheme.solver]
     with torch.no_grad():
-        z, y = reversible_heun.forward(field, start, end, scheme.steps)
+        z, other = method.forward(field, start, end, scheme.steps)
     final = z.detach().requires_grad_()
     (cotangent,) = torch.autograd.grad(loss(final), final)
     field.phase = "nfe_backward"
-    return reversible_heun.backward(field, z, y, cotangent, theta, end, scheme.steps)
+    return method.backward(field, z, other, cotangent, theta, end, scheme.steps)
 
 
 def _along(taken: StoredSteps, field: CountedField, theta: Tensor, loss: Loss) -> Gradient:

@@ -13,46 +13,18 @@ from estibench_flow import gradients
 from estibench_flow.capabilities import HasOwnSolver
 from estibench_flow.field import Dynamics
 from estibench_flow.ode_problem import OdeProblem, joined
-from estibench_flow.solvers import SolverParameters
-from estibench_flow.stored_steps import StoredSteps
-from estibench_flow.tableaus import tableau
+from estibench_flow.solver_costs import (
+    adaptive_backward,
+    adaptive_forward,
+    adaptive_products,
+    backward_evaluations,
+    forward_evaluations,
+)
+from estibench_flow.solvers import REVERSIBLE, SolverParameters
 
 MANY = 64  # evaluations
 ALONG = "steps are adaptive, and the gradient goes back along them"
 GradientMethod = Literal["backprop", "checkpoint", "adjoint", "adjoint_seminorm", "reversible"]
-
-
-def forward_evaluations(problem: OdeProblem, estimator: SolverGradient) -> int:
-    """s · steps; reversible Heun also evaluates the start."""
-    return estimator.scheme.evaluations + (estimator.solver == "reversible_heun")
-
-
-def backward_evaluations(problem: OdeProblem, estimator: SolverGradient) -> int:
-    """None by backpropagation, else as many as forwards."""
-    return 0 if estimator.gradient == "backprop" else forward_evaluations(problem, estimator)
-
-
-def _taken(problem: OdeProblem, estimator: SolverGradient) -> tuple[int, int, int]:
-    """Stages, accepted and rejected steps of an adaptive solve."""
-    solve = StoredSteps(problem.dynamics(problem.parameters), problem.start, problem.time, estimator.scheme)
-    return len(tableau(estimator.solver).nodes), len(solve.steps), solve.rejected
-
-
-def adaptive_forward(problem: OdeProblem, estimator: SolverGradient) -> int:
-    """s for a step, rejected ones included; one for the first slope, one for the first size."""
-    stages, accepted, rejected = _taken(problem, estimator)
-    return 2 + stages * (accepted + rejected)
-
-
-def adaptive_products(problem: OdeProblem, estimator: SolverGradient) -> int:
-    """s for an accepted step."""
-    stages, accepted, _ = _taken(problem, estimator)
-    return stages * accepted
-
-
-def adaptive_backward(problem: OdeProblem, estimator: SolverGradient) -> int:
-    """None by backpropagation, else s for an accepted step."""
-    return 0 if estimator.gradient == "backprop" else adaptive_products(problem, estimator)
 
 
 def _fixed(problem: Any, estimator: SolverGradient) -> bool:
@@ -83,10 +55,10 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
     """∂L/∂z(0) and ∂L/∂θ of an ODE's solution: a solver times a way to differentiate it.
 
     Parameters:
-        solver: euler, midpoint, heun, rk4, reversible_heun with `steps`; bosh3, dopri5, dopri8 with a `tolerance`.
-            See `estibench_flow.solvers`.
+        solver: euler, midpoint, heun, rk4, reversible_heun, asynchronous_leapfrog with `steps`; bosh3, dopri5, dopri8
+            with a `tolerance`. See `estibench_flow.solvers`.
         gradient: backprop, checkpoint (with adaptive steps ACA), adjoint, adjoint_seminorm (adaptive), reversible
-            (reversible_heun). See `estibench_flow.gradients`.
+            (reversible_heun; asynchronous_leapfrog: MALI). See `estibench_flow.gradients`.
 
     Cost with s stages and N steps: s·N evaluations forwards; backwards none by backprop, else s·N; s·N VJPs. Adaptive
     steps that are rejected cost s evaluations forwards, and nothing else; backwards the adjoint takes steps of its own.
@@ -116,16 +88,17 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
     )
     citation = (
         "Chen et al., NeurIPS 2018; Zhuang et al., ICML 2020 (checkpoint: ACA); "
-        "Kidger, Chen, Lyons, ICML 2021 (seminorms); Kidger et al., NeurIPS 2021."
+        "Kidger, Chen, Lyons, ICML 2021 (seminorms); Kidger et al., NeurIPS 2021 (reversible Heun); "
+        "Zhuang et al., ICLR 2021 (MALI)."
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        reversible = self.solver == "reversible_heun"
+        reversible = self.solver in REVERSIBLE
         if self.gradient == "reversible" and not reversible:
-            raise ValueError(f"only reversible_heun can be undone step by step, not {self.solver}")
+            raise ValueError(f"only {' and '.join(REVERSIBLE)} can be undone step by step, not {self.solver}")
         if reversible and self.gradient not in ("backprop", "reversible"):
-            raise ValueError(f"reversible_heun is differentiated by backprop or reversible, not {self.gradient}")
+            raise ValueError(f"{self.solver} is differentiated by backprop or reversible, not {self.gradient}")
         if self.gradient == "adjoint_seminorm" and self.scheme.fixed:
             raise ValueError(f"a seminorm steers adaptive steps, which {self.solver} has not")
 
