@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -95,7 +96,7 @@ def test_the_gradient_is_that_of_the_steps_as_taken(build, name, parameters, sch
     earlier = along(
         problem,
         scheme,
-        spoil=lambda steps: [steps[0], *(replace(b, z=a.z) for a, b in zip(steps[:-1], steps[1:], strict=True))],
+        spoil=lambda steps: [steps[0], *(replace(b, z=a.z) for a, b in pairwise(steps))],
     )
     long = along(problem, scheme, spoil=lambda steps: [replace(step, h=1.01 * step.h) for step in steps])
     early = along(problem, scheme, spoil=lambda steps: [replace(step, t=step.t - step.h) for step in steps])
