@@ -11,6 +11,7 @@ from torchdiffeq import odeint, odeint_adjoint
 from estibench import Unsupported, counting
 from estibench.host.components import ParameterError, make
 from estibench.measure.work import measure_work
+from estibench_flow import asynchronous_leapfrog
 from estibench_flow.ode_problem import joined
 from estibench_flow.solvers import REVERSIBLE, Scheme, integrate
 
@@ -84,6 +85,20 @@ def test_discretise_then_optimise_is_exact_for_the_discretisation(build, solver)
     assert relative(gradient(build, problem, solver=solver, steps=8, gradient=other), plain) < 1e-14
     if solver not in REVERSIBLE:
         assert relative(gradient(build, problem, solver=solver, steps=8, gradient="adjoint"), plain) > 1e-6
+
+
+def test_a_leapfrog_whose_slopes_are_pulled_back_by_half_is_found(build, monkeypatch):
+    """The broken twin of MALI: without the factor 2 of v′ = 2u − v."""
+    problem = build("problem", "mlp_ode", dim=3, batch=4, hidden=8)
+    pulled = asynchronous_leapfrog._pulled
+
+    def half(field, t, y, theta, cotangent):
+        return pulled(field, t, y, theta, cotangent / 2)
+
+    plain = gradient(build, problem, solver="asynchronous_leapfrog", steps=8)
+    monkeypatch.setattr(asynchronous_leapfrog, "_pulled", half)
+    broken = gradient(build, problem, solver="asynchronous_leapfrog", steps=8, gradient="reversible")
+    assert relative(broken, plain) > 0.01
 
 
 @pytest.mark.parametrize(("solver", "seminorm"), [("rk4", False), ("dopri5", False), ("dopri5", True)])

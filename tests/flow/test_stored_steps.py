@@ -98,10 +98,10 @@ def test_the_gradient_is_that_of_the_steps_as_taken(build, name, parameters, sch
         scheme,
         spoil=lambda steps: [steps[0], *(replace(b, z=a.z) for a, b in pairwise(steps))],
     )
-    long = along(problem, scheme, spoil=lambda steps: [replace(step, h=1.01 * step.h) for step in steps])
+    long = along(problem, scheme, spoil=lambda steps: [replace(step, h=1.1 * step.h) for step in steps])
     early = along(problem, scheme, spoil=lambda steps: [replace(step, t=step.t - step.h) for step in steps])
     assert relative(earlier, expected) > 1e-6
-    assert relative(long, expected) > 1e-4
+    assert relative(long, expected) > 1e-6
     assert (relative(early, expected) > 1e-4) == (name == "mlp_ode")  # the others do not depend on time
 
 
