@@ -159,11 +159,12 @@ def test_memory_of_backprop_grows_with_steps_and_that_of_the_adjoint_does_not(bu
         estimator = build("estimator", "solver_gradient", steps=steps, **parameters)
         return measure_work(lambda: estimator.estimate(problem, torch.Generator()), "cpu").peak_bytes
 
-    assert peak(64, solver="rk4") > 3.5 * peak(16, solver="rk4")
-    assert peak(64, solver="rk4", gradient="adjoint") < 1.01 * peak(16, solver="rk4", gradient="adjoint")
+    stored = peak(24, solver="rk4")
+    assert stored > 3 * peak(6, solver="rk4")
+    assert peak(24, solver="rk4", gradient="adjoint") < 1.01 * peak(6, solver="rk4", gradient="adjoint")
     for solver in REVERSIBLE:
-        assert peak(64, solver=solver, gradient="reversible") == peak(16, solver=solver, gradient="reversible")
-    assert peak(64, solver="rk4", gradient="checkpoint") < 0.1 * peak(64, solver="rk4")
+        assert peak(24, solver=solver, gradient="reversible") == peak(6, solver=solver, gradient="reversible")
+    assert peak(24, solver="rk4", gradient="checkpoint") < 0.25 * stored
 
 
 def test_the_seminorm_saves_evaluations_where_the_integral_for_the_parameters_is_the_hardest(build):
