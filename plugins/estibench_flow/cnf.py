@@ -13,7 +13,7 @@ from estibench_flow.cnf_theory import solver_bias, trace_variance
 from estibench_flow.flow import Flow, log_densities
 from estibench_flow.flow_estimator import FlowEstimator
 from estibench_flow.flow_problem import FlowProblem
-from estibench_flow.solvers import SolverParameters, worst_point
+from estibench_flow.solvers import REVERSIBLE, SolverParameters, worst_point
 from estibench_flow.traces import ExactTrace, HutchinsonTrace, TraceMethod, TraceName
 
 
@@ -90,8 +90,8 @@ class Cnf(SolverParameters, FlowEstimator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.solver == "reversible_heun":
-            raise ValueError("reversible_heun is for gradients; heun is its cousin here")
+        if self.solver in REVERSIBLE:
+            raise ValueError(f"{self.solver} is for gradients; heun is its cousin here")
         if self.trace == "exact" and (self.probes or self.redraw):
             raise ValueError("an exact trace has no probes: leave out probes and redraw")
         if self.trace != "exact" and not self.probes:

@@ -6,10 +6,11 @@ Each takes a counted field that depends on the leaf θ, (p,), the start z₀, (b
 backprop     discretise, then optimise: reverse mode through every step. Exact for the discretisation; S VJPs; memory
              O(S).
 checkpoint   the same numbers, but a step keeps only its start and is evaluated again: memory O(steps · state + one
-             step).
+             step). With adaptive steps that is the adaptive checkpoint adjoint (ACA, Zhuang et al. 2020).
 adjoint      optimise, then discretise: a' = −aᵀ∂f/∂z and the integral of aᵀ∂f/∂θ are solved backwards from T, beside z
              itself. Memory O(1); off by the errors of both solves, and useless where z' = −f(z) is unstable.
-reversible   the reversible Heun steps undone one by one: exact for the discretisation up to rounding; memory O(1).
+reversible   the steps of reversible Heun or of the asynchronous leapfrog (MALI) undone one by one: exact for the
+             discretisation up to rounding; memory O(1).
 """
 
 from __future__ import annotations
@@ -18,46 +19,49 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint as rerun
 from torchdiffeq import odeint
 
 from estibench import Unsupported
-from estibench_flow import reversible_heun
+from estibench_flow import asynchronous_leapfrog, reversible_heun
 from estibench_flow.field import CountedField, Dynamics
 from estibench_flow.solvers import Scheme, breakdown, integrate
+from estibench_flow.stored_steps import StoredSteps
+from estibench_flow.tableaus import tableau
 
 Loss = Callable[[Tensor], Tensor]
 Gradient = tuple[Tensor, Tensor]
 State = tuple[Tensor, ...]
 
+UNDONE = {"reversible_heun": reversible_heun, "asynchronous_leapfrog": asynchronous_leapfrog}
 MOST_STEPS = 1000  # of a backward solve; one that gets lost takes ever smaller ones
 
 
 def solve(field: Dynamics, start: Tensor, end: float, scheme: Scheme) -> Tensor:
-    """z(T), T = `end`, by any scheme, differentiable through every step."""
-    if scheme.solver == "reversible_heun":
-        return reversible_heun.forward(field, start, end, scheme.steps)[0]
-    return integrate(field, start, 0.0, end, scheme)
+    """z(T), T = `end`, by any scheme, differentiable by autograd through every step; adaptive sizes are held fixed."""
+    if scheme.solver in UNDONE:
+        return UNDONE[scheme.solver].forward(field, start, end, scheme.steps)[0]
+    if scheme.fixed:
+        return integrate(field, start, 0.0, end, scheme)
+    method, z = tableau(scheme.solver), start
+    for step in StoredSteps(field, start, end, scheme).steps:
+        z = method.step(field, step.t, step.h, z)
+    return z
 
 
 def backprop(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
     """Reverse mode through the solver (He et al. 2016 for Euler: backpropagation through a residual network)."""
-    leaf, z = _differentiable(start)
-    return _differentiate(field, loss(solve(field, z, end, scheme)), leaf, theta)
+    if scheme.solver not in UNDONE:
+        return _along(StoredSteps(field, start, end, scheme, graphs=True), field, theta, loss)
+    leaf = start.detach().requires_grad_()
+    value = loss(solve(field, leaf.view_as(leaf), end, scheme))  # a view: hooks on torch modules may refuse a leaf
+    field.phase = "nfe_backward"
+    of_start, of_theta = torch.autograd.grad(value, (leaf, theta))
+    return of_start, of_theta
 
 
 def checkpoint(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
-    """One checkpoint per step (Griewank 1992; Chen et al. 2016): every step is evaluated a second time."""
-    leaf, z = _differentiable(start)
-    h, one = end / scheme.steps, Scheme(scheme.solver, 1, scheme.tolerance)
-    for n in range(scheme.steps):
-
-        def step(z: Tensor, n: int = n) -> Tensor:
-            return integrate(field, z, n * h, (n + 1) * h, one)
-
-        again: Tensor = rerun(step, z, use_reentrant=False, preserve_rng_state=False)
-        z = again
-    return _differentiate(field, loss(z), leaf, theta)
+    """One checkpoint per accepted step (Griewank 1992; Zhuang et al. 2020): each is evaluated a second time."""
+    return _along(StoredSteps(field, start, end, scheme), field, theta, loss)
 
 
 def adjoint(
@@ -98,22 +102,19 @@ def adjoint(
 
 
 def reversible(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
-    """Reversible Heun steps, undone (Kidger et al. 2021, Algorithm 2)."""
+    """Reversible steps, undone (Kidger et al. 2021, Algorithm 2; Zhuang et al. 2021, Algorithm 4)."""
+    method = UNDONE[scheme.solver]
     with torch.no_grad():
-        z, y = reversible_heun.forward(field, start, end, scheme.steps)
+        z, other = method.forward(field, start, end, scheme.steps)
     final = z.detach().requires_grad_()
     (cotangent,) = torch.autograd.grad(loss(final), final)
     field.phase = "nfe_backward"
-    return reversible_heun.backward(field, z, y, cotangent, theta, end, scheme.steps)
+    return method.backward(field, z, other, cotangent, theta, end, scheme.steps)
 
 
-def _differentiable(start: Tensor) -> tuple[Tensor, Tensor]:
-    """A leaf to differentiate in, and a view of it to begin with: hooks on torch modules may refuse a leaf."""
-    leaf = start.detach().requires_grad_()
-    return leaf, leaf.view_as(leaf)
-
-
-def _differentiate(field: CountedField, value: Tensor, start: Tensor, theta: Tensor) -> Gradient:
+def _along(taken: StoredSteps, field: CountedField, theta: Tensor, loss: Loss) -> Gradient:
+    """Back along the steps of a solve."""
+    final = taken.final.requires_grad_()
+    (cotangent,) = torch.autograd.grad(loss(final), final)
     field.phase = "nfe_backward"
-    of_start, of_theta = torch.autograd.grad(value, (start, theta))
-    return of_start, of_theta
+    return taken.gradient(cotangent, theta)

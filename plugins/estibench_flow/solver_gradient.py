@@ -13,24 +13,32 @@ from estibench_flow import gradients
 from estibench_flow.capabilities import HasOwnSolver
 from estibench_flow.field import Dynamics
 from estibench_flow.ode_problem import OdeProblem, joined
-from estibench_flow.solvers import SolverParameters
+from estibench_flow.solver_costs import (
+    adaptive_backward,
+    adaptive_forward,
+    adaptive_products,
+    backward_evaluations,
+    forward_evaluations,
+)
+from estibench_flow.solvers import REVERSIBLE, SolverParameters
 
 MANY = 64  # evaluations
+ALONG = "steps are adaptive, and the gradient goes back along them"
 GradientMethod = Literal["backprop", "checkpoint", "adjoint", "adjoint_seminorm", "reversible"]
-
-
-def forward_evaluations(problem: OdeProblem, estimator: SolverGradient) -> int:
-    """s · steps; reversible Heun also evaluates the start."""
-    return estimator.scheme.evaluations + (estimator.solver == "reversible_heun")
-
-
-def backward_evaluations(problem: OdeProblem, estimator: SolverGradient) -> int:
-    """None by backpropagation, else as many as forwards."""
-    return 0 if estimator.gradient == "backprop" else forward_evaluations(problem, estimator)
 
 
 def _fixed(problem: Any, estimator: SolverGradient) -> bool:
     return estimator.scheme.fixed
+
+
+def _along_steps(problem: Any, estimator: SolverGradient) -> bool:
+    """Along the accepted steps of an adaptive solve."""
+    return not estimator.scheme.fixed and estimator.gradient in ("backprop", "checkpoint")
+
+
+def _stores_states(problem: Any, estimator: SolverGradient) -> bool:
+    """Where the number of steps is known to grow like tolerance^(−1/5), or more slowly."""
+    return estimator.gradient == "checkpoint" and estimator.solver in ("dopri5", "dopri8")
 
 
 def _constant_memory(problem: Any, estimator: SolverGradient) -> bool:
@@ -47,12 +55,13 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
     """∂L/∂z(0) and ∂L/∂θ of an ODE's solution: a solver times a way to differentiate it.
 
     Parameters:
-        solver: euler, midpoint, heun, rk4, reversible_heun with `steps`; bosh3, dopri5, dopri8 with a `tolerance`.
-            See `estibench_flow.solvers`.
-        gradient: backprop, checkpoint (fixed steps), adjoint, adjoint_seminorm (adaptive), reversible
-            (reversible_heun). See `estibench_flow.gradients`.
+        solver: euler, midpoint, heun, rk4, reversible_heun, asynchronous_leapfrog with `steps`; bosh3, dopri5, dopri8
+            with a `tolerance`. See `estibench_flow.solvers`.
+        gradient: backprop, checkpoint (with adaptive steps ACA), adjoint, adjoint_seminorm (adaptive), reversible
+            (reversible_heun; asynchronous_leapfrog: MALI). See `estibench_flow.gradients`.
 
-    Cost with s stages and N steps: s·N evaluations forwards; backwards none by backprop, else s·N; s·N VJPs.
+    Cost with s stages and N steps: s·N evaluations forwards; backwards none by backprop, else s·N; s·N VJPs. Adaptive
+    steps that are rejected cost s evaluations forwards, and nothing else; backwards the adjoint takes steps of its own.
     """
 
     gradient: GradientMethod = "backprop"
@@ -62,6 +71,14 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
         Cost("nfe", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),
         Cost("nfe_backward", backward_evaluations, "as forwards, or 0", when=_fixed, given="steps are fixed"),
         Cost("vjp", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),
+        Cost("nfe", adaptive_forward, "stages · tried steps + 2", when=_along_steps, given=ALONG),
+        Cost("nfe_backward", adaptive_backward, "stages · accepted steps, or 0", when=_along_steps, given=ALONG),
+        Cost("vjp", adaptive_products, "stages · accepted steps", when=_along_steps, given=ALONG),
+        ScalesAs(
+            *("peak_bytes", "estimator_tolerance", -0.1, 0.12),
+            when=_stores_states,
+            given="a state is stored for each of about tolerance^(−1/order) steps",
+        ),
         ScalesAs("peak_bytes", "estimator_steps", 0, 0.1, when=_constant_memory, given="nothing is stored"),
         ScalesAs(
             *("peak_bytes", "estimator_steps", 1, 0.15),
@@ -69,17 +86,19 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
             given=f"every step is stored, of {MANY} evaluations or more",
         ),
     )
-    citation = "Chen et al., NeurIPS 2018; Kidger, Chen, Lyons, ICML 2021 (seminorms); Kidger et al., NeurIPS 2021."
+    citation = (
+        "Chen et al., NeurIPS 2018; Zhuang et al., ICML 2020 (checkpoint: ACA); "
+        "Kidger, Chen, Lyons, ICML 2021 (seminorms); Kidger et al., NeurIPS 2021 (reversible Heun); "
+        "Zhuang et al., ICLR 2021 (MALI)."
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        reversible = self.solver == "reversible_heun"
+        reversible = self.solver in REVERSIBLE
         if self.gradient == "reversible" and not reversible:
-            raise ValueError(f"only reversible_heun can be undone step by step, not {self.solver}")
+            raise ValueError(f"only {' and '.join(REVERSIBLE)} can be undone step by step, not {self.solver}")
         if reversible and self.gradient not in ("backprop", "reversible"):
-            raise ValueError(f"reversible_heun is differentiated by backprop or reversible, not {self.gradient}")
-        if self.gradient == "checkpoint" and not self.scheme.fixed:
-            raise ValueError(f"checkpoint needs fixed steps, which {self.solver} has not")
+            raise ValueError(f"{self.solver} is differentiated by backprop or reversible, not {self.gradient}")
         if self.gradient == "adjoint_seminorm" and self.scheme.fixed:
             raise ValueError(f"a seminorm steers adaptive steps, which {self.solver} has not")
 

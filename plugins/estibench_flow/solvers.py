@@ -13,10 +13,13 @@ from torchdiffeq import odeint
 
 from estibench import PositiveFloat, PositiveInt, Unsupported
 
-SolverName = Literal["euler", "midpoint", "heun", "rk4", "reversible_heun", "bosh3", "dopri5", "dopri8"]
+SolverName = Literal[
+    "euler", "midpoint", "heun", "rk4", "reversible_heun", "asynchronous_leapfrog", "bosh3", "dopri5", "dopri8"
+]
 Norm = Callable[[Any], Tensor]
 
-STAGES = {"euler": 1, "midpoint": 2, "heun": 2, "rk4": 4, "reversible_heun": 1}
+STAGES = {"euler": 1, "midpoint": 2, "heun": 2, "rk4": 4, "reversible_heun": 1, "asynchronous_leapfrog": 1}
+REVERSIBLE = ("reversible_heun", "asynchronous_leapfrog")  # steps that can be undone; not torchdiffeq's
 TORCHDIFFEQ = {"heun": "heun2"}  # where its name differs
 STEPS, TOLERANCE = 16, 1e-5  # where a suite gives none
 
@@ -26,7 +29,8 @@ class Scheme:
     """A solver with its budget.
 
     Fixed steps: `euler` (one step is a residual block), `midpoint`, `heun` (trapezoid), `rk4` (Kutta's 3/8 rule, as in
-    torchdiffeq), `reversible_heun`. Adaptive, with embedded error estimates: `bosh3`, `dopri5`, `dopri8`.
+    torchdiffeq), `reversible_heun`, `asynchronous_leapfrog`. Adaptive, with embedded error estimates: `bosh3`,
+    `dopri5`, `dopri8`.
 
     Attributes:
         solver: its name.

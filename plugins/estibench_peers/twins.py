@@ -120,5 +120,5 @@ TWINS: dict[str, Callable[[Mapping[str, Any]], Twin]] = {
     "vqpytorch_rotation_trick": lambda p: ("rotation_trick", {"assignment": "nearest"}),
     "vqpytorch_straight_through": lambda p: ("vq_straight_through", {"assignment": "nearest"}),
     "zuko_free_form": lambda p: _cnf("dopri5", p["exact"], "gaussian", tolerance=p["rtol"]),
-    "zuko_odeint": lambda p: _ode(p["rtol"]),
+    "zuko_odeint": lambda p: _ode(p["rtol"], "checkpoint"),
 }

@@ -43,6 +43,8 @@ EXCUSED = {
     "estibench_flow/series.py": "a series that is cut at random ends where its longest row does",
     "estibench_flow/solver_gradient.py": "a gradient that is not finite is refused",
     "estibench_flow/solvers.py": "the two ends of the time, for torchdiffeq",
+    "estibench_flow/step_sizes.py": "adaptive steps are chosen on the host, from an error that is read at every step",
+    "estibench_flow/stored_steps.py": "a solver's coefficients and the time after an adaptive step: a few numbers",
     "estibench_sampling/evolution.py": SAMPLES,
     "estibench_sampling/finite_volume.py": "a sparse solver of SciPy: all of it is on the host",
     "estibench_sampling/probability_flow.py": "torchdiffeq gives times on the device; noise levels are numbers",

@@ -1,0 +1,43 @@
+"""What `solver_gradient` spends: evaluations and products, with fixed steps and along adaptive ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from estibench_flow.ode_problem import OdeProblem
+from estibench_flow.solvers import REVERSIBLE
+from estibench_flow.stored_steps import StoredSteps
+from estibench_flow.tableaus import tableau
+
+
+def forward_evaluations(problem: OdeProblem, estimator: Any) -> int:
+    """s · steps; reversible methods also evaluate the start."""
+    return estimator.scheme.evaluations + (estimator.solver in REVERSIBLE)
+
+
+def backward_evaluations(problem: OdeProblem, estimator: Any) -> int:
+    """None by backpropagation, else as many as forwards."""
+    return 0 if estimator.gradient == "backprop" else forward_evaluations(problem, estimator)
+
+
+def _taken(problem: OdeProblem, estimator: Any) -> tuple[int, int, int]:
+    """Stages, accepted and rejected steps of an adaptive solve."""
+    solve = StoredSteps(problem.dynamics(problem.parameters), problem.start, problem.time, estimator.scheme)
+    return len(tableau(estimator.solver).nodes), len(solve.steps), solve.rejected
+
+
+def adaptive_forward(problem: OdeProblem, estimator: Any) -> int:
+    """s for a step, rejected ones included; one for the first slope, one for the first size."""
+    stages, accepted, rejected = _taken(problem, estimator)
+    return 2 + stages * (accepted + rejected)
+
+
+def adaptive_products(problem: OdeProblem, estimator: Any) -> int:
+    """s for an accepted step."""
+    stages, accepted, _ = _taken(problem, estimator)
+    return stages * accepted
+
+
+def adaptive_backward(problem: OdeProblem, estimator: Any) -> int:
+    """None by backpropagation, else s for an accepted step."""
+    return 0 if estimator.gradient == "backprop" else adaptive_products(problem, estimator)
