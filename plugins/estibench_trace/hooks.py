@@ -32,6 +32,12 @@ def bench_problems() -> list[ProblemEntry]:
             "divergence",
         ),
         ProblemEntry(
+            "conv_jacobian",
+            "estibench_trace.conv_jacobian:ConvJacobian",
+            "divergence of a convolutional network with a closed form",
+            "divergence",
+        ),
+        ProblemEntry(
             "score_jacobian",
             "estibench_trace.score_jacobian:ScoreJacobian",
             "Laplacian of a density's logarithm: the divergence of its score",
@@ -49,4 +55,5 @@ def bench_estimators() -> list[EstimatorEntry]:
         EstimatorEntry("na_hutchpp", "estibench_trace.na_hutchpp:NAHutchPP", "Hutch++ in one pass", BOTH),
         EstimatorEntry("xtrace", "estibench_trace.xtrace:XTrace", "exchangeable Hutch++", BOTH),
         EstimatorEntry("xnystrace", "estibench_trace.xnystrace:XNysTrace", "exchangeable Nyström, for psd", BOTH),
+        EstimatorEntry("probing", "estibench_trace.probing:Probing", "one product a colour: exact if local", BOTH),
     ]
