@@ -22,7 +22,7 @@ def bench_problems() -> list[ProblemEntry]:
         ProblemEntry(
             "structured_matrix",
             "estibench_trace.structured_matrix:StructuredMatrix",
-            "diagonal, skew, triangular or tridiagonal matrix",
+            "diagonal, dominant, skew, triangular or tridiagonal matrix",
             "trace",
         ),
         ProblemEntry(
@@ -56,4 +56,10 @@ def bench_estimators() -> list[EstimatorEntry]:
         EstimatorEntry("xtrace", "estibench_trace.xtrace:XTrace", "exchangeable Hutch++", BOTH),
         EstimatorEntry("xnystrace", "estibench_trace.xnystrace:XNysTrace", "exchangeable Nyström, for psd", BOTH),
         EstimatorEntry("probing", "estibench_trace.probing:Probing", "one product a colour: exact if local", BOTH),
+        EstimatorEntry(
+            "diagonal_control",
+            "estibench_trace.diagonal_control:DiagonalControl",
+            "Hutchinson of what an estimated diagonal leaves",
+            BOTH,
+        ),
     ]
