@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -96,6 +96,19 @@ class MatrixProblem(TraceProblem):
         return self._operator
 
 
+@dataclass(frozen=True)
+class Split:
+    """A field f_i(x) = τ_i(x_i, h_i(x)) where h_i does not depend on x_i.
+
+    Attributes:
+        conditioner: h, (..., dim) → (..., dim, context).
+        transformer: τ, of both: (..., dim), (..., dim, context) → (..., dim), each coordinate by itself.
+    """
+
+    conditioner: Callable[[Tensor], Tensor]
+    transformer: Callable[[Tensor, Tensor], Tensor]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DivergenceProblem(TraceProblem):
     """The divergence of a vector field at a batch of points: the traces of its Jacobians."""
@@ -122,13 +135,18 @@ class DivergenceProblem(TraceProblem):
     def points(self) -> Tensor:
         """Where the divergence is wanted: (batch, dim)."""
 
+    @property
+    def split(self) -> Split | None:
+        """How the field is composed, on the problem's device in its dtype; None where that is not known."""
+        return None
+
     @cached_property
-    def _leaf(self) -> Tensor:
+    def leaf(self) -> Tensor:
         """The points, made to require a gradient here because under `vmap` they no longer can be."""
         return self.points.detach().requires_grad_()
 
     def operator(self) -> Operator:
-        return JacobianOperator(self.placed_field, self._leaf)
+        return JacobianOperator(self.placed_field, self.leaf)
 
 
 def sums_from(operator: Operator, bases: Iterable[Tensor]) -> Sums:

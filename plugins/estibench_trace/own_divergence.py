@@ -51,7 +51,7 @@ class OwnDivergence(DivergenceProblem):
     @cached_property
     def in_one_call(self) -> bool:
         """Whether the field's derivatives can be taken in one vectorised call; some operations refuse."""
-        operator = JacobianOperator(self.field, self._leaf)
+        operator = JacobianOperator(self.field, self.leaf)
         try:
             operator.rmatvec(torch.zeros(2, self.batch, self.dim, dtype=self.torch_dtype, device=self.device))
         except Exception:  # vmap refuses in many ways
@@ -59,7 +59,7 @@ class OwnDivergence(DivergenceProblem):
         return True
 
     def operator(self) -> Operator:
-        return JacobianOperator(self.field, self._leaf, self.in_one_call)
+        return JacobianOperator(self.field, self.leaf, self.in_one_call)
 
     def prepare(self) -> None:
         super().prepare()
