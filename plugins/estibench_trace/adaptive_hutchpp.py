@@ -17,7 +17,7 @@ from estibench_trace.noise import draw_probes
 from estibench_trace.operators import Operator
 
 PILOT = 10  # probes for the norm alone, where the trace has its own
-DEPENDENT = 10  # units of the last place: what of A ω is left beside Q is rounding
+DEPENDENT = 10  # units of the last place, times √m: what of A ω is left beside Q is rounding
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class AdaptiveHutchPP(ErrorBarEstimator):
             for _ in range(2):  # rounding would bring back found directions
                 q = q - Q @ (Q.mT @ q)
             size, whole = q.norm(dim=1, keepdim=True), y.norm(dim=1, keepdim=True)
-            new = size > DEPENDENT * torch.finfo(dtype).eps * whole
+            new = size > DEPENDENT * A.dim**0.5 * torch.finfo(dtype).eps * whole
             if not new.any():  # the range of every matrix is found
                 break
             q = torch.where(new, q / size.clamp(min=torch.finfo(dtype).tiny), 0.0)
