@@ -11,7 +11,7 @@ from torch import Tensor
 ROWS = 2048  # vectors × points of one chunk: as for the exact trace
 
 
-def colour_of(shape: tuple[int, ...], spacing: int) -> Tensor:
+def colour_of(shape: tuple[int, ...], spacing: int, device: str = "cpu") -> Tensor:
     """The colour of each number of a point, (dim,): one for those of a channel that lie multiples of `spacing` apart.
 
     Args:
@@ -19,12 +19,12 @@ def colour_of(shape: tuple[int, ...], spacing: int) -> Tensor:
         spacing: the least distance, in the largest of the axes' differences, of two pixels of one colour.
     """
     channels, pixels = _split(shape)
-    colour = torch.zeros(pixels, dtype=torch.int64)
+    colour = torch.zeros(pixels, dtype=torch.int64, device=device)
     for axis, size in enumerate(pixels):
         period = min(spacing, size)
-        place = torch.arange(size) % period
+        place = torch.arange(size, device=device) % period
         colour = colour * period + place.reshape([-1 if other == axis else 1 for other in range(len(pixels))])
-    each = torch.arange(channels)[:, None] * how_many(pixels, spacing)
+    each = torch.arange(channels, device=device)[:, None] * how_many(pixels, spacing)
     return (each + colour.reshape(1, -1)).reshape(-1)
 
 
@@ -41,7 +41,7 @@ def count_colours(shape: tuple[int, ...], spacing: int) -> int:
 
 def colours(shape: tuple[int, ...], spacing: int, batch: int, dtype: torch.dtype, device: str) -> Iterator[Tensor]:
     """The colours' indicators, 1 on a colour and 0 elsewhere, in chunks (k, batch, dim) of about `ROWS` rows."""
-    colour, number = colour_of(shape, spacing).to(device), count_colours(shape, spacing)
+    colour, number = colour_of(shape, spacing, device), count_colours(shape, spacing)
     step = max(1, min(number, ROWS // batch))
     for start in range(0, number, step):
         some = torch.arange(start, min(start + step, number), device=device)
