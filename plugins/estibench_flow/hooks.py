@@ -79,4 +79,10 @@ def bench_estimators() -> list[EstimatorEntry]:
             "series of random length: unbiased",
             ("log_det",),
         ),
+        EstimatorEntry(
+            "lanczos_quadrature",
+            "estibench_flow.lanczos_quadrature:LanczosQuadrature",
+            "stochastic Lanczos quadrature of the logarithm",
+            ("log_det",),
+        ),
     ]

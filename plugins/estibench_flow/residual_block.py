@@ -36,6 +36,10 @@ class ResidualBlock(ResidualProblem):
     citation = "Behrmann et al., Invertible residual networks, ICML 2019; Chen et al., Residual flows, NeurIPS 2019."
 
     @property
+    def positive_definite(self) -> bool:
+        return self.family == "symmetric" and self.lipschitz < 1
+
+    @property
     def _eigenvalues(self) -> Tensor:
         """Of the symmetric A, (m,), float64."""
         return torch.linspace(-self.lipschitz, self.lipschitz, self.dim, dtype=torch.float64)

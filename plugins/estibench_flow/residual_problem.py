@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from estibench import PositiveInt, Problem, count
+from estibench_flow.lanczos import Product, products_of_block
 from estibench_flow.pullback import Pullback, pullback
 from estibench_flow.traces import Jacobian
 
@@ -60,6 +61,33 @@ class ResidualProblem(Problem):
         with torch.enable_grad():
             g = self._placed_residual(x.view_as(x))  # torch's hooks on modules refuse a leaf
         return g.detach(), pullback(g, x)
+
+    @property
+    def positive_definite(self) -> bool:
+        """Whether I + J is known to be symmetric positive definite at every point."""
+        return False
+
+    def square(self, k: int) -> Product:
+        """v ↦ Mv for k rows of every point, (k · batch, m).
+
+        M = (I + J)ᵀ(I + J), or I + J itself where that is known to be positive definite.
+        Counts one `evaluation`, and of each product k `vjp`, or 2k.
+        """
+        if self.positive_definite:
+            _, products = self.vjp()
+
+            def once(v: Tensor) -> Tensor:
+                return v + products(v.reshape(k, self.batch, self.dim)).reshape(v.shape)
+
+            return once
+        count("evaluation")
+        product = products_of_block(self._placed_residual, self.points.repeat(k, 1))
+
+        def twice(v: Tensor) -> Tensor:
+            count("vjp", 2 * k)
+            return product(v)
+
+        return twice
 
     def prepare(self) -> None:
         self._placed_residual(self.points)

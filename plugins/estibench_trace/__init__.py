@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from estibench_trace.contract import DivergenceProblem as DivergenceProblem
     from estibench_trace.contract import MatrixProblem as MatrixProblem
+    from estibench_trace.contract import Split as Split
     from estibench_trace.contract import Sums as Sums
     from estibench_trace.contract import TraceProblem as TraceProblem
     from estibench_trace.linear_maps import LinearMap as LinearMap
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from estibench_trace.operators import Operator as Operator
 
 _HOME = {
-    "estibench_trace.contract": ("DivergenceProblem", "MatrixProblem", "Sums", "TraceProblem"),
+    "estibench_trace.contract": ("DivergenceProblem", "MatrixProblem", "Split", "Sums", "TraceProblem"),
     "estibench_trace.linear_maps": ("LinearMap", "as_operator"),
     "estibench_trace.operators": ("Field", "Operator"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,6 +52,16 @@ class TraceProblem(Problem):
         """Whether the matrices are known to be symmetric positive semidefinite."""
         return False
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The axes of a vector: channels and then pixels, for images; a line of `dim` pixels where nothing is known."""
+        return (self.dim,)
+
+    @property
+    def receptive_field(self) -> int | None:
+        """The side of the square of pixels, odd, outside of which a row of A is 0 around its own pixel, where known."""
+        return None
+
     @cached_property
     def sums(self) -> Sums | None:
         """Sums over the entries, from 2·dim products with unit vectors in float64: ‖S‖² = (‖A‖² + tr A²)/2.
@@ -59,15 +69,7 @@ class TraceProblem(Problem):
         None where that would take too long: formulas then claim nothing.
         """
         operator = self.at("cpu", "float64").operator()
-        frobenius, size, diagonal, trace = (torch.zeros(operator.batch, dtype=torch.float64) for _ in range(4))
-        for start, basis in unit_rows(operator, ROWS, torch.float64, "cpu"):
-            columns, rows = operator.matvec(basis), operator.rmatvec(basis)
-            entries = diagonal_entries(columns, start)
-            frobenius += 0.5 * (columns.square() + columns * rows).sum((0, 2))
-            size += columns.square().sum((0, 2))
-            diagonal += entries.square().sum(0)
-            trace += entries.sum(0)
-        return Sums(frobenius, size, diagonal, trace)
+        return sums_from(operator, (basis for _, basis in unit_rows(operator, ROWS, torch.float64, "cpu")))
 
     @property
     def magnitude(self) -> float:
@@ -92,6 +94,19 @@ class MatrixProblem(TraceProblem):
 
     def operator(self) -> Operator:
         return self._operator
+
+
+@dataclass(frozen=True)
+class Split:
+    """A field f_i(x) = τ_i(x_i, h_i(x)) where h_i does not depend on x_i.
+
+    Attributes:
+        conditioner: h, (..., dim) → (..., dim, context).
+        transformer: τ, of both: (..., dim), (..., dim, context) → (..., dim), each coordinate by itself.
+    """
+
+    conditioner: Callable[[Tensor], Tensor]
+    transformer: Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +135,37 @@ class DivergenceProblem(TraceProblem):
     def points(self) -> Tensor:
         """Where the divergence is wanted: (batch, dim)."""
 
+    @property
+    def split(self) -> Split | None:
+        """How the field is composed, on the problem's device in its dtype; None where that is not known."""
+        return None
+
     @cached_property
-    def _leaf(self) -> Tensor:
+    def leaf(self) -> Tensor:
         """The points, made to require a gradient here because under `vmap` they no longer can be."""
         return self.points.detach().requires_grad_()
 
     def operator(self) -> Operator:
-        return JacobianOperator(self.placed_field, self._leaf)
+        return JacobianOperator(self.placed_field, self.leaf)
+
+
+def sums_from(operator: Operator, bases: Iterable[Tensor]) -> Sums:
+    """The sums over the entries of a float64 operator on the CPU: ‖S‖² = (‖A‖² + tr A²)/2.
+
+    Args:
+        operator: the matrices.
+        bases: chunks (k, batch, dim) of vectors of zeros and ones that add up to ones. Numbers that share a vector
+            share no entry: in no row, and in no column, is more than one of theirs different from 0.
+    """
+    frobenius, size, diagonal, trace = (torch.zeros(operator.batch, dtype=torch.float64) for _ in range(4))
+    for basis in bases:
+        columns, rows = operator.matvec(basis), operator.rmatvec(basis)
+        entries = basis * columns
+        frobenius += 0.5 * (columns.square() + columns * rows).sum((0, 2))
+        size += columns.square().sum((0, 2))
+        diagonal += entries.square().sum((0, 2))
+        trace += entries.sum((0, 2))
+    return Sums(frobenius, size, diagonal, trace)
 
 
 def unit_rows(operator: Operator, rows: int, dtype: torch.dtype, device: str) -> Iterator[tuple[int, Tensor]]:

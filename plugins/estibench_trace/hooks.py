@@ -22,13 +22,25 @@ def bench_problems() -> list[ProblemEntry]:
         ProblemEntry(
             "structured_matrix",
             "estibench_trace.structured_matrix:StructuredMatrix",
-            "diagonal, skew, triangular or tridiagonal matrix",
+            "diagonal, dominant, skew, triangular or tridiagonal matrix",
             "trace",
         ),
         ProblemEntry(
             "field_jacobian",
             "estibench_trace.field_jacobian:FieldJacobian",
             "divergence of a vector field with a closed form",
+            "divergence",
+        ),
+        ProblemEntry(
+            "conv_jacobian",
+            "estibench_trace.conv_jacobian:ConvJacobian",
+            "divergence of a convolutional network with a closed form",
+            "divergence",
+        ),
+        ProblemEntry(
+            "hollow_jacobian",
+            "estibench_trace.hollow_jacobian:HollowJacobian",
+            "divergence of a field that splits, with a closed form",
             "divergence",
         ),
         ProblemEntry(
@@ -46,7 +58,18 @@ def bench_estimators() -> list[EstimatorEntry]:
         EstimatorEntry("exact", "estibench_trace.exact:Exact", "every diagonal entry, by products or autodiff", BOTH),
         EstimatorEntry("hutchinson", "estibench_trace.hutchinson:Hutchinson", "mean of vᵀAv over random v", BOTH),
         EstimatorEntry("hutchpp", "estibench_trace.hutchpp:HutchPP", "Hutch++: low-rank part exactly", BOTH),
+        EstimatorEntry(
+            "adaptive_hutchpp", "estibench_trace.adaptive_hutchpp:AdaptiveHutchPP", "Hutch++ to a tolerance", BOTH
+        ),
         EstimatorEntry("na_hutchpp", "estibench_trace.na_hutchpp:NAHutchPP", "Hutch++ in one pass", BOTH),
         EstimatorEntry("xtrace", "estibench_trace.xtrace:XTrace", "exchangeable Hutch++", BOTH),
         EstimatorEntry("xnystrace", "estibench_trace.xnystrace:XNysTrace", "exchangeable Nyström, for psd", BOTH),
+        EstimatorEntry("hollow", "estibench_trace.hollow:Hollow", "one VJP: exact if a field splits", ("divergence",)),
+        EstimatorEntry("probing", "estibench_trace.probing:Probing", "one product a colour: exact if local", BOTH),
+        EstimatorEntry(
+            "diagonal_control",
+            "estibench_trace.diagonal_control:DiagonalControl",
+            "Hutchinson of what an estimated diagonal leaves",
+            BOTH,
+        ),
     ]

@@ -13,8 +13,10 @@ from estibench_trace.contract import TraceProblem
 from estibench_trace.noise import Noise, draw_probes
 
 
-def hutchinson_variance(problem: TraceProblem, estimator: Hutchinson) -> Tensor | None:
-    """Variance with k probes, for each matrix of the batch, (batch,); None where the sums are not known.
+def variance_of_mean(
+    noise: Noise, m: int, k: int, *, frobenius: Tensor, diagonal: Tensor, squared_trace: Tensor
+) -> Tensor:
+    """Variance of the mean of k quadratic forms with m-dimensional probes, shaped like the sums over the entries.
 
     With S = (A + Aᵀ)/2, F = ‖S‖²_F and t = tr A:
 
@@ -25,19 +27,31 @@ def hutchinson_variance(problem: TraceProblem, estimator: Hutchinson) -> Tensor 
 
     Gaussian and Rademacher: Avron and Toledo 2011, Lemmas 5 and 8. Sphere: fourth moments of a uniform unit vector,
     E[(uᵀSu)²] = (t² + 2F)/(m(m+2)). Orthogonal: the sphere's with the covariance of two columns of a Haar frame.
+    All are linear in F, Σ a_ii² and t²: of a random A their means serve.
     """
-    m, k = problem.dim, estimator.probes
+    if noise == "gaussian":
+        return 2 * frobenius / k
+    if noise == "rademacher":
+        return 2 * (frobenius - diagonal).clamp(min=0) / k
+    spread = (frobenius - squared_trace / m).clamp(min=0)
+    if noise == "sphere":
+        return 2 * m / (m + 2) * spread / k
+    return 2 * m * (m - k) / (k * max(m - 1, 1) * (m + 2)) * spread
+
+
+def hutchinson_variance(problem: TraceProblem, estimator: Hutchinson) -> Tensor | None:
+    """Variance with k probes, for each matrix of the batch, (batch,); None where the sums are not known."""
     sums = problem.sums
     if sums is None:
         return None
-    if estimator.noise == "gaussian":
-        return 2 * sums.frobenius / k
-    if estimator.noise == "rademacher":
-        return 2 * (sums.frobenius - sums.diagonal).clamp(min=0) / k
-    spread = (sums.frobenius - sums.trace**2 / m).clamp(min=0)
-    if estimator.noise == "sphere":
-        return 2 * m / (m + 2) * spread / k
-    return 2 * m * (m - k) / (k * max(m - 1, 1) * (m + 2)) * spread
+    return variance_of_mean(
+        estimator.noise,
+        problem.dim,
+        estimator.probes,
+        frobenius=sums.frobenius,
+        diagonal=sums.diagonal,
+        squared_trace=sums.trace**2,
+    )
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from estibench import NonNegativeInt, Own, OwnFunction, OwnPoints, flat, keeps_shape, operations
+from estibench_trace.colouring import count_colours
 from estibench_trace.contract import ROWS, DivergenceProblem, Sums, TraceProblem, unit_rows
 from estibench_trace.operators import Field, JacobianOperator, Operator
+from estibench_trace.probing import seen_reach
 
 NUMBERS = 2**25  # entries of Jacobians that are held at once
 AT_ONCE = 16  # probes of the reference in one call
@@ -42,10 +44,14 @@ class OwnDivergence(DivergenceProblem):
     def points(self) -> Tensor:
         return self.place(self.data).reshape(self.batch, self.dim)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.data.shape[1:])
+
     @cached_property
     def in_one_call(self) -> bool:
         """Whether the field's derivatives can be taken in one vectorised call; some operations refuse."""
-        operator = JacobianOperator(self.field, self._leaf)
+        operator = JacobianOperator(self.field, self.leaf)
         try:
             operator.rmatvec(torch.zeros(2, self.batch, self.dim, dtype=self.torch_dtype, device=self.device))
         except Exception:  # vmap refuses in many ways
@@ -53,7 +59,7 @@ class OwnDivergence(DivergenceProblem):
         return True
 
     def operator(self) -> Operator:
-        return JacobianOperator(self.field, self._leaf, self.in_one_call)
+        return JacobianOperator(self.field, self.leaf, self.in_one_call)
 
     def prepare(self) -> None:
         super().prepare()
@@ -135,7 +141,7 @@ def own_divergence(*, field: Callable[[Tensor], Tensor], points: Tensor) -> OwnD
 
 
 def ladder(problem: TraceProblem) -> list[str | Mapping[str, Any]]:
-    """The exact trace, and what competes with it from few to many products."""
+    """The exact trace, and what competes with it from few to many products; of a local field, its colours."""
     m = problem.dim
     probes = [k for k in (1, 4, 16, 64) if k <= max(m // 2, 1)]
     budgets = [k for k in (16, 64) if k < m]
@@ -143,7 +149,17 @@ def ladder(problem: TraceProblem) -> list[str | Mapping[str, Any]]:
     if budgets:
         found.append({"name": "xtrace", "matvecs": budgets})
         found.append({"name": "hutchpp", "matvecs": [k - 1 for k in budgets]})
+    if len(problem.shape) > 1 and _is_local(problem):
+        found.insert(1, "probing")
     return found
+
+
+def _is_local(problem: TraceProblem) -> bool:
+    """Whether colours save at least half of the exact trace's products; a normalisation over the image leaves none."""
+    if problem.torch_dtype not in (torch.float32, torch.float64):
+        return False
+    generator = torch.Generator(problem.device).manual_seed(problem.seed)
+    return 2 * count_colours(problem.shape, seen_reach(problem, problem.operator(), generator) + 1) <= problem.dim
 
 
 def within(problem: OwnDivergence, most: float, memory: float) -> OwnDivergence:

@@ -19,13 +19,14 @@ class StructuredMatrix(MatrixProblem):
     Parameters:
         structure:
             diagonal: 1, 2, …, m over m. Rademacher probes are exact on it.
+            dominant: the same diagonal, and symmetric Gaussian entries of variance 1/(16m) beside it.
             skew: (B − Bᵀ)/√(2m), B Gaussian. The trace is 0, and every quadratic form with it too.
             triangular: ones on the diagonal and Gaussian entries of size m^(−1/2) above it: far from normal.
             tridiagonal: 2 + shift on the diagonal and −1 beside it: the discrete Laplacian.
         shift: only for tridiagonal.
     """
 
-    structure: Literal["diagonal", "skew", "triangular", "tridiagonal"] = "tridiagonal"
+    structure: Literal["diagonal", "dominant", "skew", "triangular", "tridiagonal"] = "tridiagonal"
     shift: float = 0.0
 
     def __post_init__(self) -> None:
@@ -39,6 +40,9 @@ class StructuredMatrix(MatrixProblem):
         match self.structure:
             case "diagonal":
                 return torch.diag(torch.arange(1, m + 1, dtype=torch.float64) / m)
+            case "dominant":
+                beside = gaussian.triu(1) / (16 * m) ** 0.5
+                return torch.diag(torch.arange(1, m + 1, dtype=torch.float64) / m) + beside + beside.T
             case "skew":
                 return (gaussian - gaussian.T) / (2 * m) ** 0.5
             case "triangular":
@@ -54,7 +58,13 @@ class StructuredMatrix(MatrixProblem):
     @cached_property
     def truth(self) -> Tensor:
         m = self.dim
-        values = {"diagonal": (m + 1) / 2, "skew": 0.0, "triangular": m, "tridiagonal": m * (2 + self.shift)}
+        values = {
+            "diagonal": (m + 1) / 2,
+            "dominant": (m + 1) / 2,
+            "skew": 0.0,
+            "triangular": m,
+            "tridiagonal": m * (2 + self.shift),
+        }
         return torch.tensor([values[self.structure]], dtype=torch.float64)
 
     @property

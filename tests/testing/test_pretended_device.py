@@ -39,6 +39,8 @@ EXCUSED = {
     "estibench_flow/probability_flow.py": "its field takes time as a number; torchdiffeq gives it on the device",
     "estibench_flow/power_series.py": "the weights of the series, a few numbers",
     "estibench_flow/russian_roulette.py": "how many terms there are is random, and decides how many products are made",
+    "estibench_trace/adaptive_hutchpp.py": "what has been drawn decides whether more products are made",
+    "estibench_trace/colouring.py": "the pattern that is found decides how many products are made",
     "estibench_selftest/rare.py": "its error bar is a formula of the truth, which lies on the host",
     "estibench_flow/series.py": "a series that is cut at random ends where its longest row does",
     "estibench_flow/solver_gradient.py": "a gradient that is not finite is refused",

@@ -13,6 +13,7 @@ MATRICES = [
     ("matrix", {"spectrum": "identity", "rate": 2.5}),
     ("matrix", {"spectrum": "indefinite"}),
     ("structured_matrix", {"structure": "diagonal"}),
+    ("structured_matrix", {"structure": "dominant"}),
     ("structured_matrix", {"structure": "skew"}),
     ("structured_matrix", {"structure": "triangular"}),
     ("structured_matrix", {"structure": "tridiagonal", "shift": 0.5}),
