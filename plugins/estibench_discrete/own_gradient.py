@@ -13,11 +13,12 @@ from torch import Tensor
 from estibench import NonNegativeInt, Own, OwnFunction, UserError, finite, float_tensor, operations, repeats
 from estibench_discrete.contract import MOST_STATES, GradientProblem, Objective
 from estibench_discrete.distribution import sample
+from estibench_discrete.reference import AT_ONCE as BLOCK
 
 FEWEST, USUAL, MOST = 64, 2048, 2**14  # samples of a reference
 NUMBERS = 2**21  # of one-hot tensors that a reference holds at once
 AT_ONCE = 64  # states whose evaluation is counted
-COPIES = 4  # of all states, float64, while they are summed
+COPIES = 4  # of a block of states, float64, while it is summed
 TRIED = 3  # states at which the objective is called to see whether it takes many at once
 
 
@@ -196,7 +197,8 @@ def within(problem: OwnGradient, most: float, memory: float) -> OwnGradient:
     z = torch.zeros(AT_ONCE, *problem.theta.shape, dtype=torch.float64)
     one = operations(lambda: exact.objective.function(z)) / AT_ONCE
     states = problem.states
-    if states <= MOST_STATES and 3 * states * one <= most and COPIES * 8 * states * problem.theta.numel() <= memory:
+    held = 8 * states * len(problem.theta) + COPIES * 8 * min(states * problem.theta.numel(), BLOCK)
+    if states <= MOST_STATES and 3 * states * one <= most and held <= memory:
         return replace(problem, samples=0)
     affordable = int(min(max(most / (one * variables * values), FEWEST), MOST))
     return replace(problem, samples=1 << (affordable.bit_length() - 1))

@@ -1,17 +1,23 @@
-"""What can be known exactly: sums over all states, in float64.
+"""What can be known exactly: sums over all states, in float64, some states at a time.
+
+A block of states takes a few megabytes whatever K is; all K states as one-hot vectors would take K² numbers.
 
 Notation: states z with probability p(z), f(z), v(z) = ∇f(z), score s(z)_l = z_l − p_l of each of the L variables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from estibench_discrete.distribution import softmax_vjp
+from estibench_discrete.distribution import one_hot, softmax_vjp
+
+Function = Callable[[Tensor], Tensor]
+Term = Callable[[Tensor, Tensor], Tensor]
+AT_ONCE = 2**20  # numbers in a block of states
 
 
 @dataclass(frozen=True)
@@ -46,65 +52,123 @@ class Reference:
         gradient: ∇_θ Σ E f, (batch, L, K).
         moments: of f and the score.
         weights: probability of each state as far as it concerns variable l, (states, batch, L).
-        states: one-hot, (states, 1, L, K).
-        slopes: v at each state, (states, batch, L, K).
+        block: z and v of some of the states, (n, 1, L, K) and (n, batch, L, K). They are made anew each time: kept,
+            they would be K times as many numbers as the weights.
     """
 
     p: Tensor
     gradient: Tensor
     moments: ScoreMoments
     weights: Tensor
-    states: Tensor
-    slopes: Tensor
+    block: Callable[[slice], tuple[Tensor, Tensor]]
 
-    def expectation(self, values: Tensor) -> Tensor:
-        """E of a function of the state, (states, batch, L, K) → (batch, L, K)."""
-        return (self.weights[..., None] * values).sum(0)
+    def mean_and_variance(self, term: Term) -> tuple[Tensor, Tensor]:
+        """Mean, (batch, L, K), and total variance, (batch,), of a function of z and v, (n, batch, L, K) → the same.
 
-    def total_variance(self, values: Tensor) -> Tensor:
-        """Total variance of a function of the state, (states, batch, L, K) → (batch,)."""
-        return self.expectation((values - self.expectation(values)).square()).sum((-2, -1))
+        Blocks are merged by Chan, Golub and LeVeque's update, which keeps a variance of 0 and small ones next to
+        large means.
+        """
+        tiny = torch.finfo(self.p.dtype).tiny
+        mean, mass, variance = (
+            torch.zeros_like(self.p),
+            torch.zeros_like(self.p[..., :1]),
+            self.p.new_zeros(len(self.p)),
+        )
+        for part in parts(len(self.weights), self.p.numel()):
+            values, weights = term(*self.block(part)), self.weights[part][..., None]
+            here = weights.sum(0)
+            share = here / (mass + here).clamp(min=tiny)
+            mean_here = (weights * values).sum(0) / here.clamp(min=tiny)
+            step = mean_here - mean
+            inside = (weights * (values - mean_here).square_()).sum(0)
+            variance = variance + (inside + mass * share * step**2).sum((-2, -1))
+            mean, mass = mean + share * step, mass + here
+        return mean, variance
 
     @property
     def straight_through(self) -> Tensor:
         """J(p) E v: the mean of straight-through, (batch, L, K)."""
-        return softmax_vjp(self.p, self.expectation(self.slopes))
+        return softmax_vjp(self.p, self.mean_and_variance(lambda z, v: v)[0])
 
 
-def all_states(variables: int, values: int, dtype: torch.dtype = torch.float64, device: str = "cpu") -> Tensor:
-    """The K^L states as one-hot vectors, (K^L, 1, L, K)."""
-    index = torch.cartesian_prod(*[torch.arange(values, device=device)] * variables).reshape(-1, variables)
-    return torch.nn.functional.one_hot(index, values).to(dtype)[:, None]
+def parts(states: int, numbers: int) -> Iterator[slice]:
+    """All states in order, as many at a time as keep a block of so many numbers each below `AT_ONCE`."""
+    size = max(1, AT_ONCE // numbers)
+    return (slice(start, min(start + size, states)) for start in range(0, states, size))
+
+
+def some_states(part: slice, like: Tensor, variables: int) -> Tensor:
+    """Those of the K^L states as one-hot vectors, (n, 1, L, K), of the dtype and with the K of `like`.
+
+    The last variable runs fastest.
+    """
+    values = like.shape[-1]
+    index = torch.arange(part.start, part.stop, device=like.device)
+    place = values ** torch.arange(variables - 1, -1, -1, device=like.device)
+    return one_hot(index[:, None] // place % values, like)[:, None]
+
+
+def at_all_states(function: Function, like: Tensor, numbers: int) -> Tensor:
+    """A function of one-hot states, (n, 1, L, K) → (n, …), at all K^L of them, with L and K of `like` (…, L, K).
+
+    Args:
+        numbers: that the function handles for each state; so many states at a time as keep it below `AT_ONCE`.
+    """
+    variables, values = like.shape[-2:]
+    every = parts(values**variables, numbers)
+    return torch.cat([function(some_states(part, like, variables)) for part in every])
 
 
 def state_probabilities(log_p: Tensor) -> Tensor:
-    """p(z) of each of `all_states`, (K^L, batch), from log p (batch, L, K): the last variable runs fastest."""
+    """p(z) of each of the K^L states, (K^L, batch), from log p (batch, L, K): the last variable runs fastest."""
     total = log_p[..., 0, :]
     for variable in range(1, log_p.shape[-2]):
         total = (total[..., None] + log_p[..., variable, None, :]).flatten(-2)
     return total.exp().mT
 
 
-def enumerated(logits: Tensor, function: Callable[[Tensor], Tensor]) -> Reference:
+def marginals(summands: Tensor, variables: int, values: int) -> Tensor:
+    """Σ_z a(z) z_l of one number for each state, (K^L, batch) → (batch, L, K), without any one-hot vector."""
+    grid = summands.mT.reshape(-1, *(values,) * variables)
+    axes = range(1, variables + 1)
+    every = [grid.sum([axis for axis in axes if axis != kept]) if variables > 1 else grid for kept in axes]
+    return torch.stack(every, 1)
+
+
+def slopes(function: Function, z: Tensor) -> Tensor:
+    """∇ of a function of each state, like z."""
+    found: Tensor = torch.func.grad(lambda point: function(point).sum())(z)
+    return found
+
+
+def enumerated(logits: Tensor, function: Function) -> Reference:
     """The sums over all K^L states of logits (batch, L, K) and an objective, both float64."""
     batch, variables, values = logits.shape
     log_p = torch.log_softmax(logits, -1)
-    p, states = log_p.exp(), all_states(variables, values)
-    weights = state_probabilities(log_p)
-    z = states.expand(-1, batch, -1, -1)
-    slopes, f = torch.func.grad(lambda point: (function(point).sum(), function(point)), has_aux=True)(z)
+    p, weights = log_p.exp(), state_probabilities(log_p)
+
+    def value_and_score(z: Tensor) -> Tensor:
+        f = function(z.expand(-1, batch, -1, -1))
+        return torch.stack([f, (z - p).square_().sum((-2, -1))], 1)
+
+    f, score = at_all_states(value_and_score, p, p.numel()).unbind(1)  # (states, batch) each
     mean = (weights * f).sum(0)
     centred = f - mean
-    score = (z - p).square().sum((-2, -1))
-    gradient = torch.einsum("nb,nblk->blk", weights * centred, z - p)
+    summands = weights * centred
+    gradient = marginals(summands, variables, values) - p * summands.sum(0)[:, None, None]
     moments = ScoreMoments(
         mean,
         *((weights * values).sum(0) for values in (centred**2, score, centred * score, centred**2 * score)),
     )
-    return Reference(p, gradient, moments, weights[..., None].expand(-1, -1, variables), states, slopes)
+
+    def block(part: slice) -> tuple[Tensor, Tensor]:
+        z = some_states(part, p, variables)
+        return z, slopes(function, z.expand(-1, batch, -1, -1))
+
+    return Reference(p, gradient, moments, weights[..., None].expand(-1, -1, variables), block)
 
 
-def separable(logits: Tensor, function: Callable[[Tensor], Tensor]) -> Reference:
+def separable(logits: Tensor, function: Function) -> Reference:
     """The same for f(z) = Σ_l f_l(z_l), variable by variable: K states instead of K^L.
 
     With F_l = f_l − E f_l and S_l = ‖s_l‖², independent for different l:
@@ -115,15 +179,25 @@ def separable(logits: Tensor, function: Callable[[Tensor], Tensor]) -> Reference
     """
     batch, variables, values = logits.shape
     p = torch.softmax(logits, -1)
-    states = torch.eye(values, dtype=torch.float64)[:, None, None].expand(-1, 1, variables, -1)
-    z = states.expand(-1, batch, -1, -1)
     weights = p.permute(2, 0, 1)
-    slopes, f = torch.func.grad(lambda point: (function(point).sum(), function(point)), has_aux=True)(z)
+
+    def states(part: slice) -> Tensor:
+        return some_states(part, p, 1).expand(-1, -1, variables, -1)
+
+    every = list(parts(values, p.numel()))
+    f = torch.cat([function(states(part).expand(-1, batch, -1, -1)) for part in every])
+    score = torch.cat([(states(part) - p).square_().sum(-1) for part in every])
     mean = (weights * f).sum(0)
-    centred, score = f - mean, (z - p).square().sum(-1)
-    gradient = torch.einsum("nbl,nblk->blk", weights * centred, z - p)
+    centred = f - mean
+    summands = weights * centred
+    gradient = summands.permute(1, 2, 0) - p * summands.sum(0)[..., None]
     spread, scores = (weights * centred**2).sum(0), (weights * score).sum(0)
     square = (weights * centred**2 * score).sum(0) + scores * (spread.sum(-1, keepdim=True) - spread)
     per_variable = (mean, spread, scores, (weights * centred * score).sum(0), square)
     moments = ScoreMoments(*(values.sum(-1) for values in per_variable))
-    return Reference(p, gradient, moments, weights, states, slopes)
+
+    def block(part: slice) -> tuple[Tensor, Tensor]:
+        z = states(part)
+        return z, slopes(function, z.expand(-1, batch, -1, -1))
+
+    return Reference(p, gradient, moments, weights, block)

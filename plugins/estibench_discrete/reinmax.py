@@ -12,23 +12,26 @@ from estibench_discrete.contract import GradientProblem, Memoryless, Objective, 
 from estibench_discrete.distribution import sample, softmax_vjp
 
 
-def reinmax_terms(problem: GradientProblem) -> Tensor:
-    """The estimate for each state z = e_b, (states, batch, L, K): ½ [p∘v + v_b e_b − v_b p − (pᵀv) e_b]."""
+def reinmax_moments(problem: GradientProblem) -> tuple[Tensor, Tensor]:
+    """Mean and variance over states z = e_b of the estimate ½ [p∘v + v_b e_b − v_b p − (pᵀv) e_b]."""
     known = problem.reference
-    v, p, z = known.slopes, known.p, known.states
-    own = (z * v).sum(-1, keepdim=True)
-    return 0.5 * (p * v + own * z - own * p - (p * v).sum(-1, keepdim=True) * z)
+    p = known.p
+
+    def term(z: Tensor, v: Tensor) -> Tensor:
+        own, mean = (z * v).sum(-1, keepdim=True), (p * v).sum(-1, keepdim=True)
+        return 0.5 * (p * (v - own) + z * (own - mean))
+
+    return known.mean_and_variance(term)
 
 
 def reinmax_bias(problem: GradientProblem, estimator: ReinMax) -> Tensor:
     """Mean of the terms − g, (batch, L, K)."""
-    mean = problem.reference.expectation(reinmax_terms(problem))
-    return problem.exact.estimand(mean) - problem.truth
+    return problem.exact.estimand(reinmax_moments(problem)[0]) - problem.truth
 
 
 def reinmax_variance(problem: GradientProblem, estimator: ReinMax) -> Tensor:
     """Total variance of the terms over n, for each datum, (batch,)."""
-    return problem.reference.total_variance(reinmax_terms(problem)) / estimator.samples
+    return reinmax_moments(problem)[1] / estimator.samples
 
 
 @dataclass(frozen=True)
