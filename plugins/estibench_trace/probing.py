@@ -89,7 +89,7 @@ class Probing(Estimator):
         ),
         Cost(
             "matvec",
-            products_spent,
+            lambda problem, estimator: products_spent(problem, estimator) or 0,
             "channels · s²",
             when=lambda problem, estimator: products_spent(problem, estimator) is not None,
             given="the receptive field is known",

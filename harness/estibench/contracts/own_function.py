@@ -239,7 +239,7 @@ def operations(call: Callable[[], Any]) -> float:
 
 def kept_bytes(call: Callable[[], Any]) -> int:
     """Bytes that a call may keep for a backward pass, those of all that its operators make, for `Own.within`."""
-    with torch.enable_grad(), _Made() as made:
+    with torch.enable_grad(), _Made() as made:  # type: ignore[no-untyped-call]
         call()
     return made.bytes
 
