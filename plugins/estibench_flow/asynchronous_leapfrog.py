@@ -31,7 +31,7 @@ def forward(field: Dynamics, z: Tensor, end: float, steps: int) -> tuple[Tensor,
     v = field(z.new_zeros(()), z)
     for n in range(steps):
         y = z + 0.5 * h * v
-        v = 2 * field(z.new_tensor((n + 0.5) * h), y) - v
+        v = 2 * field(z.new_full((), (n + 0.5) * h), y) - v
         z = y + 0.5 * h * v
     return z, v
 
@@ -65,6 +65,6 @@ def _pulled(
     """f(t, y), and the cotangent pulled back to y and to θ."""
     leaf = y.detach().requires_grad_()
     with torch.enable_grad():
-        u = field(y.new_tensor(t), leaf)
+        u = field(y.new_full((), t), leaf)
     by_y, by_theta = torch.autograd.grad(u, (leaf, theta), cotangent)
     return u.detach(), by_y, by_theta

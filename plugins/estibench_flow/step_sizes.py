@@ -22,7 +22,7 @@ def first_step(field: Dynamics, z: Tensor, slope: Tensor, tolerance: float, orde
     h0 = 1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1
     if not (math.isfinite(h0) and h0 > 0):
         return 0.0
-    d2 = rms((field(z.new_tensor(h0), torch.add(z, slope, alpha=h0)) - slope) / scale) / h0
+    d2 = rms((field(z.new_full((), h0), torch.add(z, slope, alpha=h0)) - slope) / scale) / h0
     h1 = max(1e-6, 1e-3 * h0) if max(d1, d2) <= 1e-15 else (0.01 / max(d1, d2)) ** (1 / order)
     return min(100 * h0, h1)
 

@@ -113,7 +113,7 @@ class StoredSteps:
             h, after = (end - t, end) if t + h > end else (h, t + h)
             stages = self._stages(self._begin(t, h), z, self._graphs, first)
             following = self._combined(z, len(stages))
-            last = self._evaluated(following.new_tensor(after), following, self._graphs)
+            last = self._evaluated(following.new_full((), after), following, self._graphs)
             self._slope[-1].copy_(last[1])
             scale = torch.maximum(size, following.abs()).mul_(tolerance).add_(tolerance)
             ratio = rms(torch.mv(*self._error).view(z.shape).div_(scale))

@@ -37,7 +37,7 @@ class Tableau:
 
         slopes: list[Tensor] = []
         for c, row in zip(self.nodes, ((), *self.weights[:-1]), strict=True):
-            slopes.append(field(z.new_tensor(t + c * h), combined(row, slopes)))
+            slopes.append(field(z.new_full((), t + c * h), combined(row, slopes)))
         return combined(self.weights[-1], slopes)
 
 
