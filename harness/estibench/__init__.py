@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from estibench.assessment import Assessment as Assessment
     from estibench.assessment import assess as assess
+    from estibench.contracts.adam import Adam as Adam
     from estibench.contracts.claims import Bias as Bias
     from estibench.contracts.claims import Claim as Claim
     from estibench.contracts.claims import Cost as Cost
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from estibench.contracts.density import NoisedDensity as NoisedDensity
     from estibench.contracts.estimator import ErrorBarEstimator as ErrorBarEstimator
     from estibench.contracts.estimator import Estimator as Estimator
+    from estibench.contracts.fit import Fit as Fit
+    from estibench.contracts.fit import FitProblem as FitProblem
     from estibench.contracts.known import Known as Known
     from estibench.contracts.own import Own as Own
     from estibench.contracts.own_function import OwnFunction as OwnFunction
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
     from estibench.contracts.parameters import PositiveInt as PositiveInt
     from estibench.contracts.placed import Placed as Placed
     from estibench.contracts.problem import Problem as Problem
+    from estibench.contracts.sample_reference import SampleReference as SampleReference
+    from estibench.contracts.sample_reference import mode_shares as mode_shares
     from estibench.contracts.samples import SampleProblem as SampleProblem
     from estibench.contracts.samples import SampleSet as SampleSet
     from estibench.contracts.seeded import seeded as seeded
@@ -67,12 +72,14 @@ if TYPE_CHECKING:
 
 _HOME = {
     "estibench.assessment": ("Assessment", "assess"),
+    "estibench.contracts.adam": ("Adam",),
     "estibench.contracts.claims": (
         *("Bias", "Claim", "Cost", "Deterministic", "ErrorBar", "Exact", "Reads", "ScalesAs", "Unbiased", "Variance"),
     ),
     "estibench.contracts.counting": ("count", "counting"),
     "estibench.contracts.density": ("DataDensity", "Density", "LaplacianDensity", "NoisedDensity"),
     "estibench.contracts.estimator": ("ErrorBarEstimator", "Estimator"),
+    "estibench.contracts.fit": ("Fit", "FitProblem"),
     "estibench.contracts.known": ("Known",),
     "estibench.contracts.own": ("Own",),
     "estibench.contracts.own_function": (
@@ -91,6 +98,7 @@ _HOME = {
     "estibench.contracts.parameters": ("NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt"),
     "estibench.contracts.placed": ("Placed",),
     "estibench.contracts.problem": ("Problem",),
+    "estibench.contracts.sample_reference": ("SampleReference", "mode_shares"),
     "estibench.contracts.samples": ("SampleProblem", "SampleSet"),
     "estibench.contracts.seeded": ("seeded",),
     "estibench.contracts.task": ("Task",),

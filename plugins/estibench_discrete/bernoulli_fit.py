@@ -12,14 +12,13 @@ from annotated_types import Ge
 from torch import Tensor
 
 from estibench import PositiveInt
-from estibench_discrete.adam import Parameters
 from estibench_discrete.bernoulli_quadratic import Probability
 from estibench_discrete.contract import Objective
-from estibench_discrete.fit import FitProblem
+from estibench_discrete.fit import DiscreteFit, Parameters
 
 
 @dataclass(frozen=True, kw_only=True)
-class BernoulliFit(FitProblem):
+class BernoulliFit(DiscreteFit):
     """Minimise (1/L) Σ_l E |b_l − t|^c over the probabilities of L coins.
 
     Optimum: every coin on the side nearer to t, min(t, 1 − t)^c. Straight-through sees c |b − t|^(c−1) sign(b − t),

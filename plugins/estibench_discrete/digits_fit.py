@@ -9,17 +9,16 @@ import torch
 from torch import Tensor
 
 from estibench import PositiveFloat, PositiveInt
-from estibench_discrete.adam import Parameters
 from estibench_discrete.contract import MOST_STATES, Objective
 from estibench_discrete.distribution import sample, wide
-from estibench_discrete.fit import FitProblem
+from estibench_discrete.fit import DiscreteFit, Parameters
 from estibench_discrete.vae import Shape, digits, divergence_gradient
 
 LONGER = 4  # times the steps that the reference is trained for
 
 
 @dataclass(frozen=True, kw_only=True)
-class DigitsFit(FitProblem):
+class DigitsFit(DiscreteFit):
     """Train encoder and decoder on scikit-learn's digits, binarised, all images in each step. Loss: the exact −ELBO.
 
     The encoder's gradient is that of KL(q ‖ uniform) plus what the estimator says of −log p(x|z). The decoder's is

@@ -1,49 +1,34 @@
-"""The contract of a fit: one draw is one training run, and the estimate is its loss at checkpoints."""
+"""The contract of a fit through discrete variables."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from estibench import PositiveFloat, PositiveInt
-from estibench_discrete.adam import Adam, Parameters
-from estibench_discrete.contract import DiscreteEstimator, DiscreteProblem, Objective
+from estibench import Fit, FitProblem, PositiveFloat
+from estibench_discrete.contract import DiscreteEstimator, DiscreteProblem, Objective, State
 from estibench_discrete.distribution import wide
 
-CHECKPOINTS = 8
+Parameters = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitProblem(DiscreteProblem):
-    """Minimise E f with Adam, each step along an estimate of the gradient. Truth: the least loss, at every checkpoint.
+class DiscreteFit(FitProblem, DiscreteProblem):
+    """Minimise E f, each step along an estimate of the gradient. Truth: the least loss, at every checkpoint.
 
     The loss is exact, not an estimate: what differs between runs is where the gradients have led.
-
-    Parameters:
-        steps: of Adam.
-        rate: its step size.
     """
 
-    steps: PositiveInt = 300
     rate: PositiveFloat = 0.05
+    schedule: Literal["cosine", "constant"] = "constant"
 
     @property
     def calls(self) -> int:
         return self.steps
-
-    @cached_property
-    def checkpoints(self) -> tuple[int, ...]:
-        """Steps at which the loss is read: 0, and about evenly spaced on a log scale up to the last."""
-        powers = (round(self.steps ** (index / (CHECKPOINTS - 2))) for index in range(CHECKPOINTS - 1))
-        return tuple(sorted({0, *powers}))
-
-    @property
-    def axis(self) -> tuple[str, tuple[float, ...]]:
-        return "step", tuple(map(float, self.checkpoints))
 
     @abstractmethod
     def start(self) -> Parameters:
@@ -61,17 +46,21 @@ class FitProblem(DiscreteProblem):
     def loss(self, parameters: Parameters) -> Tensor:
         """The exact loss, a scalar."""
 
-    def use(self, estimator: DiscreteEstimator, generator: torch.Generator) -> Tensor:
-        """Losses at the checkpoints of one run."""
-        parameters = self.start()
-        optimiser = Adam.start(parameters, self.rate)
-        state = estimator.begin(wide(self.at_parameters(parameters)[1]), generator)
-        losses = [self.loss(parameters)]
-        for step in range(1, self.steps + 1):
+    def use(self, estimator: DiscreteEstimator, generator: torch.Generator) -> Fit:
+        """One run."""
+
+        def gradient(parameters: Parameters, state: State) -> tuple[Parameters, State]:
             objective, logits = self.at_parameters(parameters)
-            gradient, state = estimator.step(objective, wide(logits), state, generator)
-            pulled = self.pull(parameters, gradient.to(logits.dtype), generator)
-            parameters, optimiser = optimiser.step(parameters, pulled)
-            if step in self.checkpoints:
-                losses.append(self.loss(parameters))
-        return torch.stack(losses)
+            slope, state = estimator.step(objective, wide(logits), state, generator)
+            return self.pull(parameters, slope.to(logits.dtype), generator), state
+
+        start = self.start()
+        return self.train(start, gradient, estimator.begin(wide(self.at_parameters(start)[1]), generator))
+
+    def curve(self, fit: Fit, estimator: Any) -> Tensor:
+        """The exact loss."""
+        loss = torch.func.vmap(lambda *parameters: self.loss(parameters))
+        for _ in range(fit.snapshots[0].dim() - self.start()[0].dim() - 1):
+            loss = torch.func.vmap(loss)
+        found: Tensor = loss(*fit.snapshots)
+        return found

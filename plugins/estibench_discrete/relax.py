@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import Cost, PositiveFloat, PositiveInt, Unbiased
-from estibench_discrete.adam import Adam
+from estibench import Adam, Cost, PositiveFloat, PositiveInt, Unbiased
 from estibench_discrete.contract import DiscreteEstimator, Objective, State, is_gradient
 from estibench_discrete.differentiate import gradients
 from estibench_discrete.distribution import conditional_gumbels, gumbels, one_hot, softmax_vjp, tempered

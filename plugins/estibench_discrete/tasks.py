@@ -5,7 +5,7 @@ from __future__ import annotations
 from estibench import Task
 from estibench_discrete.categorical_law import CategoricalLaw
 from estibench_discrete.contract import GradientProblem
-from estibench_discrete.fit import FitProblem
+from estibench_discrete.fit import DiscreteFit
 
 DOCS = "docs/tasks/discrete.md"
 GRADIENTS = "estibench_discrete.examples.gradient"
@@ -18,7 +18,7 @@ GRADIENT = Task(
     example=GRADIENTS,
     own="estibench_discrete.own_gradient:OWN",
 )
-FIT = Task(contract=FitProblem, baseline="enumeration", work="evaluation", docs=DOCS, example=GRADIENTS)
+FIT = Task(contract=DiscreteFit, baseline="enumeration", work="evaluation", docs=DOCS, example=GRADIENTS)
 SAMPLING = Task(
     contract=CategoricalLaw,
     baseline="inverse_cdf",

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear, softplus
 
-from estibench_discrete.adam import Adam, Parameters
+from estibench import Adam
 from estibench_discrete.reference import some_states, state_probabilities
 
+Parameters = tuple[Tensor, ...]
 PIXELS = 64
 THRESHOLD = 7.5  # grey levels run from 0 to 16
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from estibench_flow.capabilities import HasOwnSolver as HasOwnSolver
     from estibench_flow.field import CountedField as CountedField
     from estibench_flow.field import Dynamics as Dynamics
-    from estibench_flow.fit_problem import FitProblem as FitProblem
+    from estibench_flow.fit_problem import FlowFit as FlowFit
     from estibench_flow.flow import Flow as Flow
     from estibench_flow.flow_problem import FlowProblem as FlowProblem
     from estibench_flow.modules import ModuleDynamics as ModuleDynamics
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HOME = {
     "estibench_flow.capabilities": ("HasNoiselessTwin", "HasOwnSolver"),
     "estibench_flow.field": ("CountedField", "Dynamics"),
-    "estibench_flow.fit_problem": ("FitProblem",),
+    "estibench_flow.fit_problem": ("FlowFit",),
     "estibench_flow.flow": ("Flow",),
     "estibench_flow.flow_problem": ("FlowProblem",),
     "estibench_flow.modules": ("ModuleDynamics",),

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from estibench import PositiveInt
-from estibench_flow.fit_problem import FitProblem
+from estibench_flow.fit_problem import FlowFit
 
 HELD_OUT = 0.3
 FEATURES = {"breast_cancer": 30, "diabetes": 10, "wine": 13}
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataFit(FitProblem):
+class DataFit(FlowFit):
     """Minibatches drawn with replacement from 70 % of a data set; the other 30 % are held out. The data are turned into
     their first `dim` principal components with variance 1, both from the training part alone; likelihoods are in those
     coordinates.

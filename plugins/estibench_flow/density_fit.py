@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from estibench import Density, PositiveInt
-from estibench_flow.fit_problem import FitProblem
+from estibench_flow.fit_problem import FlowFit
 
 
 @dataclass(frozen=True, kw_only=True)
-class DensityFit(FitProblem):
+class DensityFit(FlowFit):
     """Fresh samples of a density in every minibatch. Truth, at every checkpoint: what the density itself scores on the
     held-out points, −mean log p(x); the excess over that estimates KL(p ‖ flow).
 

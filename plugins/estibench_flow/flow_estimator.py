@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 
-from estibench import ErrorBarEstimator
+from estibench import ErrorBarEstimator, Fit
 from estibench_flow.capabilities import HasNoiselessTwin
-from estibench_flow.fit_problem import FitProblem
+from estibench_flow.fit_problem import FlowFit
 from estibench_flow.flow import Flow
 from estibench_flow.flow_problem import FlowProblem
 
@@ -31,35 +31,36 @@ class FlowEstimator(HasNoiselessTwin, ErrorBarEstimator):
         """log p(x) in n independent estimates, each by k columns of equal right: x (..., m) → (n, k, ...)."""
 
     @final
-    def estimate_with_error(
-        self, problem: FlowProblem | FitProblem, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """The estimate, shaped like the truth, and its standard error; of a training run that is not known."""
+    def estimate(self, problem: FlowProblem | FlowFit, generator: torch.Generator) -> Any:
+        """The estimate alone, or a training run."""
+        if not isinstance(problem, FlowFit):
+            return self.estimate_with_error(problem, generator)[0]
+        return problem.fit(self._log_density, generator)
+
+    @final
+    def draws(self, problem: FlowFit, n: int, generator: torch.Generator) -> Fit:
+        """n training runs, side by side where that changes no step of any."""
+        if self.fixed:
+            return problem.fit(self._log_density, generator, runs=n)
+        runs = [problem.fit(self._log_density, generator) for _ in range(n)]
+        return Fit(tuple(torch.stack(one) for one in zip(*(run.snapshots for run in runs), strict=True)))
+
+    @final
+    def estimate_with_error(self, problem: FlowProblem, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The estimate, shaped like the truth, and its standard error."""
         values, errors = self.draws_with_error(problem, 1, generator)
         return values[0], errors[0]
 
     @final
-    def draws_with_error(
-        self, problem: FlowProblem | FitProblem, n: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    def draws_with_error(self, problem: FlowProblem, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """n of them, (n, *truth.shape)."""
-        if isinstance(problem, FitProblem):
-            curves = self._curves(problem, n, generator)
-            return curves, torch.full_like(curves, math.nan)
         together = self.fixed or self == self.noiseless
         sizes = [n] if together else [1] * n
         values = torch.cat([self.values(problem.flow, problem.points, size, generator) for size in sizes])
         return self._mean_with_error(values)
 
-    def _curves(self, problem: FitProblem, n: int, generator: torch.Generator) -> Tensor:
-        """n training runs, (n, checkpoints), side by side where that changes no step of any."""
-
-        def log_density(flow: Flow, x: Tensor, generator: torch.Generator) -> Tensor:
-            return self.values(flow, x, 1, generator)[0].mean(0)
-
-        if self.fixed:
-            return problem.train(log_density, generator, runs=n)
-        return torch.stack([problem.train(log_density, generator) for _ in range(n)])
+    def _log_density(self, flow: Flow, x: Tensor, generator: torch.Generator) -> Tensor:
+        return self.values(flow, x, 1, generator)[0].mean(0)
 
     def _mean_with_error(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard error of k columns, (n, k, ...) → (n, ...).

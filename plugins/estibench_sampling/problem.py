@@ -59,11 +59,11 @@ class Sampling(SampleProblem):
     def truth_source(self) -> str:
         if not self.density.exact_sampler:
             return "closed form: a Stein discrepancy of 0"
-        return f"{self.reference.points.shape[0]} exact samples of the density, float64"
+        return f"{self.reference.samples.points.shape[0]} exact samples of the density, float64"
 
     @property
     def magnitude(self) -> float:
-        return self.reference.scale if self.density.exact_sampler else 1.0
+        return self.reference.samples.scale if self.density.exact_sampler else 1.0
 
     def recorded_steps(self, steps: int) -> frozenset[int]:
         """After which of 1 … steps the states are recorded.
@@ -153,24 +153,18 @@ class Sampling(SampleProblem):
         x = samples.points.flatten(0, 1)
         if not self.density.exact_sampler:
             return self._stein(x)
-        return metrics.sliced_wasserstein(metrics.sorted_projections(x, self.reference.along), self.reference.projected)
+        return self.reference.samples.sliced_wasserstein(x)
 
     def errors(self, samples: SampleSet, estimator: Any) -> Mapping[str, Tensor]:
         x, found = samples.points.flatten(0, 1), {"ksd": self._stein(samples.points.flatten(0, 1))}
         if not self.density.exact_sampler:
             return found
-        y, few = self.reference, thinned(x)
-        to_reference, among = (metrics.mean_distances(few, other, y.bandwidth) for other in (y.points, few))
-        found["energy_distance"], found["mmd"] = (
-            distance(to_reference[i], among[i], y.pairs[i])
-            for i, distance in enumerate((metrics.energy_distance, metrics.mmd))
-        )
+        y = self.reference
+        found |= y.samples.distances(x)
         if y.mean is not None:
             found["mean"] = (x.mean(0) - y.mean).norm() / y.total_variance**0.5
         if y.mean is not None and y.covariance is not None and len(x) > 1:
             found["covariance"] = (x.T.cov() - y.covariance).norm() / y.covariance.norm()
-        if y.modes is not None:
-            found["mode_weights"] = 0.5 * (metrics.mode_shares(x, y.modes) - y.shares).abs().sum()
         return found
 
     def readings(self, samples: SampleSet, estimator: Any) -> Mapping[str, Tensor]:

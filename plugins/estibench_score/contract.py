@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from estibench import Density, NoisedDensity, PositiveFloat, PositiveInt, Problem, Unsupported
+from estibench import Density, Fit, NoisedDensity, PositiveFloat, PositiveInt, Problem, Unsupported
 from estibench_score.loss_estimator import LossEstimator
 from estibench_score.minibatches import fresh_minibatches
 from estibench_score.model import ScoreModel
@@ -70,12 +70,12 @@ class ScoreProblem(Problem):
             raise ValueError(f"{name} has no exact convolution with noise: leave smoothing out")
 
     @abstractmethod
-    def use(self, estimator: ScoreEstimator, generator: torch.Generator) -> Tensor:
-        """One estimate from the estimator's loss, shaped like the truth."""
+    def use(self, estimator: ScoreEstimator, generator: torch.Generator) -> Tensor | Fit:
+        """One estimate from the estimator's loss."""
 
     @abstractmethod
-    def use_many(self, estimator: ScoreEstimator, n: int, generator: torch.Generator) -> Tensor:
-        """n independent estimates, (n, *truth.shape)."""
+    def use_many(self, estimator: ScoreEstimator, n: int, generator: torch.Generator) -> Tensor | Fit:
+        """n independent estimates."""
 
     @cached_property
     def score_model(self) -> ScoreModel:

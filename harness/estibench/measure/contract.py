@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from estibench.contracts.fit import Fit, FitProblem
 from estibench.contracts.samples import SampleProblem, SampleSet
 
 
@@ -15,12 +16,24 @@ class ContractError(Exception):
 
 def check_estimate(value: object, problem: Any) -> None:
     """Raises `ContractError` unless `value` has the type, the shape and the dtype of an estimate."""
-    if not isinstance(problem, SampleProblem):
-        check_tensor(value, tuple(problem.truth.shape), problem)
-    elif not isinstance(value, SampleSet):
-        raise ContractError(f"the estimate is a {type(value).__name__}, expected an estibench.SampleSet")
-    else:
+    if isinstance(problem, SampleProblem):
+        if not isinstance(value, SampleSet):
+            raise ContractError(f"the estimate is a {type(value).__name__}, expected an estibench.SampleSet")
         check_tensor(value.points, problem.estimate_shape, problem)
+    elif isinstance(problem, FitProblem):
+        check_fit(value, problem)
+    else:
+        check_tensor(value, tuple(problem.truth.shape), problem)
+
+
+def check_fit(value: object, problem: FitProblem, runs: tuple[int, ...] = ()) -> None:
+    """Raises `ContractError` unless `value` is a fit, or so many side by side, with a snapshot at every checkpoint."""
+    if not isinstance(value, Fit):
+        raise ContractError(f"the estimate is a {type(value).__name__}, expected an estibench.Fit")
+    leading = (*runs, len(problem.checkpoints))
+    for one in value.snapshots:
+        if tuple(one.shape[: len(leading)]) != leading:
+            raise ContractError(f"a snapshot has shape {tuple(one.shape)}, expected {leading} and the parameter's own")
 
 
 def check_tensor(value: object, shape: tuple[int, ...], problem: Any) -> None:

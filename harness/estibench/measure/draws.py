@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from estibench.contracts.estimator import ErrorBarEstimator, Estimator
+from estibench.contracts.fit import Fit, FitProblem
 from estibench.contracts.samples import SampleProblem
 from estibench.errors import Unsupported
-from estibench.measure.contract import ContractError, check_estimate, check_tensor
+from estibench.measure.contract import ContractError, check_estimate, check_fit, check_tensor
 from estibench.measure.device import generator
-from estibench.measure.readings import discrepancy, read, reads
+from estibench.measure.readings import judged, read, reads
 
 # Bytes that one vectorised call may have alive, by type of device. On a CPU glibc hands out blocks of up to 32 MiB
 # from memory that it keeps and maps larger ones afresh each time; to touch fresh pages cost more than all arithmetic of
@@ -78,7 +79,7 @@ class Drawer:
 
     def __post_init__(self) -> None:
         own = type(self.estimator).draws is not Estimator.draws
-        if isinstance(self.estimator, ErrorBarEstimator):
+        if isinstance(self.estimator, ErrorBarEstimator) and not isinstance(self.problem, FitProblem):
             own = type(self.estimator).draws_with_error is not ErrorBarEstimator.draws_with_error
         self.path = "draws" if own else "vmap"
         if self.compiled:
@@ -121,7 +122,9 @@ class Drawer:
         if isinstance(problem, SampleProblem):
             samples: Any = estimator.estimate(problem, stream)
             check_estimate(samples, problem)
-            return Drawn(discrepancy(problem, samples)[None], None, self._read([samples]))
+            return Drawn(judged(problem, estimator, samples)[None], None, self._read([samples]))
+        if isinstance(problem, FitProblem):
+            return self._fits(n, stream)
         errors = None
         if isinstance(estimator, ErrorBarEstimator):
             if self.path == "loop":
@@ -135,6 +138,19 @@ class Drawer:
         checked = self._checked(values, n)
         readings = self._read(values.detach(), errors) if reads(problem, estimator) else None
         return Drawn(checked, None if errors is None else self._checked(errors, n), readings)
+
+    def _fits(self, n: int, stream: torch.Generator) -> Drawn:
+        """Training runs have no error bars: an estimator that has them elsewhere is asked for its fits alone."""
+        estimator, problem = self.estimator, self.problem
+        if self.path == "loop":
+            one: Any = estimator.estimate(problem, stream)
+            check_fit(one, problem)
+            fits = Fit(tuple(snapshot[None] for snapshot in one.snapshots))
+        else:
+            fits = estimator.draws(problem, n, stream)  # type: ignore[assignment]
+            check_fit(fits, problem, (n,))
+        values = self._checked(judged(problem, estimator, fits), n)
+        return Drawn(values, None, self._read(fits.runs()) if reads(problem, estimator) else None)
 
     def _checked(self, values: object, n: int) -> Tensor:
         check_tensor(values, (n, *self.problem.truth.shape), self.problem)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from estibench.contracts.estimator import ErrorBarEstimator
+from estibench.contracts.fit import Fit, FitProblem
 from estibench.contracts.problem import Problem
 from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.measure.contract import ContractError
@@ -18,6 +19,8 @@ def reads(problem: Any, estimator: Any) -> bool:
     if isinstance(problem, SampleProblem):
         return True
     cls = type(problem)
+    if isinstance(problem, FitProblem) and cls.real is FitProblem.real and cls.errors is FitProblem.errors:
+        return False
     if isinstance(estimator, ErrorBarEstimator) and type(estimator).statistics is not ErrorBarEstimator.statistics:
         return True
     return cls.errors is not Problem.errors or cls.readings is not Problem.readings
@@ -33,7 +36,7 @@ def read(problem: Any, estimator: Any, estimate: Any, error: Tensor | None = Non
     with torch.no_grad():
         found |= {f"error_{name}": value for name, value in problem.errors(estimate, estimator).items()}
         found |= {f"reading_{name}": value for name, value in problem.readings(estimate, estimator).items()}
-        if isinstance(estimator, ErrorBarEstimator):
+        if isinstance(estimator, ErrorBarEstimator) and not isinstance(estimate, Fit):
             bar = torch.full_like(estimate, torch.nan) if error is None else error
             found |= {f"reading_{name}": value for name, value in estimator.statistics(bar).items()}
     if isinstance(estimate, SampleSet):
@@ -41,11 +44,18 @@ def read(problem: Any, estimator: Any, estimate: Any, error: Tensor | None = Non
     return {column: _scalar(column, value) for column, value in found.items()}
 
 
-def discrepancy(problem: SampleProblem, samples: SampleSet) -> Tensor:
-    """The discrepancy of one set of samples as an estimate of the family's truth, (1,), float64 on the CPU."""
+def judged(problem: Any, estimator: Any, estimate: Any) -> Tensor:
+    """An estimate as a tensor that is shaped like the truth: a fit's curve, the discrepancy of a set of samples, and
+    every other as it is. Of a fit of many runs: (n, *truth.shape)."""
     with torch.no_grad():
-        found = _scalar("the discrepancy", problem.discrepancy(samples))
-    return torch.tensor([found], dtype=torch.float64)
+        if isinstance(estimate, Fit):
+            curve: Tensor = problem.curve(estimate, estimator)
+            return curve
+        if isinstance(estimate, SampleSet):
+            found = _scalar("the discrepancy", problem.discrepancy(estimate))
+            return torch.tensor([found], dtype=torch.float64)
+    assert isinstance(estimate, Tensor)
+    return estimate
 
 
 def _scalar(name: str, value: Any) -> float:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from estibench.contracts.counting import counting
+from estibench.contracts.fit import at_most
 from estibench.contracts.flops import Flops
 from estibench.measure.memory import peak_of
+
+FIRST_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -36,3 +39,20 @@ def measure_work(call: Callable[[], Any], device: str, with_flops: bool = True) 
     with Flops() as flops:
         call()
     return Work(dict(counts), flops.total, peak.allocated, peak.reserved)
+
+
+def work_of_training(
+    call: Callable[[], Any], device: str, counts: dict[str, int], steps: int, with_flops: bool = True
+) -> Work:
+    """Work of a training run of so many steps, without another whole one.
+
+    Peak memory is that of the first steps, and floating-point operations are those of the first steps, times steps.
+
+    Args:
+        counts: what a whole run has counted.
+    """
+    few = min(steps, FIRST_STEPS)
+    with at_most(few):
+        first = measure_work(call, device, with_flops)
+    flops = None if first.flops is None else round(first.flops * steps / few)
+    return Work(counts, flops, first.peak_bytes, first.reserved_bytes)

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from estibench.contracts.estimator import ErrorBarEstimator, Estimator, vectorised
+from estibench.contracts.fit import Fit, FitProblem
 from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.errors import Unsupported
 from estibench.measure.claims import rounding_tolerance
 from estibench.measure.device import generator
 from estibench.measure.draws import chunk_of
+from estibench.measure.readings import judged
 from estibench.measure.work import Work, measure_work
 from estibench.testing.trial import CheckFailedError, NotApplicable
 
@@ -93,7 +95,7 @@ class Case:
             found = self.call(self.stream())
         except CheckFailedError as failure:
             raise NotApplicable(f"{failure.found}: see returns_an_estimate") from failure
-        values = found.points if isinstance(found, SampleSet) else found
+        values = self.values(found)
         if not isinstance(values, Tensor) or tuple(values.shape) != self.shape:
             raise NotApplicable("what it returns is no estimate: see returns_an_estimate")
         return values
@@ -102,9 +104,15 @@ class Case:
         """The estimate from stream `number`, detached, or the points; `NotApplicable` where there is none."""
         _ = self.first
         found = self.call(self.stream(number))
-        values = found.points if isinstance(found, SampleSet) else found
+        values = self.values(found)
         assert isinstance(values, Tensor)
         return values.detach()
+
+    def values(self, found: Any) -> Any:
+        """An estimate as a tensor: the points of samples, the curve of a fit; anything else as it is."""
+        if isinstance(found, SampleSet):
+            return found.points
+        return judged(self.problem, self.estimator, found) if isinstance(found, Fit) else found
 
     @cached_property
     def tolerance(self) -> float:
@@ -138,9 +146,14 @@ class Case:
     def has_own_draws(self) -> bool:
         """Whether the estimator overrides how it is drawn many times."""
         cls = type(self.estimator)
-        if issubclass(cls, ErrorBarEstimator):
+        if issubclass(cls, ErrorBarEstimator) and self.has_error_bar:
             return cls.draws_with_error is not ErrorBarEstimator.draws_with_error
         return cls.draws is not Estimator.draws
+
+    @property
+    def has_error_bar(self) -> bool:
+        """Whether its estimates have standard errors; training runs have none."""
+        return isinstance(self.estimator, ErrorBarEstimator) and not isinstance(self.problem, FitProblem)
 
     def paths(self) -> dict[str, Draw]:
         """The ways to draw n estimates, (n, columns): the columns of an error bar stand behind those of the estimate.
@@ -165,13 +178,15 @@ class Case:
 
     def _one(self, stream: torch.Generator) -> Any:
         """A draw as the harness makes it: with its error bar, or the points of its samples."""
-        if isinstance(self.problem, SampleProblem):
-            return self.estimator.estimate(self.problem, stream).points
+        if isinstance(self.problem, (SampleProblem, FitProblem)):
+            return self.values(self.estimator.estimate(self.problem, stream))
         if isinstance(self.estimator, ErrorBarEstimator):
             return self.estimator.estimate_with_error(self.problem, stream)
         return self.estimator.estimate(self.problem, stream)
 
     def _many(self, n: int, stream: torch.Generator) -> Any:
+        if isinstance(self.problem, FitProblem):
+            return self.values(self.estimator.draws(self.problem, n, stream))
         if isinstance(self.estimator, ErrorBarEstimator):
             return self.estimator.draws_with_error(self.problem, n, stream)
         return self.estimator.draws(self.problem, n, stream)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from estibench.columns import ERROR_PREFIX
 from estibench.contracts.estimator import ErrorBarEstimator
+from estibench.contracts.fit import Fit, FitProblem
 from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.measure.device import why_unavailable
-from estibench.measure.readings import discrepancy, read, reads
+from estibench.measure.readings import judged, read, reads
 from estibench.suite.devices import accelerator
 from estibench.testing.case import Case
 from estibench.testing.trial import CheckFailedError, NotApplicable
@@ -24,10 +25,11 @@ FEW = 3
 def returns_an_estimate(case: Case) -> None:
     """`estimate` returns one finite tensor with the truth's shape, in the problem's dtype and on its device.
 
-    For a problem of sampling: a `SampleSet` whose points have the problem's `estimate_shape`.
+    For a problem of sampling: a `SampleSet` whose points have the problem's `estimate_shape`. For one of training: a
+    `Fit`, whose curve is judged.
     """
     case.problem.prepare()
-    _judge_estimate(case.call(case.stream()), case.shape, case.problem, "estimate")
+    _judge_estimate(case, case.call(case.stream()), case.problem, "estimate")
 
 
 def draws_have_their_shape(case: Case) -> None:
@@ -38,11 +40,12 @@ def draws_have_their_shape(case: Case) -> None:
     _ = case.first
     try:
         for n in (1, FEW):
-            if isinstance(estimator, ErrorBarEstimator):
+            if isinstance(estimator, ErrorBarEstimator) and case.has_error_bar:
                 for found in estimator.draws_with_error(case.problem, n, case.stream()):
                     _judge(found, (n, *shape), case.problem, f"draws_with_error of {n}", finite=False)
             else:
-                _judge(estimator.draws(case.problem, n, case.stream()), (n, *shape), case.problem, f"draws of {n}")
+                found = case.values(estimator.draws(case.problem, n, case.stream()))
+                _judge(found, (n, *shape), case.problem, f"draws of {n}")
     except NotImplementedError as reason:
         raise NotApplicable(f"its own draws say that there are none: {reason}") from reason
 
@@ -53,7 +56,7 @@ def error_bar_is_sane(case: Case) -> None:
     They may be NaN all together, where there is nothing to make an error bar from.
     """
     estimator, problem = case.estimator, case.problem
-    if not isinstance(estimator, ErrorBarEstimator):
+    if not isinstance(estimator, ErrorBarEstimator) or not case.has_error_bar:
         raise NotApplicable("the estimator reports no error bar")
     _ = case.first
     found = estimator.estimate_with_error(problem, case.stream())
@@ -102,7 +105,7 @@ def every_dtype(case: Case) -> None:
                 "an estimate, or Unsupported",
                 "make tensors in problem.torch_dtype; where an operation lacks the dtype, raise estibench.Unsupported",
             ) from failure
-        _judge_estimate(found, case.shape, problem, f"in {dtype}, estimate", finite=dtype in DTYPES[:2])
+        _judge_estimate(case, found, problem, f"in {dtype}, estimate", finite=dtype in DTYPES[:2])
         done.append(dtype)
     if not done:
         raise NotApplicable("no dtype is supported")
@@ -120,7 +123,7 @@ def works_on_accelerator(case: Case) -> None:
         other = Case(case.estimator, problem, case.effort, case.unit)
     except Exception as error:
         raise NotApplicable(f"the problem cannot be made there: {error}") from error
-    _judge_estimate(other.call(other.stream()), case.shape, problem, f"on {device}, estimate")
+    _judge_estimate(other, other.call(other.stream()), problem, f"on {device}, estimate")
 
 
 def same_estimate_with_and_without_error(case: Case) -> None:
@@ -129,7 +132,7 @@ def same_estimate_with_and_without_error(case: Case) -> None:
     The harness times the one and draws with the other: they must be the same method.
     """
     estimator = case.estimator
-    if not isinstance(estimator, ErrorBarEstimator):
+    if not isinstance(estimator, ErrorBarEstimator) or not case.has_error_bar:
         raise NotApplicable("the estimator reports no error bar")
     if type(estimator).estimate is ErrorBarEstimator.estimate:
         raise NotApplicable("estimate is not overridden")
@@ -153,7 +156,7 @@ def readings_are_sane(case: Case) -> None:
     found = case.call(case.stream())
     columns = read(problem, case.estimator, found)
     if isinstance(problem, SampleProblem):
-        columns["discrepancy"] = float(discrepancy(problem, found))
+        columns["discrepancy"] = float(judged(problem, case.estimator, found))
     for name, value in columns.items():
         if name.startswith((ERROR_PREFIX, "discrepancy")) and value < 0:
             raise CheckFailedError(
@@ -161,16 +164,22 @@ def readings_are_sane(case: Case) -> None:
             )
 
 
-def _judge_estimate(found: Any, shape: tuple[int, ...], problem: Any, who: str, finite: bool = True) -> None:
-    """One estimate, or one set of samples, against the contract."""
-    if not isinstance(problem, SampleProblem):
-        _judge(found, shape, problem, who, finite)
-        return
-    if not isinstance(found, SampleSet):
-        raise CheckFailedError(
-            f"{who} returns a {type(found).__name__}", "a SampleSet", "return SampleSet(points, statistics)"
-        )
-    _judge(found.points, shape, problem, f"the points of {who}", finite)
+def _judge_estimate(case: Case, found: Any, problem: Any, who: str, finite: bool = True) -> None:
+    """One estimate, one set of samples or one fit, against the contract."""
+    if isinstance(problem, SampleProblem):
+        if not isinstance(found, SampleSet):
+            raise CheckFailedError(
+                f"{who} returns a {type(found).__name__}", "a SampleSet", "return SampleSet(points, statistics)"
+            )
+        _judge(found.points, case.shape, problem, f"the points of {who}", finite)
+    elif isinstance(problem, FitProblem):
+        if not isinstance(found, Fit):
+            raise CheckFailedError(
+                f"{who} returns a {type(found).__name__}", "a Fit", "return what problem.train gives"
+            )
+        _judge(judged(problem, case.estimator, found), case.shape, problem, f"the curve of {who}", finite)
+    else:
+        _judge(found, case.shape, problem, who, finite)
 
 
 def _judge(found: Any, shape: tuple[int, ...], problem: Any, who: str, finite: bool = True) -> None:

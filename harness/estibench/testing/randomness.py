@@ -17,7 +17,7 @@ from estibench.contracts.claims import Deterministic, Exact, Variance
 from estibench.contracts.generators import restored
 from estibench.contracts.samples import SampleProblem
 from estibench.measure.globals import untouched
-from estibench.measure.readings import discrepancy
+from estibench.measure.readings import judged
 from estibench.testing.case import Case
 from estibench.testing.trial import CheckFailedError, NotApplicable
 
@@ -159,7 +159,7 @@ def draws_vary(case: Case) -> None:
     if any(not _equal(estimates[0], other) for other in estimates[1:]):
         return
     if isinstance(case.problem, SampleProblem):
-        error = float(discrepancy(case.problem, case.call(case.stream())))
+        error = float(judged(case.problem, case.estimator, case.call(case.stream())))
     else:
         error = float((estimates[0].to("cpu", torch.float64) - case.problem.truth).norm())
     if error <= case.tolerance or _claims_no_variance(case):

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import Estimator, PositiveInt
-from estibench_flow import FitProblem, Flow
+from estibench import Estimator, Fit, PositiveInt
+from estibench_flow import Flow, FlowFit
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Example(Estimator):
 
     citation = "Grathwohl, Chen, Bettencourt, Sutskever and Duvenaud 2019, FFJORD, equation 8."
 
-    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
-        """The log-densities of the points, (batch,), or the curve of a training run, (checkpoints,)."""
-        if isinstance(problem, FitProblem):
-            return problem.train(self.log_density, generator)
+    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor | Fit:
+        """The log-densities of the points, (batch,), or a training run."""
+        if isinstance(problem, FlowFit):
+            return problem.fit(self.log_density, generator)
         return self.log_density(problem.flow, problem.points, generator)
 
     def log_density(self, flow: Flow, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,186 @@
+"""The family of fits: a draw is one training run, and what is judged is the model that it leads to."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from estibench.contracts.adam import Adam, Parameters
+from estibench.contracts.counting import counting
+from estibench.contracts.parameters import PositiveFloat, PositiveInt
+from estibench.contracts.problem import Problem
+from estibench.contracts.sample_reference import SampleReference
+
+Gradient = Callable[[Parameters, Any], tuple[Parameters, Any]]
+"""(parameters, state) → (the gradient that a step follows, the state of the next step)."""
+
+JUDGED = 512  # samples of a model that are compared with real ones
+PER_SAMPLE = 4  # real ones for each
+REFERENCE = 7_001  # added to the seed of a problem
+
+_AT_MOST: ContextVar[int | None] = ContextVar("most_steps", default=None)
+
+
+class Fit(NamedTuple):
+    """What a training run gives: the parameters as they were at each checkpoint.
+
+    Attributes:
+        snapshots: every parameter, (checkpoints, *shape); of n runs side by side (n, checkpoints, *shape).
+    """
+
+    snapshots: Parameters
+
+    @property
+    def final(self) -> Parameters:
+        """The parameters at the last checkpoint of one run."""
+        return tuple(one[-1] for one in self.snapshots)
+
+    def runs(self) -> Iterator[Fit]:
+        """Each of the runs that were made side by side."""
+        for one in zip(*self.snapshots, strict=True):
+            yield Fit(one)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitProblem(Problem):
+    """A model, how an estimator's gradients train it, and how it is judged. A draw is one training run by Adam, always
+    from the same start, on randomness of its own; its estimate is a `Fit`.
+
+    What counts is the `curve` of the model's quality over checkpoints, (checkpoints,), which is read off the snapshots
+    when all clocks have stopped: times and costs of a run are those of its training. A model whose parameters have
+    overflowed has a curve that is not finite, and its row says so. Of a model that can be sampled, `errors` are distances
+    of samples at the end of the run to real ones, and `readings` the floor of each, real against real.
+
+    Parameters:
+        steps: Adam steps of a run.
+        rate: Adam's step size at the start.
+        schedule: of the step size: it falls to 0 along a cosine, or is constant.
+
+    Source: Loshchilov and Hutter, ICLR 2017, SGDR, equation 5 (the cosine).
+    """
+
+    steps: PositiveInt = 300
+    rate: PositiveFloat = 0.01
+    schedule: Literal["cosine", "constant"] = "cosine"
+
+    per_decade: ClassVar[int] = 4
+
+    @abstractmethod
+    def curve(self, fit: Fit, estimator: Any) -> Tensor:
+        """How good the model is at each checkpoint; the snapshots' leading dimensions: (..., checkpoints)."""
+
+    def samples(self, fit: Fit, estimator: Any, n: int, generator: torch.Generator) -> Tensor:
+        """n samples of the model at the end of a run, (n, dim), where it can be sampled: then override `real` as well.
+
+        They are compared with real ones, and pictures show them.
+        """
+        raise NotImplementedError
+
+    def real(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """n samples of the law that the model learns, (n, dim), float64 on the CPU: fresh, or points that are held out,
+        then at most as many as there are. Default: None, the model is not sampled.
+
+        Args:
+            generator: on the CPU.
+        """
+        return None
+
+    @property
+    def modes(self) -> Tensor | None:
+        """Modes of that law, (K, dim), where it has several: the shares of samples nearest to each are compared."""
+        return None
+
+    @cached_property
+    def _reference(self) -> tuple[SampleReference, Tensor] | None:
+        """Real samples to compare with, and other real samples, as many as are judged of a model."""
+        stream = torch.Generator().manual_seed(self.seed + REFERENCE)
+        found = self.real(JUDGED * (1 + PER_SAMPLE), stream)
+        if found is None:
+            return None
+        judged = min(JUDGED, len(found) // 2)
+        others, rest = found[:judged], found[judged:]
+        rest = rest[: len(rest) // judged * judged]
+        return SampleReference.of(rest, stream, self.place, self.modes), self.place(others)
+
+    def errors(self, fit: Fit, estimator: Any) -> Mapping[str, Tensor]:
+        """Distances of the final model's samples to real ones: sliced_wasserstein, energy_distance, mmd, mode_weights."""
+        if self._reference is None:
+            return {}
+        stream = torch.Generator(self.device).manual_seed(self.seed + REFERENCE)
+        with counting():  # what judging spends is not the estimator's
+            found = self.samples(fit, estimator, len(self._reference[1]), stream)
+        return self._distances(found)
+
+    def readings(self, fit: Fit, estimator: Any) -> Mapping[str, Tensor]:
+        """The floor of each distance: what real samples have, as many as are judged of the model."""
+        if self._reference is None:
+            return {}
+        return {f"floor_{name}": value for name, value in self._floor.items()}
+
+    @cached_property
+    def _floor(self) -> dict[str, Tensor]:
+        assert self._reference is not None
+        return self._distances(self._reference[1])
+
+    def _distances(self, x: Tensor) -> dict[str, Tensor]:
+        assert self._reference is not None
+        reference = self._reference[0]
+        return {"sliced_wasserstein": reference.sliced_wasserstein(x), **reference.distances(x)}
+
+    @cached_property
+    def checkpoints(self) -> tuple[int, ...]:
+        """Numbers of steps: 0, then about `per_decade` to a decade, and the last."""
+        k = self.per_decade
+        geometric = {round(10 ** (i / k)) for i in range(k * math.ceil(math.log10(self.steps)) + 1)}
+        return (0, *sorted(step for step in geometric if step < self.steps), self.steps)
+
+    @property
+    def axis(self) -> tuple[str, tuple[float, ...]]:
+        return "step", tuple(map(float, self.checkpoints))
+
+    @property
+    def magnitude(self) -> float:
+        return 1.0
+
+    def train(self, start: Parameters, gradient: Gradient, state: Any = None, side_by_side: bool = False) -> Fit:
+        """One run, or several at once: Adam treats every number by itself. It works under `torch.func.vmap`.
+
+        Args:
+            start: the parameters, all in one dtype.
+            gradient: called once for each step.
+            state: what `gradient` is given at the first step.
+            side_by_side: whether the first dimension of all parameters counts runs.
+        """
+        parameters, optimiser = start, Adam.start(start, self.rate)
+        marks, snapshots = {*self.checkpoints}, [start]
+        for step in range(1, min(self.steps, _AT_MOST.get() or self.steps) + 1):
+            slope, state = gradient(parameters, state)
+            parameters, optimiser = replace(optimiser, rate=self._rate(step)).step(parameters, slope)
+            if step in marks:
+                snapshots.append(parameters)
+        return Fit(tuple(torch.stack(one, int(side_by_side)) for one in zip(*snapshots, strict=True)))
+
+    def _rate(self, step: int) -> float:
+        """The step size of step 1, 2, …"""
+        if self.schedule == "constant":
+            return self.rate
+        return 0.5 * self.rate * (1 + math.cos(math.pi * (step - 1) / self.steps))
+
+
+@contextmanager
+def at_most(steps: int) -> Iterator[None]:
+    """Training runs end after so many steps, for what is asked of a run and needs no whole one."""
+    token = _AT_MOST.set(steps)
+    try:
+        yield
+    finally:
+        _AT_MOST.reset(token)
