@@ -10,7 +10,7 @@ from estibench.cli import bench
 
 SAYS = {  # of each task: a sentence of its contract, an oracle with its shapes, a public name
     "score_gradient": ("∇_θ ½E‖s_θ(x) − ∇log p(x)‖²", "s(x): (..., m) → (..., m).", "ScoreEstimator: An objective"),
-    "score_fit": ("One draw is one training run", "with_vjps(x, v)", "PlainLoss"),
+    "score_fit": ("one run on minibatches of its own", "with_vjps(x, v)", "PlainLoss"),
     "score_estimate": ("∇log p at fixed points", "Where the score is wanted, (points, m).", "SampleScoreEstimator"),
     "velocity_gradient": (
         "∇_θ ½E‖v_θ(x_t, t) − u_t(x_t)‖²",
@@ -18,7 +18,7 @@ SAYS = {  # of each task: a sentence of its contract, an oracle with its shapes,
         "VelocityEstimator",
     ),
     "discrete_gradient": ("independent z_bl ~ Cat(softmax θ_bl)", "f(z): (n, batch, L, K) → (n, batch)", "Memoryless"),
-    "discrete_fit": ("Minimise E f with Adam", "The objective and the logits, (batch, L, K).", "FitProblem"),
+    "discrete_fit": ("Minimise E f, each step", "The objective and the logits, (batch, L, K).", "DiscreteFit"),
     "categorical_sampling": (
         "The probabilities of a categorical variable",
         "Uniform numbers in (0, 1)",
@@ -43,7 +43,9 @@ def test_show_prints_the_contract(task):
     assert f"bench plugin new NAME --task {task}" in done.output
     samples = task == "sampling"
     assert ("points: states of independent chains" in done.output) == samples
-    assert ("One estimate, shaped like `problem.truth`" in done.output) != samples
+    assert ("What a training run gives" in done.output) == task.endswith("_fit")
+    plain = not samples and not task.endswith("_fit")
+    assert ("One estimate, shaped like `problem.truth`" in done.output) == plain
 
 
 def test_every_task_names_its_page_and_an_example(host):

@@ -57,8 +57,8 @@ class FitProblem(Problem):
 
     What counts is the `curve` of the model's quality over checkpoints, (checkpoints,), which is read off the snapshots
     when all clocks have stopped: times and costs of a run are those of its training. A model whose parameters have
-    overflowed has a curve that is not finite, and its row says so. Of a model that can be sampled, `errors` are distances
-    of samples at the end of the run to real ones, and `readings` the floor of each, real against real.
+    overflowed has a curve that is not finite, and its row says so. Of a model that can be sampled, `errors` are
+    distances of samples at the end of the run to real ones, and `readings` the floor of each, real against real.
 
     Parameters:
         steps: Adam steps of a run.
@@ -112,7 +112,8 @@ class FitProblem(Problem):
         return SampleReference.of(rest, stream, self.place, self.modes), self.place(others)
 
     def errors(self, fit: Fit, estimator: Any) -> Mapping[str, Tensor]:
-        """Distances of the final model's samples to real ones: sliced_wasserstein, energy_distance, mmd, mode_weights."""
+        """Distances of the final model's samples to real ones: sliced_wasserstein, energy_distance, mmd, and
+        mode_weights."""
         if self._reference is None:
             return {}
         stream = torch.Generator(self.device).manual_seed(self.seed + REFERENCE)

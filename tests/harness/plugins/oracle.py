@@ -10,9 +10,9 @@ import torch
 from estibench import Estimator, EstimatorEntry, SampleProblem, SampleSet, Unbiased, hookimpl
 
 TASKS = (
-    *("trace", "divergence", "ode_gradient", "log_density", "log_det", "cnf_fit"),
-    *("score_gradient", "score_fit", "score_estimate", "velocity_gradient", "synthetic"),
-    *("discrete_gradient", "discrete_fit", "categorical_sampling", "sampling", "density_evolution"),
+    *("trace", "divergence", "ode_gradient", "log_density", "log_det"),
+    *("score_gradient", "score_estimate", "velocity_gradient", "synthetic"),
+    *("discrete_gradient", "categorical_sampling", "sampling", "density_evolution"),
     *("log_normalizer", "elbo_gradient"),
 )
 
