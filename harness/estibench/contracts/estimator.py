@@ -33,14 +33,15 @@ class Estimator(ABC):
     def estimate(self, problem: Any, generator: torch.Generator) -> Any:
         """One estimate, shaped like `problem.truth`, in the problem's dtype and on its device.
 
-        For a `SampleProblem` it is an `estibench.SampleSet`, for every other problem a tensor.
+        For a `SampleProblem` it is an `estibench.SampleSet`, for a `FitProblem` an `estibench.Fit`, for every other
+        problem a tensor.
 
         Take all randomness from `generator`, which lives on the problem's device. Raise `estibench.Unsupported`
         with the reason when the method does not apply. This call is what gets timed.
         """
 
-    def draws(self, problem: Any, n: int, generator: torch.Generator) -> Tensor:
-        """n independent estimates, `(n, *truth.shape)`. Override only for more speed.
+    def draws(self, problem: Any, n: int, generator: torch.Generator) -> Any:
+        """n independent estimates, `(n, *truth.shape)`, or a `Fit` of n runs. Override only for more speed.
 
         Default: one `torch.func.vmap` over `estimate`, each replicate with randomness of its own. Call `estimate` once
         before, as the harness does: a problem's cached data cannot be made under `vmap`. Raise `NotImplementedError`
