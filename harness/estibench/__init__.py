@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from estibench.contracts.task import Task as Task
     from estibench.errors import Unsupported as Unsupported
     from estibench.errors import UserError as UserError
+    from estibench.exports.png import save_png as save_png
     from estibench.host.entries import DensityEntry as DensityEntry
     from estibench.host.entries import EngineEntry as EngineEntry
     from estibench.host.entries import EstimatorEntry as EstimatorEntry
@@ -111,6 +112,7 @@ _HOME = {
         "TaskEntry",
     ),
     "estibench.errors": ("Unsupported", "UserError"),
+    "estibench.exports.png": ("save_png",),
     "estibench.host.hookspecs": ("hookimpl",),
     "estibench.runs.rebuilt": ("RebuiltCell", "rebuild"),
     "estibench.results": ("Results", "load"),

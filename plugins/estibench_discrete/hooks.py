@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
-
-if TYPE_CHECKING:
-    from estibench import Results
 
 GRADIENTS = ("discrete_gradient", "discrete_fit")
 CODEBOOKS = ("discrete_gradient",)
@@ -72,10 +67,3 @@ def bench_estimators() -> list[EstimatorEntry]:
         _estimator("inverse_cdf", "samplers:InverseCDF", SAMPLING, "one uniform number for each sample"),
         _estimator("exponential_race", "samplers:ExponentialRace", SAMPLING, "first of exponential arrivals"),
     ]
-
-
-@hookimpl
-def bench_report_sections(results: Results) -> list[tuple[str, str]]:
-    from estibench_discrete import fit_report
-
-    return fit_report.sections(results)

@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import RebuiltCell
+from estibench import RebuiltCell, save_png
 from estibench_sampling.evolution import EvolutionProblem
 from estibench_sampling.labels import wrapped
-from estibench_sampling.png import save
 
 LINES, GRID = 161, 41
 GREY = "0.6"
@@ -31,7 +30,7 @@ def draw_evolution(cells: Sequence[RebuiltCell], path: Path, title: str) -> Path
         figure = Figure(figsize=(1.2 + 1.9 * len(problem.times), 0.6 + 1.9 * len(rows)), layout="constrained")
         _maps(figure, problem, rows)
     figure.suptitle("\n".join(wrapped(title, 12 * int(figure.get_figwidth()))), fontsize=10, ha="left", x=0.01)
-    return save(figure, path)
+    return save_png(figure, path)
 
 
 def _lines(figure: Any, problem: EvolutionProblem, cells: Sequence[RebuiltCell]) -> None:

@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from estibench import Density, RebuiltCell
+from estibench import Density, RebuiltCell, save_png
 from estibench_sampling.labels import wrapped
-from estibench_sampling.png import save
 
 MASSES = (0.99, 0.9, 0.6, 0.3)
 ACROSS, LINES, SHOWN = 4, 150, 512
@@ -45,7 +44,7 @@ def draw_samples(cells: Sequence[RebuiltCell], path: Path, title: str) -> Path:
     for axis in axes[len(cells) :]:
         axis.set_visible(False)
     figure.suptitle("\n".join(wrapped(title, 110)), fontsize=10, ha="left", x=0.01)
-    return save(figure, path)
+    return save_png(figure, path)
 
 
 def contours(density: Density, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, list[float]]:

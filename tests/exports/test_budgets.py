@@ -87,14 +87,6 @@ def test_absent_bounds_are_not_told_apart() -> None:
     assert shown(*rows, budgets={"work": [2, 10], "time": []})[WORK].rows[0][1:3] == ("rare †", "rare †")
 
 
-def test_a_whole_run_is_not_averaged_and_this_is_said() -> None:
-    curve = {"curve": {"axis": "step", "x": [0], "error": [1.0], "low": [1.0], "high": [1.0]}}
-    rows = [row("a", 0.1, 9.0, 8, **curve), row("b", 1.0, 2.0, 8, **curve)]
-    found = shown(*rows)[WORK]
-    assert found.rows == (("p", "b ▁", ""),)
-    assert "nobody averages runs" in found.explanation
-
-
 def test_files_hold_every_error_at_every_budget(tmp_path: Path) -> None:
     dear = row("dear", 0.0, 1.0, 50, claims=[claim("unbiased")])
     results = run(FAIR, BIASED, dear, directory=tmp_path, budgets={"work": [10, 4000], "time": []})

@@ -20,10 +20,12 @@ from estibench.analysis.contrast import Contrast
 from estibench.analysis.criteria import criteria
 from estibench.analysis.noise import noise_warning
 from estibench.analysis.price import Cost
+from estibench.analysis.training import of_training
 from estibench.exports.budgets import budget_in_words
 from estibench.exports.contests import named, unit_of_work
 from estibench.exports.findings import count, findings, headline, miss_in_words, misses
 from estibench.exports.short_names import listed, short_names
+from estibench.exports.training import training_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +95,11 @@ def grouped(lines: Sequence[Line]) -> list[tuple[str, list[str]]]:
 
 def _about_task(results: Results, task: str, cells: pd.DataFrame) -> Iterator[Line]:
     """Its contests by the clock, or by counted work where that was not read; and how the other currency decides."""
+    if of_training(cells):
+        yield Line(f"{task}, {count(len(problem_names(cells)), 'problem')}, by the excess that training ends with:")
+        for weight, text in training_in_words(cells, problem_names(cells), results.confidence):
+            yield Line(text, 1, weight)
+        return
     source = Source(str(results.directory), results.frame, results.confidence, results.about)
     names = problem_names(cells)
     stated = results.about.get("budgets") or {}

@@ -50,7 +50,6 @@ TRAINING = (
     " What a biased gradient does to a training run is another question, which fits answer: they follow the loss along "
     "whole runs."
 )
-RUNS = " One estimate is a whole run: nobody averages runs, so all of a run's error counts as bias."
 FLIPS = (
     "Between two budgets above with different winners: the budget at which the averages of the two err alike, with its "
     "confidence interval. †: either is not told apart from the other on its side. The bias is relative to the truth: "
@@ -100,8 +99,6 @@ def price_tables(
 
 def about(cells: pd.DataFrame, task: str) -> str:
     """What averages do not say about the task."""
-    if "curve" in cells and cells["curve"].map(lambda curve: isinstance(curve, Mapping)).any():
-        return RUNS
     return TRAINING if "gradient" in task else ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from estibench.analysis.training import of_training
 from estibench.exports.answer import MOST_REFUTED, UNTOLD, answer_lines, grouped
 from estibench.exports.budgets import price_tables
 from estibench.exports.contests import SummaryTable, at_equal_work, measured
@@ -14,6 +15,7 @@ from estibench.exports.findings import findings, miss_in_words, misses
 from estibench.exports.short_names import short_names
 from estibench.exports.standings import standings
 from estibench.exports.tables import markdown_table, md
+from estibench.exports.training import training_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,10 +128,13 @@ def _tables(results: Results, prices_only: bool) -> list[SummaryTable]:
     cells = measured(results.frame)
     tasks = [(str(task), rows) for task, rows in cells.groupby("task", sort=False)]
     level, stated = results.confidence, results.about.get("budgets") or {}
+    fits = [training_table(rows, task, level) for task, rows in tasks if of_training(rows)]
+    tasks = [(task, rows) for task, rows in tasks if not of_training(rows)]
     tables = [table for task, rows in tasks for table in price_tables(rows, task, stated, level)]
     if not prices_only:
         equal = [at_equal_work(rows, task, level) for task, rows in tasks]
         tables = [*equal, *tables, *(standings(rows, task, stated, 1 - level) for task, rows in tasks)]
+    tables += fits
     tables = [table for table in tables if table.rows]
     said = [table.explanation for table in tables]
     return [

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 COLOURS = 128
 
 
-def save(figure: Figure, path: Path) -> Path:
+def save_png(figure: Figure, path: Path) -> Path:
     """The figure at 130 dots per inch. Returns the path."""
     from PIL import Image
 

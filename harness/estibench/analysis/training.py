@@ -1,0 +1,119 @@
+"""Which estimator makes the better model, at equal steps and at equal time: contests between curves of training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+By = Literal["steps", "time"]
+Row = Mapping[Hashable, Any]
+STEP = "step"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A model of one estimator: mean excess over runs, with its confidence interval."""
+
+    row: Row
+    excess: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
+class Race:
+    """All models of one problem, device and dtype.
+
+    Attributes:
+        place: problem, device, dtype.
+        at: so many steps, or seconds: those that the quickest run takes for all its steps.
+        standings: from the least excess on.
+        level: confidence of the intervals.
+        left_out: of `among_random`, the best one that is not random.
+    """
+
+    place: tuple[str, str, str]
+    by: By
+    at: float
+    standings: tuple[Standing, ...]
+    level: float
+    left_out: Standing | None = None
+
+    @property
+    def exact(self) -> Standing | None:
+        """The best of those whose runs all end alike, for nothing about them is random."""
+        return next((one for one in self.standings if one.low == one.high), None)
+
+    @property
+    def among_random(self) -> Race:
+        """The race without these, where at least two are left."""
+        rest = tuple(one for one in self.standings if one.low < one.high)
+        return self if len(rest) < 2 else replace(self, standings=rest, left_out=self.exact)
+
+    @property
+    def winner(self) -> Standing:
+        return self.standings[0]
+
+    @property
+    def open(self) -> tuple[Standing, ...]:
+        """Those that are not told apart from the winner: Welch's test by the intervals, Bonferroni over the rivals."""
+        rivals = self.standings[1:]
+        alpha, normal = 1 - self.level, NormalDist()
+        wider = normal.inv_cdf(1 - alpha / (2 * max(len(rivals), 1))) / normal.inv_cdf(1 - alpha / 2)
+        best = self.winner
+        return tuple(
+            one for one in rivals if not one.excess - best.excess > wider * math.hypot(one.half_width, best.half_width)
+        )
+
+
+def of_training(cells: pd.DataFrame) -> bool:
+    """Whether estimates are training runs: curves over steps."""
+    return "curve" in cells and any(_is_run(curve) for curve in cells["curve"])
+
+
+def races(cells: pd.DataFrame, by: By, level: float) -> Iterator[Race]:
+    """A race for every problem, device and dtype of ok cells with at least one run, and by time with a clock."""
+    for place, some in cells.groupby(["problem", "device", "dtype"], sort=False):
+        rows = [row for row in some.to_dict("records") if _is_run(row["curve"])]
+        if by == "time":
+            rows = [row for row in rows if _seconds(row) > 0]
+        if not rows:
+            continue
+        at = min(map(_seconds, rows)) if by == "time" else float(rows[0]["curve"]["x"][-1])
+        standings = sorted((_standing(row, at, by) for row in rows), key=lambda one: one.excess)
+        yield Race(tuple(map(str, place)), by, at, tuple(standings), level)  # type: ignore[arg-type]
+
+
+def _is_run(curve: Any) -> bool:
+    return isinstance(curve, Mapping) and curve["axis"] == STEP
+
+
+def _seconds(row: Row) -> float:
+    seconds = row.get("time")
+    return float(seconds) if seconds is not None and math.isfinite(seconds) else 0.0
+
+
+def _standing(row: Row, at: float, by: By) -> Standing:
+    """At so many steps or seconds, straight between two checkpoints. Without an interval runs end alike."""
+    curve = row["curve"]
+    steps = curve["x"]
+    here = at if by == "steps" else steps[-1] * at / _seconds(row)
+    after = next((k for k, step in enumerate(steps) if step >= here), len(steps) - 1)
+    before = max(after - 1, 0)
+    share = 1.0 if after == before else (here - steps[before]) / (steps[after] - steps[before])
+
+    def between(name: str) -> float:
+        ends = [curve["error"][k] if curve[name][k] is None else curve[name][k] for k in (before, after)]
+        return float((1 - share) * ends[0] + share * ends[1])
+
+    return Standing(row, *map(between, ("error", "low", "high")))

@@ -1,0 +1,101 @@
+"""What training runs have led to, in sentences and as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from estibench.analysis.training import By, Race, Row, Standing, races
+from estibench.exports.contests import SummaryTable, named
+from estibench.exports.short_names import listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE = (
+    "Excess over the truth at the end of training, mean over runs with its interval; the same at equal time, when the "
+    "quickest run of the problem has ended; sliced Wasserstein distance of samples of the model over that of as "
+    "many real ones; evaluations and seconds of a whole run. From low to high. †: not told apart from "
+    "the best."
+)
+HEADER = ("problem", "estimator", "excess", "at equal time", "samples ×", "work", "seconds")
+HOW: Mapping[By, str] = {"steps": "at equal steps", "time": "at equal time"}
+SAMPLES = "sliced_wasserstein"
+
+
+def training_in_words(
+    cells: pd.DataFrame, names: Mapping[tuple[str, str, str], str], level: float
+) -> Iterator[tuple[int, str]]:
+    """Which estimator's models are best, at equal steps and at equal time: sentences, each behind its weight."""
+    for weight, by in enumerate(HOW, 1):
+        found = [race.among_random for race in races(cells, by, level)]
+        clear = [race for race in found if len(race.standings) > 1 and not race.open]
+        parts = [
+            f"{winner} is best on {len(some)} ({listed([names[race.place] for race in some])}), {_lead(some[0])}"
+            for winner, some in _by_winner(clear)
+        ]
+        tied = [race for race in found if race.open]
+        if tied:
+            first = tied[0]
+            rivals = listed([named(one.row) for one in first.open])
+            parts.append(
+                f"not told apart on {len(tied)} ({listed([names[race.place] for race in tied])}); "
+                f"{names[first.place]}: {named(first.winner.row)} from {rivals}"
+            )
+        if parts:
+            yield weight, f"{HOW[by]}, {'; '.join(parts)}"
+
+
+def _lead(race: Race) -> str:
+    """By how much the best is ahead, and what exact gradients lead to."""
+    best, second = race.standings[:2]
+    exact = f"; exact gradients {race.left_out.excess:.3g}" if race.left_out else ""
+    return f"{best.excess:.3g} where the next has {second.excess:.3g}{exact}"
+
+
+def _by_winner(found: list[Race]) -> list[tuple[str, list[Race]]]:
+    winners: dict[str, list[Race]] = {}
+    for race in found:
+        winners.setdefault(named(race.winner.row), []).append(race)
+    return sorted(winners.items(), key=lambda one: -len(one[1]))
+
+
+def training_table(cells: pd.DataFrame, task: str, level: float) -> SummaryTable:
+    """All models of a task, the best of each problem first."""
+    by_time = {race.place: race for race in races(cells, "time", level)}
+    rows = []
+    for race in races(cells, "steps", level):
+        other = by_time.get(race.place)
+        for one in race.standings:
+            at_time = "" if other is None else _of(other, one.row)
+            block = str(one.row["block"]) if one is race.winner else ""
+            rows.append((block, named(one.row), _with_interval(race, one), at_time, *_rest(one.row)))
+    shown = [column for column in range(len(HEADER)) if any(row[column] for row in rows)]
+    return SummaryTable(
+        f"Where training has led ({task})",
+        TABLE,
+        tuple(HEADER[column] for column in shown),
+        tuple(tuple(row[column] for column in shown) for row in rows),
+    )
+
+
+def _of(race: Race, row: Row) -> str:
+    found = [one for one in race.standings if one.row["estimator"] == row["estimator"]]
+    return _with_interval(race, found[0]) if found else ""
+
+
+def _with_interval(race: Race, one: Standing) -> str:
+    sign = " †" if one in race.open else ""
+    if one.low == one.high:
+        return f"{one.excess:.3g}{sign}"
+    return f"{one.excess:.3g} [{one.low:.2g}, {one.high:.2g}]{sign}"
+
+
+def _rest(row: Row) -> tuple[str, ...]:
+    """Distance of samples over its floor; runs, work and seconds."""
+    distance, floor = row.get(f"error_{SAMPLES}"), row.get(f"reading_floor_{SAMPLES}")
+    told = distance is not None and floor is not None and math.isfinite(distance) and floor > 0
+    times = f"{distance / floor:.3g}" if told else ""
+    numbers = [row.get(name) for name in ("work", "time")]
+    return (times, *("" if x is None or not math.isfinite(x) else f"{x:.3g}" for x in numbers))
