@@ -59,8 +59,7 @@ class DiscreteFit(FitProblem, DiscreteProblem):
 
     def curve(self, fit: Fit, estimator: Any) -> Tensor:
         """The exact loss."""
-        loss = torch.func.vmap(lambda *parameters: self.loss(parameters))
-        for _ in range(fit.snapshots[0].dim() - self.start()[0].dim() - 1):
-            loss = torch.func.vmap(loss)
-        found: Tensor = loss(*fit.snapshots)
-        return found
+        shapes = [parameter.shape for parameter in self.start()]
+        leading = fit.snapshots[0].shape[: fit.snapshots[0].dim() - len(shapes[0])]
+        flat = [one.reshape(-1, *shape) for one, shape in zip(fit.snapshots, shapes, strict=True)]
+        return torch.stack([self.loss(parameters) for parameters in zip(*flat, strict=True)]).reshape(leading)

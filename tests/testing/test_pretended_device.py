@@ -10,9 +10,10 @@ import torch
 
 from estibench import Estimator, LaplacianDensity, NoisedDensity, Unsupported
 from estibench import host as plugin_host
+from estibench.contracts import sample_reference as judges
 from estibench.contracts.samples import SampleProblem, SampleSet
 from estibench.measure.device import generator
-from estibench.measure.readings import discrepancy, read, reads
+from estibench.measure.readings import judged, read, reads
 from estibench.testing.pretend import DEVICE, DeviceMistakeError, pretended
 from estibench.testing.subjects import resolve
 from estibench_sampling import metrics
@@ -80,13 +81,14 @@ def estimate(estimator, problem, device, log=None):
     problem = problem.at(device, "float64")
     problem.prepare()
     first = estimator.estimate(problem, generator(device, SEED))
-    found = first.points if isinstance(first, SampleSet) else first
+    with torch.no_grad():
+        found = first.points if isinstance(first, SampleSet) else judged(problem, estimator, first)
     assert found.device.type == device
     numbers = [found.detach()]
     if reads(problem, estimator):
         numbers.append(torch.tensor(list(read(problem, estimator, first).values())))
     if isinstance(problem, SampleProblem):
-        numbers.append(discrepancy(problem, first))
+        numbers.append(judged(problem, estimator, first))
     if log is not None:
         log.clear()
         estimator.estimate(problem, generator(device, SEED))
@@ -160,18 +162,18 @@ def functions(density):
 
 
 METRICS = {
-    "sorted_projections": metrics.sorted_projections,
-    "sliced_wasserstein": lambda x, y: metrics.sliced_wasserstein(x.T.sort(1).values, y.T.sort(1).values),
-    "energy_distance": lambda x, y: metrics.energy_distance(
-        *(metrics.mean_distances(a, b, 1.0)[0] for a, b in sides(x, y))
+    "sorted_projections": judges.sorted_projections,
+    "sliced_wasserstein": lambda x, y: judges.sliced_wasserstein(x.T.sort(1).values, y.T.sort(1).values),
+    "energy_distance": lambda x, y: judges.energy_distance(
+        *(judges.mean_distances(a, b, 1.0)[0] for a, b in sides(x, y))
     ),
-    "mmd": lambda x, y: metrics.mmd(*(metrics.mean_distances(a, b, 1.0)[1] for a, b in sides(x, y))),
-    "mean_distances": lambda x, y: metrics.mean_distances(x, y, 1.0)[1],
+    "mmd": lambda x, y: judges.mmd(*(judges.mean_distances(a, b, 1.0)[1] for a, b in sides(x, y))),
+    "mean_distances": lambda x, y: judges.mean_distances(x, y, 1.0)[1],
     "kernel_stein_discrepancy": lambda x, y: metrics.kernel_stein_discrepancy(x, -x, 1.0),
-    "mode_shares": lambda x, y: metrics.mode_shares(x, y[:2]),
+    "mode_shares": lambda x, y: judges.mode_shares(x, y[:2]),
     "effective_sample_size": lambda x, y: metrics.effective_sample_size(torch.stack([x, y])),
-    "median_distance": lambda x, y: torch.tensor(metrics.median_distance(y)),  # a number on the host, made once
-    "directions": lambda x, y: metrics.directions(3, 2, torch.Generator().manual_seed(0)),  # on the host, made once
+    "median_distance": lambda x, y: torch.tensor(judges.median_distance(y)),  # a number on the host, made once
+    "directions": lambda x, y: judges.directions(3, 2, torch.Generator().manual_seed(0)),  # on the host, made once
 }
 
 
@@ -181,7 +183,10 @@ def sides(x, y):
 
 def test_every_metric_is_here():
     assert set(METRICS) == {
-        name for name, one in vars(metrics).items() if inspect.isfunction(one) and not name.startswith("_")
+        name
+        for module in (metrics, judges)
+        for name, one in vars(module).items()
+        if inspect.isfunction(one) and one.__module__ == module.__name__
     }
 
 
