@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from estibench_score.score_field import ScoreField as ScoreField
     from estibench_score.score_fit import ScoreFit as ScoreFit
     from estibench_score.score_gradient import ScoreGradient as ScoreGradient
+    from estibench_score.velocity_contract import VelocityEstimator as VelocityEstimator
+    from estibench_score.velocity_contract import VelocityProblem as VelocityProblem
     from estibench_score.velocity_field import VelocityField as VelocityField
-    from estibench_score.velocity_gradient import VelocityEstimator as VelocityEstimator
+    from estibench_score.velocity_fit import VelocityFit as VelocityFit
     from estibench_score.velocity_gradient import VelocityGradient as VelocityGradient
 
 _HOME = {
@@ -44,8 +46,10 @@ _HOME = {
     "estibench_score.score_field": ("ScoreField",),
     "estibench_score.score_fit": ("ScoreFit",),
     "estibench_score.score_gradient": ("ScoreGradient",),
+    "estibench_score.velocity_contract": ("VelocityEstimator", "VelocityProblem"),
     "estibench_score.velocity_field": ("VelocityField",),
-    "estibench_score.velocity_gradient": ("VelocityEstimator", "VelocityGradient"),
+    "estibench_score.velocity_fit": ("VelocityFit",),
+    "estibench_score.velocity_gradient": ("VelocityGradient",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

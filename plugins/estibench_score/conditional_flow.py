@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, Unbiased, Variance
+from estibench_score.contract import on_gradients
+from estibench_score.velocity_contract import VelocityEstimator
 from estibench_score.velocity_field import VelocityField
-from estibench_score.velocity_gradient import VelocityEstimator, VelocityGradient
+from estibench_score.velocity_gradient import VelocityGradient
 from estibench_score.velocity_theory import antithetic_variance, independent_variance, stratified_variance
 
 
@@ -43,9 +45,14 @@ class ConditionalFlow(VelocityEstimator):
     times: Literal["independent", "stratified", "antithetic"] = "independent"
 
     claims = (
-        Unbiased(),
-        Variance(conditional_variance, "fourth moments of normal vectors", given="model and data are normal"),
-        Cost("evaluation", lambda problem, estimator: estimator.evaluations),
+        Unbiased(when=on_gradients()),
+        Variance(
+            conditional_variance,
+            "fourth moments of normal vectors",
+            when=on_gradients(),
+            given="model and data are normal",
+        ),
+        Cost("evaluation", lambda problem, estimator: estimator.evaluations, when=on_gradients()),
     )
     citation = (
         "Lipman, Chen, Ben-Hamu, Nickel and Le 2023, Flow matching for generative modeling, equation 9; stratified "

@@ -46,6 +46,11 @@ class EnergyModel(ScoreModel):
         u2 = affine(torch.nn.functional.softplus(u1), W2, b2)
         return (u1.sigmoid() * ((u2.sigmoid() * c) @ W2)) @ W1 - a * x
 
+    def log_density(self, theta: Tensor, x: Tensor) -> Tensor:
+        W1, b1, W2, b2, c, a = unflatten(theta, *self._shapes())
+        softplus = torch.nn.functional.softplus
+        return softplus(affine(softplus(affine(x, W1, b1)), W2, b2)) @ c - 0.5 * a[0] * x.square().sum(-1)
+
     def propagate_curvature(self, theta: Tensor, x: Tensor, noise: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """s and S·T − a m, E[S Tᵀ] = ∇s + a I, by one backward sweep that adds noise at every non-linearity.
 

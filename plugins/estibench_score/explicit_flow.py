@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, Unbiased, Variance
+from estibench_score.contract import on_gradients
+from estibench_score.velocity_contract import VelocityEstimator
 from estibench_score.velocity_field import VelocityField
-from estibench_score.velocity_gradient import VelocityEstimator
 from estibench_score.velocity_theory import independent_variance
 
 
@@ -22,13 +23,14 @@ class ExplicitFlow(VelocityEstimator):
     """
 
     claims = (
-        Unbiased(),
+        Unbiased(when=on_gradients()),
         Variance(
             lambda problem, estimator: independent_variance(problem, explicit=True),
             "fourth moments of normal vectors",
+            when=on_gradients(),
             given="model and data are normal",
         ),
-        Cost("evaluation", lambda problem, estimator: 1, "1"),
+        Cost("evaluation", lambda problem, estimator: 1, "1", when=on_gradients()),
     )
     citation = "Lipman, Chen, Ben-Hamu, Nickel and Le 2023, Flow matching for generative modeling, equation 5."
 

@@ -34,6 +34,10 @@ class ExponentialFamily(ScoreModel):
         first, second, fourth = unflatten(theta, (self.dim,), (self.dim,), (self.dim,))
         return first - (second + fourth * x.square()) * x
 
+    def log_density(self, theta: Tensor, x: Tensor) -> Tensor:
+        first, second, fourth = unflatten(theta, (self.dim,), (self.dim,), (self.dim,))
+        return ((first - (0.5 * second + 0.25 * fourth * x.square()) * x) * x).sum(-1)
+
     def exact_gradient(self, theta: Tensor, density: Density, sigma: float) -> Tensor | None:
         system = _normal_equations(density, sigma)
         if system is None:

@@ -45,6 +45,10 @@ class GaussianModel(ScoreModel):
         P, mean = self.precision_and_mean(theta)
         return (mean - x) @ P
 
+    def log_density(self, theta: Tensor, x: Tensor) -> Tensor:
+        P, mean = self.precision_and_mean(theta)
+        return -0.5 * (((x - mean) @ P) * (x - mean)).sum(-1)
+
     def exact_gradient(self, theta: Tensor, density: Density, sigma: float) -> Tensor | None:
         mean, covariance = density.mean, density.covariance_matrix
         if mean is None or covariance is None or not (density.integrates_by_parts or sigma > 0):

@@ -6,7 +6,7 @@ from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
 
 LOSSES = ("score_gradient", "score_fit")
 SAMPLES = ("score_estimate",)
-VELOCITIES = ("velocity_gradient",)
+VELOCITIES = ("velocity_gradient", "velocity_fit")
 
 
 @hookimpl
@@ -22,6 +22,7 @@ def bench_tasks() -> list[TaskEntry]:
             "estibench_score.tasks:VELOCITY_GRADIENT",
             "gradient of the flow-matching objective, one minibatch",
         ),
+        TaskEntry("velocity_fit", "estibench_score.tasks:VELOCITY_FIT", "training runs of flows: held-out likelihood"),
     ]
 
 
@@ -51,6 +52,12 @@ def bench_problems() -> list[ProblemEntry]:
             "estibench_score.velocity_gradient:VelocityGradient",
             "gradient of the flow-matching objective of a model on a density",
             "velocity_gradient",
+        ),
+        ProblemEntry(
+            "velocity_fit",
+            "estibench_score.velocity_fit:VelocityFit",
+            "a velocity trained by Adam on a density's samples",
+            "velocity_fit",
         ),
     ]
 

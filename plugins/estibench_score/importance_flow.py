@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, PositiveFloat, Unbiased, Variance
+from estibench_score.contract import on_gradients
+from estibench_score.velocity_contract import VelocityEstimator
 from estibench_score.velocity_field import VelocityField
-from estibench_score.velocity_gradient import VelocityEstimator, VelocityGradient
+from estibench_score.velocity_gradient import VelocityGradient
 from estibench_score.velocity_theory import independent_variance
 
 
@@ -43,9 +45,11 @@ class ImportanceFlow(VelocityEstimator):
     scale: PositiveFloat = 1.5
 
     claims = (
-        Unbiased(),
-        Variance(importance_variance, "Σ E‖g_k‖²/T²q_k − ‖g‖² over B", given="model and data are normal"),
-        Cost("evaluation", lambda problem, estimator: 1, "1"),
+        Unbiased(when=on_gradients()),
+        Variance(
+            importance_variance, "Σ E‖g_k‖²/T²q_k − ‖g‖² over B", when=on_gradients(), given="model and data are normal"
+        ),
+        Cost("evaluation", lambda problem, estimator: 1, "1", when=on_gradients()),
     )
     citation = (
         "Esser et al. 2024, Scaling rectified flow transformers for high-resolution image synthesis, section 3.1; the "

@@ -21,6 +21,15 @@ class LossEstimator(Estimator):
     def loss(self, field: Any, x: Tensor, generator: torch.Generator) -> Tensor:
         """The objective on a minibatch x, (batch, m): a number, differentiable in the parameters of the field."""
 
+    def loss_and_state(
+        self, field: Any, x: Tensor, state: tuple[Tensor, ...], generator: torch.Generator
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The loss in a step of a training run, and what the next step is given as `state`, which is () at the first.
+
+        Default: `loss`, and nothing is handed on.
+        """
+        return self.loss(field, x, generator), state
+
     def randomness(self, generator: torch.Generator) -> AbstractContextManager[None]:
         """What surrounds an estimate. Default: nothing; `PlainLoss` seeds the global generators."""
         return nullcontext()

@@ -32,10 +32,18 @@ class MixtureModel(ScoreModel):
         return torch.cat([logits, means.flatten(), log_precisions])
 
     def score(self, theta: Tensor, x: Tensor, level: Level = 0.0) -> Tensor:
+        joint, precise, tau = self._joint(theta, x)
+        r = joint.softmax(-1)
+        return r @ precise - (r * tau).sum(-1, keepdim=True) * x
+
+    def log_density(self, theta: Tensor, x: Tensor) -> Tensor:
+        return self._joint(theta, x)[0].logsumexp(-1)
+
+    def _joint(self, theta: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """log w_k N(x; μ_k, I/τ_k) up to a constant, (..., K); τ_k μ_k, (K, m); τ, (K,)."""
         K, m = self.components, self.dim
         logits, means, log_precisions = unflatten(theta, (K,), (K, m), (K,))
         tau = log_precisions.exp()
         precise = tau[:, None] * means
         offsets = logits + 0.5 * m * log_precisions - 0.5 * (precise * means).sum(-1)
-        r = (offsets + x @ precise.mT - 0.5 * x.square().sum(-1, keepdim=True) * tau).softmax(-1)
-        return r @ precise - (r * tau).sum(-1, keepdim=True) * x
+        return offsets + x @ precise.mT - 0.5 * x.square().sum(-1, keepdim=True) * tau, precise, tau

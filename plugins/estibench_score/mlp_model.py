@@ -39,7 +39,26 @@ class MLPModel(ScoreModel):
 
     def score(self, theta: Tensor, x: Tensor, level: Level = 0.0) -> Tensor:
         W1, u, b1, W2, b2, W3, b3 = unflatten(theta, *self._shapes())
-        first = affine(x, W1, b1)
-        if isinstance(level, Tensor) or level != 0.0:
-            first = first + level * u
+        first = _first(x, level, W1, u, b1)
         return affine(silu(affine(silu(first), W2, b2)), W3, b3)
+
+    def with_divergence(self, theta: Tensor, x: Tensor, level: Level = 0.0) -> tuple[Tensor, Tensor]:
+        """∇s = W₃D₂W₂D₁W₁, so that tr ∇s = d₂ᵀ(W₂ ∘ (W₁W₃)ᵀ)d₁, d the slopes φ′: O(h²) for a point."""
+        W1, u, b1, W2, b2, W3, b3 = unflatten(theta, *self._shapes())
+        lower, slope1 = _silu_and_slope(_first(x, level, W1, u, b1))
+        upper, slope2 = _silu_and_slope(affine(lower, W2, b2))
+        trace = (slope2 * (slope1 @ (W2.mT * (W1 @ W3)))).sum(-1)
+        return affine(upper, W3, b3), trace
+
+
+def _first(x: Tensor, level: Level, W: Tensor, u: Tensor, b: Tensor) -> Tensor:
+    """What the first layer's non-linearity is given."""
+    first = affine(x, W, b)
+    return first + level * u if isinstance(level, Tensor) or level != 0.0 else first
+
+
+def _silu_and_slope(x: Tensor) -> tuple[Tensor, Tensor]:
+    """φ = xσ(x) and φ′ = σ + φ(1 − σ)."""
+    gate = x.sigmoid()
+    value = x * gate
+    return value, gate + value * (1 - gate)

@@ -41,6 +41,24 @@ class ScoreModel(ABC):
                 ignore it. 0 where nothing is said.
         """
 
+    def with_divergence(self, theta: Tensor, x: Tensor, level: Level = 0.0) -> tuple[Tensor, Tensor]:
+        """s_θ(x) and tr ∇s_θ(x), exact: (..., m) and (...). Composes with `torch.func`.
+
+        Default: m JVPs at once. A model with a formula overrides it.
+        """
+
+        def along(v: Tensor) -> tuple[Tensor, Tensor]:
+            return torch.func.jvp(lambda x: self.score(theta, x, level), (x,), (v.expand_as(x),))
+
+        unit_vectors = torch.eye(self.dim, dtype=x.dtype, device=x.device)
+        s, products = torch.func.vmap(along)(unit_vectors)
+        return s[0], products.movedim(0, -1).diagonal(dim1=-2, dim2=-1).sum(-1)
+
+    def log_density(self, theta: Tensor, x: Tensor) -> Tensor | None:
+        """log q_θ(x) up to a constant that may depend on θ, with s_θ = ∇ log q_θ: (..., m) → (...); None where the
+        model is a field and no energy is known. Composes with `torch.func`."""
+        return None
+
     @property
     def linear(self) -> bool:
         """Whether s_θ is affine in x."""

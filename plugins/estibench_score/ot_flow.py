@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from estibench import Bias, Cost, Unbiased
+from estibench_score.contract import on_gradients
 from estibench_score.gaussian_theory import is_normal
+from estibench_score.velocity_contract import VelocityEstimator
 from estibench_score.velocity_field import VelocityField
-from estibench_score.velocity_gradient import VelocityEstimator, VelocityGradient
+from estibench_score.velocity_gradient import VelocityGradient
 from estibench_score.velocity_theory import exact_gradients, sorted_correlation
 
 
@@ -41,14 +43,14 @@ class OTFlow(VelocityEstimator):
     """
 
     claims = (
-        Unbiased(when=lambda problem, estimator: problem.batch == 1, given="the batch is one pair"),
+        Unbiased(when=on_gradients(lambda problem, estimator: problem.batch == 1), given="the batch is one pair"),
         Bias(
             sorting_bias,
             "gradient at Cov(x_1, x_0) = τκ_B less that at 0",
-            when=lambda problem, estimator: problem.batch > 1,
+            when=on_gradients(lambda problem, estimator: problem.batch > 1),
             given="model and data are normal, in one dimension",
         ),
-        Cost("evaluation", lambda problem, estimator: 1, "1"),
+        Cost("evaluation", lambda problem, estimator: 1, "1", when=on_gradients()),
     )
     citation = (
         "Tong et al. 2024, Improving and generalizing flow-based generative models with minibatch optimal transport, "
@@ -66,8 +68,26 @@ def paired(noise: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Both (batch, m), in an order in which Σ‖x − noise‖² is least."""
     if x.shape[1] == 1:
         return noise.sort(0).values, x.sort(0).values
-    from scipy.optimize import linear_sum_assignment
+    order: Tensor = _Assignment.apply(torch.cdist(noise, x).square())  # type: ignore[no-untyped-call]
+    return noise, x.take_along_dim(order[:, None], 0)
 
-    cost = torch.cdist(noise, x).square()
-    rows, columns = linear_sum_assignment(cost.to("cpu", torch.float64).numpy())
-    return noise[torch.as_tensor(rows, device=x.device)], x[torch.as_tensor(columns, device=x.device)]
+
+class _Assignment(torch.autograd.Function):
+    """Which column each row of a matrix of costs has when their sum is least, (B, B) → (B,): for `torch.func`, which
+    does not look into SciPy."""
+
+    @staticmethod
+    def forward(cost: Tensor) -> Tensor:
+        from scipy.optimize import linear_sum_assignment
+
+        return torch.as_tensor(linear_sum_assignment(cost.to("cpu", torch.float64).numpy())[1], device=cost.device)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None], cost: Tensor) -> tuple[Tensor, int]:
+        """One matrix after the other."""
+        assert in_dims[0] is not None
+        return torch.stack([_Assignment.apply(one) for one in cost.movedim(in_dims[0], 0)]), 0  # type: ignore[no-untyped-call]

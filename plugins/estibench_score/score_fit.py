@@ -11,8 +11,7 @@ from torch import Tensor
 
 from estibench import Fit, FitProblem, PositiveInt
 from estibench_score.contract import ScoreEstimator, ScoreProblem
-
-Parameters = tuple[Tensor, ...]
+from estibench_score.runs import many_runs, one_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,22 +50,10 @@ class ScoreFit(FitProblem, ScoreProblem):
         return "closed form: 0, a perfect fit"
 
     def use(self, estimator: ScoreEstimator, generator: torch.Generator) -> Fit:
-        def gradient(parameters: Parameters, state: None) -> tuple[Parameters, None]:
-            leaf = parameters[0].detach().requires_grad_()
-            x = self.minibatches(1, generator, estimator.denoises)[0]
-            loss = estimator.loss(self.field(leaf, transformed=False), x, generator)
-            return torch.autograd.grad(loss, leaf), None
-
-        return self.train((self.place(self.initial),), gradient)
+        return one_run(self, estimator, lambda n: self.minibatches(n, generator, estimator.denoises), generator)
 
     def use_many(self, estimator: ScoreEstimator, n: int, generator: torch.Generator) -> Fit:
-        one = torch.func.grad(lambda theta, x: estimator.loss(self.field(theta, transformed=True), x, generator))
-        many = torch.func.vmap(one, randomness="different")
-
-        def gradient(parameters: Parameters, state: None) -> tuple[Parameters, None]:
-            return (many(parameters[0], self.minibatches(n, generator, estimator.denoises)),), None
-
-        return self.train((self.place(self.initial).expand(n, -1),), gradient, side_by_side=True)
+        return many_runs(self, estimator, lambda n: self.minibatches(n, generator, estimator.denoises), n, generator)
 
     def curve(self, fit: Fit, estimator: ScoreEstimator) -> Tensor:
         """What `measure` says."""

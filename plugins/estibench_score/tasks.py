@@ -6,9 +6,11 @@ from estibench import Task
 from estibench_score.sample_problem import SampleScoreProblem
 from estibench_score.score_fit import ScoreFit
 from estibench_score.score_gradient import ScoreGradient
+from estibench_score.velocity_fit import VelocityFit
 from estibench_score.velocity_gradient import VelocityGradient
 
 DOCS = "docs/tasks/score.md"
+VELOCITY = "docs/tasks/velocity.md"
 LOSS = "estibench_score.examples.loss"
 
 SCORE_GRADIENT = Task(
@@ -31,6 +33,13 @@ VELOCITY_GRADIENT = Task(
     contract=VelocityGradient,
     baseline="conditional_flow",
     work="evaluation",
-    docs="docs/tasks/velocity.md",
+    docs=VELOCITY,
+    example="estibench_score.examples.velocity",
+)
+VELOCITY_FIT = Task(
+    contract=VelocityFit,
+    baseline="conditional_flow",
+    work="evaluation",
+    docs=VELOCITY,
     example="estibench_score.examples.velocity",
 )

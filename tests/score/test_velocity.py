@@ -13,7 +13,7 @@ from estibench_score.conditional_flow import ConditionalFlow
 from estibench_score.flow_path import MarginalVelocity, point
 from estibench_score.importance_flow import ImportanceFlow
 from estibench_score.ot_flow import OTFlow, paired, sorting_bias
-from estibench_score.velocity_gradient import VelocityEstimator
+from estibench_score.velocity_contract import VelocityEstimator
 from estibench_score.velocity_theory import exact_gradients, sorted_correlation
 
 PATHS = ("linear", "variance_preserving")
@@ -240,14 +240,6 @@ def test_the_assignment_is_the_best_permutation():
         assert float((one - other).square().sum()) == pytest.approx(least)
         assert sorted(one[:, 0].tolist()) == sorted(noise[:, 0].tolist())
         assert sorted(other[:, 0].tolist()) == sorted(x[:, 0].tolist())
-
-
-def test_more_dimensions_are_assigned_in_a_loop(build):
-    """SciPy cannot be vectorised; draws ask for a loop, and no claim is made about their mean."""
-    problem = _problem(build)
-    with pytest.raises(NotImplementedError):
-        OTFlow().draws(problem, 3, torch.Generator().manual_seed(0))
-    assert OTFlow().estimate(problem, torch.Generator().manual_seed(0)).shape == problem.truth.shape
 
 
 @pytest.mark.parametrize(("name", "parameters"), [*ESTIMATORS, ("ot_flow", {})])

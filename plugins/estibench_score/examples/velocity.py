@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, Unbiased
-from estibench_score import VelocityEstimator, VelocityField
+from estibench_score import VelocityEstimator, VelocityField, on_gradients
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,10 @@ class Example(VelocityEstimator):
     Cost: 1 evaluation.
     """
 
-    claims = (Unbiased(), Cost("evaluation", lambda problem, estimator: 1, "1"))
+    claims = (
+        Unbiased(when=on_gradients()),
+        Cost("evaluation", lambda problem, estimator: 1, "1", when=on_gradients()),
+    )
     citation = "Lipman, Chen, Ben-Hamu, Nickel and Le 2023, Flow matching for generative modeling, equation 9."
 
     def loss(self, v: VelocityField, x: Tensor, generator: torch.Generator) -> Tensor:
