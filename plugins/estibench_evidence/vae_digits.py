@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from estibench import PositiveInt
-from estibench_evidence.vae_fit import Parameters, VAEFit
+from estibench_evidence.vae_fit import VAEFit
 
 PIXELS, LEVELS, HELD_OUT = 64, 17, 0.3
 
@@ -29,6 +29,9 @@ class VAEDigits(VAEFit):
 
     dim: PositiveInt = 8
     hidden: PositiveInt = 64
+
+    unit = 1 / (PIXELS * math.log(2))
+    offset = -math.log2(2 / LEVELS)
 
     citation = "Data: Alpaydin and Kaynak 1998, in scikit-learn; dequantisation: Theis, van den Oord and Bethge 2016."
     examples = ({"dim": 2, "steps": 6, "hidden": 4, "batch": 8, "judged_samples": 2},)
@@ -55,9 +58,6 @@ class VAEDigits(VAEFit):
     def dequantised(self, x: Tensor, generator: torch.Generator) -> Tensor:
         u = torch.rand(x.shape, generator=generator, device=generator.device, dtype=x.dtype)
         return 2 * (x + u) / LEVELS - 1
-
-    def loss(self, parameters: Parameters) -> Tensor:
-        return (super().loss(parameters) / PIXELS - math.log(2 / LEVELS)) / math.log(2)
 
     @cached_property
     def truth(self) -> Tensor:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,16 +26,20 @@ class VAEFit(FitProblem, ElboProblem):
     The estimator says the gradient in each datum's μ and λ, which trains the encoder. The decoder and the scales of x
     have the gradient of the same bound on K samples of their own, for all estimators alike.
 
-    The curve is −L_J in nats a datum, J = `judged_samples`, of points that are held out, with one fixed noise for all
-    estimators and checkpoints. It is too high by about Var(w)/(2J E²w), `reading_importance_bias`; its standard errors
-    over points and over noise are `reading_data_error` and `reading_importance_error`, and `reading_gap` is L_J − L_1,
-    by how much the ELBO is lower. All of them are at the end of the run.
+    The curve is −L_J a datum, J = `judged_samples`, in nats where nothing else is said, of points that are held out, on
+    one fixed noise for all estimators and checkpoints. At the end of a run, in the same units: it is too high by
+    about Var(w)/(2J E²w), `reading_importance_bias`; its standard errors over points and over noise are
+    `reading_data_error` and `reading_importance_error`; and the ELBO is lower by `reading_gap`, L_J − L_1.
 
     Parameters:
         dim: m, of the latents.
         hidden: width of the encoder's and of the decoder's tanh layer; 0: none.
         batch: data of a step.
         judged_samples: J.
+
+    Class attributes:
+        unit: what the curve and these readings count in, per nat.
+        offset: what is added to the curve, for data that are trained on in other units.
 
     Source: Kingma and Welling 2014; Burda, Grosse and Salakhutdinov 2016 (L_K as a judge).
     """
@@ -54,6 +58,9 @@ class VAEFit(FitProblem, ElboProblem):
     @abstractmethod
     def held_out(self) -> Tensor:
         """What the model is judged on, (points, D), likewise."""
+
+    unit: ClassVar[float] = 1.0
+    offset: ClassVar[float] = 0.0
 
     def dequantised(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """A minibatch as it is trained on. Default: as it is."""
@@ -97,8 +104,8 @@ class VAEFit(FitProblem, ElboProblem):
         return torch.stack([self.loss(one) for one in zip(*flat, strict=True)]).reshape(leading)
 
     def loss(self, parameters: Parameters) -> Tensor:
-        """How the model is judged, a scalar. Default: −L_J a datum, in nats."""
-        return -self._log_mean(self._log_weights(parameters)).mean()
+        """How the model is judged, a scalar. Default: −L_J a datum."""
+        return self.offset - self.unit * self._log_mean(self._log_weights(parameters)).mean()
 
     def _log_weights(self, parameters: Parameters) -> Tensor:
         """log w at the fixed noise, (J, points)."""
@@ -120,10 +127,10 @@ class VAEFit(FitProblem, ElboProblem):
         spread = (log_w - bounds).exp().var(0) / self.judged_samples if self.judged_samples > 1 else bounds * 0
         return {
             **super().readings(fit, estimator),
-            "gap": bounds.mean() - log_w.mean(),
-            "data_error": bounds.std() / n**0.5,
-            "importance_error": spread.sum().sqrt() / n,
-            "importance_bias": spread.mean() / 2,
+            "gap": self.unit * (bounds.mean() - log_w.mean()),
+            "data_error": self.unit * bounds.std() / n**0.5,
+            "importance_error": self.unit * spread.sum().sqrt() / n,
+            "importance_bias": self.unit * spread.mean() / 2,
         }
 
     def samples(self, fit: Fit, estimator: Any, n: int, generator: torch.Generator) -> Tensor:
