@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import Cost, Estimator, Exact, PositiveInt, ScalesAs, Unbiased, Variance
-from estibench_evidence.elbo_gradient import ElboGradientProblem
+from estibench import Cost, Exact, PositiveInt, ScalesAs, Unbiased, Variance
+from estibench_evidence.bound import Bound
+from estibench_evidence.elbo_gradient import ElboEstimator, is_gradient
 from estibench_evidence.path_gradient import at_posterior, is_elbo, many_samples, through_path, variance_of_landing
 
 
@@ -20,7 +21,7 @@ def variance(problem: Any, estimator: DReG) -> Tensor | None:
 
 
 @dataclass(frozen=True)
-class DReG(Estimator):
+class DReG(ElboEstimator):
     """∇L_K ≈ Σ_k w̃_k² ∇_z log w(z_k) ∂z_k/∂(μ, λ), w̃ = w/Σw, z_k = μ + σε_k.
 
     The score of q in ∇_(μ,λ) log w = ∇_z log w ∂z/∂(μ, λ) − s has weights that depend on z, so it cannot be dropped as
@@ -37,10 +38,14 @@ class DReG(Estimator):
     copies: PositiveInt = 1
 
     claims = (
-        Unbiased(),
+        Unbiased(when=lambda problem, estimator: is_gradient(problem), given="the gradient itself is wanted"),
         Exact(when=at_posterior, given="q is the posterior"),
         Variance(variance, "that of sticking the landing", when=is_elbo, given="K is 1"),
-        Cost("sweep", lambda problem, estimator: 2 * estimator.copies * problem.importance_samples, "2K · copies"),
+        Cost(
+            "sweep",
+            lambda problem, estimator: 2 * estimator.copies * problem.importance_samples * problem.points,
+            "2K · copies for each gradient",
+        ),
         ScalesAs(
             "relative_rmse",
             "problem_importance_samples",
@@ -52,9 +57,8 @@ class DReG(Estimator):
     )
     citation = "Tucker, Lawson, Gu and Maddison 2019, Doubly reparameterized gradient estimators, ICLR, equation 8."
 
-    def estimate(self, problem: ElboGradientProblem, generator: torch.Generator) -> Tensor:
-        """The gradient, (2m,)."""
-        noise, z = problem.sample((self.copies, problem.importance_samples), generator)
-        log_w, score = problem.log_weight_and_score(z)
-        weights = torch.softmax(log_w, -1)[..., None].square()
-        return (weights * through_path(problem, noise, score + noise / problem.sigma)).sum(1).mean(0)
+    def gradient(self, bound: Bound, generator: torch.Generator) -> Tensor:
+        noise, z = bound.sample((self.copies, bound.importance_samples), generator)
+        log_w, score = bound.log_weight_and_score(z)
+        weights = torch.softmax(log_w, 1)[..., None].square()
+        return (weights * through_path(bound, noise, score + noise / bound.sigma)).sum(1).mean(0)

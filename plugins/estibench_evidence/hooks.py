@@ -5,7 +5,7 @@ from __future__ import annotations
 from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
 
 LOG_NORMALIZER = ("log_normalizer",)
-ELBO_GRADIENT = ("elbo_gradient",)
+BOUNDS = ("elbo_gradient", "vae_fit")
 
 
 @hookimpl
@@ -20,6 +20,11 @@ def bench_tasks() -> list[TaskEntry]:
             "elbo_gradient",
             "estibench_evidence.tasks:ELBO_GRADIENT",
             "gradient of a lower bound of the evidence in its normal approximation",
+        ),
+        TaskEntry(
+            "vae_fit",
+            "estibench_evidence.tasks:VAE_FIT",
+            "likelihood along the training of an autoencoder that uses such gradients",
         ),
     ]
 
@@ -38,6 +43,24 @@ def bench_problems() -> list[ProblemEntry]:
             "estibench_evidence.linear_gaussian:LinearGaussian",
             "a linear decoder of normal latents: the ELBO, or a bound of several samples",
             "elbo_gradient",
+        ),
+        ProblemEntry(
+            "vae_density",
+            "estibench_evidence.vae_density:VAEDensity",
+            "an autoencoder of a known density, trained",
+            "vae_fit",
+        ),
+        ProblemEntry(
+            "vae_digits",
+            "estibench_evidence.vae_digits:VAEDigits",
+            "an autoencoder of real digits in bits per dimension, trained",
+            "vae_fit",
+        ),
+        ProblemEntry(
+            "vae_linear",
+            "estibench_evidence.vae_linear:VAELinear",
+            "a linear autoencoder of known best likelihood, trained",
+            "vae_fit",
         ),
     ]
 
@@ -63,20 +86,20 @@ def bench_estimators() -> list[EstimatorEntry]:
             "score_function",
             "estibench_evidence.score_function:ScoreFunction",
             "log w times the score of q: no derivative of the model",
-            ELBO_GRADIENT,
+            BOUNDS,
         ),
         EstimatorEntry(
             "pathwise",
             "estibench_evidence.pathwise:Pathwise",
             "the derivative through the sample; KL sampled or analytic",
-            ELBO_GRADIENT,
+            BOUNDS,
         ),
         EstimatorEntry(
             "sticking_the_landing",
             "estibench_evidence.sticking_the_landing:StickingTheLanding",
             "pathwise without the score of q",
-            ELBO_GRADIENT,
+            BOUNDS,
         ),
-        EstimatorEntry("iwae", "estibench_evidence.iwae:IWAE", "pathwise, of K importance samples", ELBO_GRADIENT),
-        EstimatorEntry("dreg", "estibench_evidence.dreg:DReG", "doubly reparameterised, of K samples", ELBO_GRADIENT),
+        EstimatorEntry("iwae", "estibench_evidence.iwae:IWAE", "pathwise, of K importance samples", BOUNDS),
+        EstimatorEntry("dreg", "estibench_evidence.dreg:DReG", "doubly reparameterised, of K samples", BOUNDS),
     ]

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import Cost, Estimator, PositiveInt, ScalesAs, Unbiased, Variance
-from estibench_evidence.elbo_gradient import ElboGradientProblem
+from estibench import Cost, PositiveInt, ScalesAs, Unbiased, Variance
+from estibench_evidence.bound import Bound
+from estibench_evidence.elbo_gradient import ElboEstimator, is_gradient
 from estibench_evidence.path_gradient import entropy_gradient, is_elbo, many_samples, through_path, variance_of_score
 
 
@@ -20,7 +21,7 @@ def variance(problem: Any, estimator: IWAE) -> Tensor | None:
 
 
 @dataclass(frozen=True)
-class IWAE(Estimator):
+class IWAE(ElboEstimator):
     """∇L_K ≈ Σ_k w̃_k ∇_(μ,λ) log w(z_k), w̃ = w/Σw, z_k = μ + σε_k: the derivative of log (1/K) Σ_k w_k.
 
     A tighter bound is a worse signal: as K grows, w̃ ≈ 1/K and ∇L_K, which tends to 0 as 1/K, drowns in noise that falls
@@ -35,9 +36,13 @@ class IWAE(Estimator):
     copies: PositiveInt = 1
 
     claims = (
-        Unbiased(),
+        Unbiased(when=lambda problem, estimator: is_gradient(problem), given="the gradient itself is wanted"),
         Variance(variance, "that of pathwise", when=is_elbo, given="K is 1"),
-        Cost("sweep", lambda problem, estimator: 2 * estimator.copies * problem.importance_samples, "2K · copies"),
+        Cost(
+            "sweep",
+            lambda problem, estimator: 2 * estimator.copies * problem.importance_samples * problem.points,
+            "2K · copies for each gradient",
+        ),
         ScalesAs(
             "relative_rmse",
             "problem_importance_samples",
@@ -52,9 +57,8 @@ class IWAE(Estimator):
         "Rainforth et al. 2018, Tighter variational bounds are not necessarily better"
     )
 
-    def estimate(self, problem: ElboGradientProblem, generator: torch.Generator) -> Tensor:
-        """The gradient, (2m,)."""
-        noise, z = problem.sample((self.copies, problem.importance_samples), generator)
-        log_w, score = problem.log_weight_and_score(z)
-        weights = torch.softmax(log_w, -1)[..., None]
-        return (weights * through_path(problem, noise, score)).sum(1).mean(0) + entropy_gradient(problem)
+    def gradient(self, bound: Bound, generator: torch.Generator) -> Tensor:
+        noise, z = bound.sample((self.copies, bound.importance_samples), generator)
+        log_w, score = bound.log_weight_and_score(z)
+        weights = torch.softmax(log_w, 1)[..., None]
+        return (weights * through_path(bound, noise, score)).sum(1).mean(0) + entropy_gradient(bound)

@@ -103,7 +103,7 @@ class LinearGaussian(ElboGradientProblem):
         P, sigma = self._precision, log_sigma.exp()
         a = sigma * (W.mT @ x / self.noise**2 - P @ mu)
         B = sigma[:, None] * P * sigma - torch.eye(self.dim, dtype=torch.float64)
-        c = self.at("cpu", "float64")._log_weight(mu)
+        c = self.at("cpu", "float64").log_w(mu)
         return Quadratic(float(c), a, B, sigma)
 
     @cached_property

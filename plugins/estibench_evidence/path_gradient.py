@@ -7,17 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from estibench_evidence.bound import Bound
 from estibench_evidence.elbo_gradient import ElboGradientProblem
 
 
-def through_path(problem: ElboGradientProblem, noise: Tensor, v: Tensor) -> Tensor:
+def through_path(bound: Bound, noise: Tensor, v: Tensor) -> Tensor:
     """What a derivative v in z is in μ and in λ: v and σεv. (..., m), (..., m) → (..., 2m)."""
-    return torch.cat([v, problem.sigma * noise * v], -1)
+    return torch.cat([v, bound.sigma * noise * v], -1)
 
 
-def entropy_gradient(problem: ElboGradientProblem) -> Tensor:
-    """Of −E log q = Σλ + constant: 0 in μ, 1 in λ; (2m,)."""
-    return torch.cat([torch.zeros_like(problem.mu), torch.ones_like(problem.mu)])
+def entropy_gradient(bound: Bound) -> Tensor:
+    """Of −E log q = Σλ + constant: 0 in μ, 1 in λ; (*data, 2m)."""
+    return torch.cat([torch.zeros_like(bound.mu), torch.ones_like(bound.mu)], -1)
 
 
 def variance_of_score(problem: Any) -> Tensor | None:
@@ -57,4 +58,4 @@ def at_posterior(problem: Any, estimator: Any) -> bool:
 
 def many_samples(problem: Any, estimator: Any) -> bool:
     """Whether the bound has so many importance samples that its gradient falls as 1/K."""
-    return bool(problem.importance_samples >= 16)
+    return isinstance(problem, ElboGradientProblem) and problem.importance_samples >= 16

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import Cost, Estimator, PositiveInt, ScalesAs, Unbiased, Variance
-from estibench_evidence.elbo_gradient import ElboGradientProblem, require_elbo
+from estibench import Cost, PositiveInt, ScalesAs, Unbiased, Variance
+from estibench_evidence.bound import Bound, require_elbo
+from estibench_evidence.elbo_gradient import ElboEstimator, is_gradient
 from estibench_evidence.path_gradient import (
     entropy_gradient,
     through_path,
@@ -25,7 +26,7 @@ def variance(problem: Any, estimator: Pathwise) -> Tensor | None:
 
 
 @dataclass(frozen=True)
-class Pathwise(Estimator):
+class Pathwise(ElboEstimator):
     """∇ELBO ≈ (1/S) Σ_i ∇_(μ,λ) log p(x, z_i) + ∇H, z_i = μ + σε_i: the derivative goes through the sample.
 
     ELBO = E log p(x, z) + H with the entropy H = Σλ + constant. In log w(z) along the path, log q = −½‖ε‖² − Σλ +
@@ -46,19 +47,24 @@ class Pathwise(Estimator):
     analytic_kl: bool = False
 
     claims = (
-        Unbiased(),
+        Unbiased(when=lambda problem, estimator: is_gradient(problem), given="the gradient itself is wanted"),
         Variance(variance, "closed form of a quadratic log w"),
-        Cost("sweep", lambda problem, estimator: 2 * estimator.samples, "2S"),
-        ScalesAs("variance", "estimator_samples", -1),
+        Cost("sweep", lambda problem, estimator: 2 * estimator.samples * problem.points, "2S for each gradient"),
+        ScalesAs(
+            "variance",
+            "estimator_samples",
+            -1,
+            when=lambda problem, estimator: is_gradient(problem),
+            given="the gradient itself is wanted",
+        ),
     )
     citation = "Kingma and Welling 2014, Auto-encoding variational Bayes, equations 6 (sampled KL) and 7 (analytic)."
     examples = ({"samples": 2}, {"analytic_kl": True})
 
-    def estimate(self, problem: ElboGradientProblem, generator: torch.Generator) -> Tensor:
-        """The gradient, (2m,)."""
-        require_elbo(problem)
-        noise, z = problem.sample((self.samples,), generator)
+    def gradient(self, bound: Bound, generator: torch.Generator) -> Tensor:
+        require_elbo(bound)
+        noise, z = bound.sample((self.samples,), generator)
         if self.analytic_kl:
-            kl = torch.cat([problem.mu, problem.sigma.square() - 1])
-            return through_path(problem, noise, problem.likelihood_score(z)).mean(0) - kl
-        return through_path(problem, noise, problem.score(z)).mean(0) + entropy_gradient(problem)
+            kl = torch.cat([bound.mu, bound.sigma.square() - 1], -1)
+            return through_path(bound, noise, bound.likelihood_score(z)).mean(0) - kl
+        return through_path(bound, noise, bound.score(z)).mean(0) + entropy_gradient(bound)

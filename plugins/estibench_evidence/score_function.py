@@ -8,8 +8,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from estibench import Cost, Estimator, PositiveInt, ScalesAs, Unbiased, Variance
-from estibench_evidence.elbo_gradient import ElboGradientProblem, require_elbo
+from estibench import Cost, PositiveInt, ScalesAs, Unbiased, Variance
+from estibench_evidence.bound import Bound, require_elbo
+from estibench_evidence.elbo_gradient import ElboEstimator, is_gradient
 
 
 def variance(problem: Any, estimator: ScoreFunction) -> Tensor | None:
@@ -21,7 +22,7 @@ def variance(problem: Any, estimator: ScoreFunction) -> Tensor | None:
 
 
 @dataclass(frozen=True)
-class ScoreFunction(Estimator):
+class ScoreFunction(ElboEstimator):
     """∇ELBO ≈ (1/S) Σ_i f(z_i) s(z_i) with f = log w and s = ∇_(μ,λ) log q = (ε/σ, ε² − 1).
 
     As ∇E f = E f s + E ∇f, and E ∇f = −E s = 0. It needs no derivative of the model, and pays for it: adding a
@@ -39,14 +40,14 @@ class ScoreFunction(Estimator):
     baseline: Literal["none", "leave_one_out"] = "leave_one_out"
 
     claims = (
-        Unbiased(),
+        Unbiased(when=lambda problem, estimator: is_gradient(problem), given="the gradient itself is wanted"),
         Variance(variance, "closed form of a quadratic log w"),
-        Cost("sweep", lambda problem, estimator: estimator.samples, "S"),
+        Cost("sweep", lambda problem, estimator: estimator.samples * problem.points, "S for each gradient"),
         ScalesAs(
             "variance",
             "estimator_samples",
             -1,
-            when=lambda problem, estimator: estimator.baseline == "none",
+            when=lambda problem, estimator: is_gradient(problem) and estimator.baseline == "none",
             given="there is no baseline",
         ),
     )
@@ -59,12 +60,11 @@ class ScoreFunction(Estimator):
         if self.baseline == "leave_one_out" and self.samples < 2:
             raise ValueError(f"leaving one out takes two samples or more, got {self.samples}")
 
-    def estimate(self, problem: ElboGradientProblem, generator: torch.Generator) -> Tensor:
-        """The gradient, (2m,)."""
-        require_elbo(problem)
-        noise, z = problem.sample((self.samples,), generator)
-        f = problem.log_weight(z)[:, None]
-        s = torch.cat([noise / problem.sigma, noise.square() - 1], -1)
+    def gradient(self, bound: Bound, generator: torch.Generator) -> Tensor:
+        require_elbo(bound)
+        noise, z = bound.sample((self.samples,), generator)
+        f = bound.log_weight(z)[..., None]
+        s = torch.cat([noise / bound.sigma, noise.square() - 1], -1)
         if self.baseline == "none":
             return (f * s).mean(0)
         return ((f - f.mean(0)) * s).sum(0) / (self.samples - 1)

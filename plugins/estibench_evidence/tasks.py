@@ -5,8 +5,10 @@ from __future__ import annotations
 from estibench import Task
 from estibench_evidence.elbo_gradient import ElboGradientProblem
 from estibench_evidence.log_normalizer import LogNormalizerProblem
+from estibench_evidence.vae_fit import VAEFit
 
 DOCS = "docs/tasks/evidence.md"
+BOUNDS = "estibench_evidence.examples.path"
 
 LOG_NORMALIZER = Task(
     contract=LogNormalizerProblem,
@@ -20,5 +22,6 @@ ELBO_GRADIENT = Task(
     baseline="iwae",
     work="sweep",
     docs=DOCS,
-    example="estibench_evidence.examples.path",
+    example=BOUNDS,
 )
+VAE_FIT = Task(contract=VAEFit, baseline="pathwise", work="sweep", docs=DOCS, example=BOUNDS)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from estibench import Cost, Estimator, PositiveInt, Unbiased, Unsupported
+from estibench import Cost, PositiveInt, Unbiased
+from estibench_evidence import Bound, ElboEstimator, is_gradient, require_elbo
 
 
 @dataclass(frozen=True)
-class Example(Estimator):
+class Example(ElboEstimator):
     """∇ELBO ≈ mean of (v, σεv + 1) over ε and −ε, v = ∇_z log p(x, z) at z = μ + σε.
 
     Each of both has the law of ε ~ N(0, I), so the mean is unbiased.
@@ -25,14 +25,15 @@ class Example(Estimator):
 
     pairs: PositiveInt = 1
 
-    claims = (Unbiased(), Cost("sweep", lambda problem, estimator: 4 * estimator.pairs, "4 · pairs"))
+    claims = (
+        Unbiased(when=lambda problem, estimator: is_gradient(problem), given="the gradient itself is wanted"),
+        Cost("sweep", lambda problem, estimator: 4 * estimator.pairs * problem.points, "4 · pairs for each gradient"),
+    )
     citation = "Owen 2013, Monte Carlo theory, methods and examples, section 8.2."
 
-    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
-        """The gradient, (2m,)."""
-        if problem.importance_samples > 1:
-            raise Unsupported("it estimates the gradient of the ELBO, of one importance sample")
-        noise, _ = problem.sample((self.pairs,), generator)
+    def gradient(self, bound: Bound, generator: torch.Generator) -> Tensor:
+        require_elbo(bound)
+        noise, _ = bound.sample((self.pairs,), generator)
         noise = torch.cat([noise, -noise])
-        v = problem.score(problem.mu + problem.sigma * noise)
-        return torch.cat([v, problem.sigma * noise * v + 1], -1).mean(0)
+        v = bound.score(bound.mu + bound.sigma * noise)
+        return torch.cat([v, bound.sigma * noise * v + 1], -1).mean(0)
