@@ -2,7 +2,9 @@
 
 A layer scales and shifts, then adds a residual (Behrmann et al. 2019; Chen et al. 2019):
 
-    y = e^s ∘ x + t,   z = y + g(y),   g(y) = c Ŵ₂ a(Ŵ₁ y + b),   a(u) = u sigmoid(u)/1.1,   Ŵ = W min(1, 1/‖W‖_S).
+    y = e^s ∘ x + t,   z = y + g(y),   g(y) = c Ŵ₂ a(Ŵ₁ y + b),   a(u) = u sigmoid(βu)/1.1,
+
+with β = e^r > 0 and Ŵ = W min(1, 1/‖W‖_S).
 
 |a'| ≤ 1, and ‖W‖_S = (tr (WᵀW)^q)^{1/2q} with q = 32 is at least the largest singular value and at most m^{1/64}
 times it, 1.07 for m = 64. So Lip(g) ≤ c whatever the weights are, by products of small matrices alone: no power
@@ -22,7 +24,7 @@ from estibench_flow.matrices import log_abs_det
 
 Parameters = tuple[Tensor, ...]
 
-STEEPEST = 1.1  # of u sigmoid(u): 1.0998
+STEEPEST = 1.1  # of u sigmoid(βu), whatever β is: 1.0998
 SQUARINGS = 5
 CLOSE, MOST = 1e-9, 2000  # of a fixed-point iteration
 
@@ -33,12 +35,14 @@ class Layer:
 
     Attributes:
         W1, b, W2: Ŵ₁ (..., h, m), b (..., h), c Ŵ₂ (..., m, h).
+        beta: β, (..., 1): how sharp the bend of the activation is.
         s, t: (..., m) each.
     """
 
     W1: Tensor
     b: Tensor
     W2: Tensor
+    beta: Tensor
     s: Tensor
     t: Tensor
 
@@ -49,13 +53,13 @@ class Layer:
     def residual(self, y: Tensor) -> Tensor:
         """g(y), (..., points, m)."""
         u = self._inner(y)
-        return (u * torch.sigmoid(u) / STEEPEST) @ self.W2.mT
+        return (u * self._gate(u) / STEEPEST) @ self.W2.mT
 
     def log_det(self, y: Tensor) -> Tensor:
         """log|det(I + J(y))|, (..., points)."""
         u = self._inner(y)
-        gate = torch.sigmoid(u)
-        d = gate * (1 + u * (1 - gate)) / STEEPEST  # (..., points, h)
+        gate = self._gate(u)
+        d = gate * (1 + self.beta[..., None] * u * (1 - gate)) / STEEPEST  # (..., points, h)
         h, m = self.W1.shape[-2:]
         if h < m:
             small = d[..., :, None] * (self.W1 @ self.W2)[..., None, :, :]
@@ -75,6 +79,9 @@ class Layer:
     def _inner(self, y: Tensor) -> Tensor:
         return y @ self.W1.mT + self.b[..., None, :]
 
+    def _gate(self, u: Tensor) -> Tensor:
+        return torch.sigmoid(self.beta[..., None] * u)
+
 
 @dataclass(frozen=True)
 class ResidualNetwork:
@@ -86,20 +93,22 @@ class ResidualNetwork:
     lipschitz: float
 
     def initial(self, generator: torch.Generator) -> Parameters:
-        """W₁ (L, h, m), b (L, h), W₂ (L, m, h), s and t (L, m) of L layers, float64: small residuals, s = t = 0."""
+        """W₁ (L, h, m), b (L, h), W₂ (L, m, h), r (L, 1), s and t (L, m) of L layers, float64: small residuals, the
+        others 0."""
         L, h, m = self.blocks, self.hidden, self.dim
         W1, b, W2 = (
             torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((L, h, m), (L, h), (L, m, h))
         )
-        nothing = torch.zeros(L, m, dtype=torch.float64)
-        return W1 / m**0.5, b, 0.1 * W2 / h**0.5, nothing, nothing.clone()
+        r, s, t = (torch.zeros(L, n, dtype=torch.float64) for n in (1, m, m))
+        return W1 / m**0.5, b, 0.1 * W2 / h**0.5, r, s, t
 
     def layers(self, parameters: Parameters) -> Iterator[Layer]:
         """From data to prior."""
-        W1, b, W2, s, t = parameters
+        W1, b, W2, r, s, t = parameters
         W1, W2 = bounded(W1), self.lipschitz * bounded(W2)
         for parts in zip(
-            *(one.unbind(axis) for one, axis in ((W1, -3), (b, -2), (W2, -3), (s, -2), (t, -2))), strict=True
+            *(one.unbind(axis) for one, axis in ((W1, -3), (b, -2), (W2, -3), (r.exp(), -2), (s, -2), (t, -2))),
+            strict=True,
         ):
             yield Layer(*parts)
 
