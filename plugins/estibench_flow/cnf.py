@@ -60,6 +60,8 @@ class Cnf(SolverParameters, FlowEstimator):
         probes: k, for every point; 0 with the exact trace.
         redraw: new probes at every evaluation. Fixed steps then average more noise; an adaptive solver meets a field
             without derivatives and takes ever smaller steps.
+        gradient: in training, backprop through the steps, or the continuous adjoint by the same solver, which is not
+            the gradient of the steps. No effect on a log-density.
         error_norm: what an adaptive solver keeps below its tolerance: the root mean square over the whole `batch`, as
             torchdiffeq does, in which a bad point may hide, or that of the `worst` point.
 
@@ -71,6 +73,7 @@ class Cnf(SolverParameters, FlowEstimator):
     probes: NonNegativeInt = 0
     redraw: bool = False
     error_norm: Literal["batch", "worst"] = "batch"
+    gradient: Literal["backprop", "adjoint"] = "backprop"
 
     claims = (
         Deterministic(when=_noiseless, given="the trace is exact"),
@@ -96,6 +99,8 @@ class Cnf(SolverParameters, FlowEstimator):
             raise ValueError("an exact trace has no probes: leave out probes and redraw")
         if self.trace != "exact" and not self.probes:
             raise ValueError(f"a trace with {self.trace} noise needs at least one of probes")
+        if self.gradient == "adjoint" and self.redraw:
+            raise ValueError("an adjoint solve needs the probes of the solve before it: leave out redraw")
         if self.error_norm == "worst" and self.scheme.fixed:
             raise ValueError(f"an error norm steers adaptive steps, which {self.solver} has not")
 
@@ -115,7 +120,8 @@ class Cnf(SolverParameters, FlowEstimator):
         else:
             trace = HutchinsonTrace.start(x, n * self.probes, self.trace, self.redraw, generator)
         norm = worst_point if self.error_norm == "worst" else None
-        columns = log_densities(flow, x, trace, self.scheme, norm).movedim(-1, 0)
+        adjoint = self.gradient == "adjoint"
+        columns = log_densities(flow, x, trace, self.scheme, norm, adjoint).movedim(-1, 0)
         if self.trace == "exact":
             return columns.expand(n, *columns.shape)
         return columns.unflatten(0, (n, self.probes))

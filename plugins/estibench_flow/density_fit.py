@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
-import torch
-from torch import Tensor
-
-from estibench import Density, PositiveInt
 from estibench_flow.fit_problem import FlowFit
+from estibench_flow.on_density import OnDensity
 
 
 @dataclass(frozen=True, kw_only=True)
-class DensityFit(FlowFit):
-    """Fresh samples of a density in every minibatch. Truth, at every checkpoint: what the density itself scores on the
-    held-out points, −mean log p(x); the excess over that estimates KL(p ‖ flow).
+class DensityFit(OnDensity, FlowFit):
+    """A CNF (`FlowFit`) on a density (`OnDensity`): the truth is what the density itself scores on held-out points.
 
     Parameters:
         density: the law of the data, normalised. It takes its dimension from `dim`.
-        held_out: number of points that the likelihood is measured on.
     """
 
-    density: Density
-    held_out: PositiveInt = 256
-
     examples = ({"density": "gaussian", "held_out": 16, "hidden": 8, "batch": 16, "steps": 10},)
-
-    def __post_init__(self) -> None:
-        if self.density.log_normalizer is None:
-            raise ValueError(f"{type(self.density).__name__} is not normalised, so its entropy is not known")
-
-    def minibatches(self, n: int, generator: torch.Generator) -> Tensor:
-        x = self.density.sample(n * self.batch, self.host_stream(generator))
-        return self.place(x).reshape(n, self.batch, self.dim)
-
-    @cached_property
-    def exact_held_out(self) -> Tensor:
-        return self.density.sample(self.held_out, torch.Generator().manual_seed(self.seed + 1))
-
-    @cached_property
-    def truth(self) -> Tensor:
-        normalizer = self.density.log_normalizer
-        assert normalizer is not None
-        entropy = normalizer - self.density.at("cpu", "float64").log_prob(self.exact_held_out).mean()
-        return entropy.expand(len(self.checkpoints)).clone()
-
-    @property
-    def truth_source(self) -> str:
-        return "closed form: the density's own score on the held-out points"

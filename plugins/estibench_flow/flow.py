@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from estibench_flow.field import CountedField, Dynamics
+from estibench_flow.gradients import Adjoint
 from estibench_flow.pullback import Pullback, pullback
 from estibench_flow.solvers import Norm, Scheme, integrate
 from estibench_flow.traces import TraceMethod
@@ -31,12 +32,14 @@ class Flow:
         time: T.
         log_prior: log p_T, (..., m) → (...).
         differentiable: keep the graph of every step, for training: values are differentiable in what f depends on.
+        weights: θ, the leaf that f depends on, (..., p), which an adjoint solve must know; None where it is not told.
     """
 
     dynamics: Dynamics
     time: float
     log_prior: Callable[[Tensor], Tensor]
     differentiable: bool = False
+    weights: Tensor | None = None
 
     @cached_property
     def field(self) -> CountedField:
@@ -55,13 +58,21 @@ class Flow:
         return f if self.differentiable else f.detach(), pullback(f, z, self.differentiable)
 
 
-def log_densities(flow: Flow, x: Tensor, trace: TraceMethod, scheme: Scheme, norm: Norm | None = None) -> Tensor:
-    """log p(x) by each column of the trace: x (..., m) → (..., columns)."""
-    z, integrals = solve(flow, x, trace, scheme, norm)
+def log_densities(
+    flow: Flow, x: Tensor, trace: TraceMethod, scheme: Scheme, norm: Norm | None = None, adjoint: bool = False
+) -> Tensor:
+    """log p(x) by each column of the trace: x (..., m) → (..., columns).
+
+    Args:
+        adjoint: gradients of a differentiable flow are those of the continuous adjoint, not of the steps.
+    """
+    z, integrals = solve(flow, x, trace, scheme, norm, adjoint)
     return flow.log_prior(z)[..., None] + integrals
 
 
-def solve(flow: Flow, x: Tensor, trace: TraceMethod, scheme: Scheme, norm: Norm | None = None) -> tuple[Tensor, Tensor]:
+def solve(
+    flow: Flow, x: Tensor, trace: TraceMethod, scheme: Scheme, norm: Norm | None = None, adjoint: bool = False
+) -> tuple[Tensor, Tensor]:
     """z(T), (..., m), and the integrals of the trace's columns, (..., columns)."""
     m = x.shape[-1]
 
@@ -72,7 +83,10 @@ def solve(flow: Flow, x: Tensor, trace: TraceMethod, scheme: Scheme, norm: Norm 
 
     start = torch.cat([x, x.new_zeros(*x.shape[:-1], trace.columns)], -1)
     with torch.set_grad_enabled(flow.differentiable):
-        final = integrate(augmented, start, 0.0, flow.time, scheme, norm)
+        if adjoint and flow.differentiable and flow.weights is not None:
+            final = Adjoint.solved(augmented, flow.field, start, flow.weights, flow.time, scheme, norm)
+        else:
+            final = integrate(augmented, start, 0.0, flow.time, scheme, norm)
     return final[..., :m], final[..., m:]
 
 

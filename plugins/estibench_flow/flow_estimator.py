@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from estibench import ErrorBarEstimator, Fit
-from estibench_flow.capabilities import HasNoiselessTwin
+from estibench_flow.capabilities import HasLogDensity, HasNoiselessTwin
 from estibench_flow.fit_problem import FlowFit
 from estibench_flow.flow import Flow
 from estibench_flow.flow_problem import FlowProblem
 
 
 @dataclass(frozen=True)
-class FlowEstimator(HasNoiselessTwin, ErrorBarEstimator):
+class FlowEstimator(HasNoiselessTwin, HasLogDensity, ErrorBarEstimator):
     """An estimator of log-densities. It serves problems of log-densities and of training alike."""
 
     @property
@@ -35,14 +35,14 @@ class FlowEstimator(HasNoiselessTwin, ErrorBarEstimator):
         """The estimate alone, or a training run."""
         if not isinstance(problem, FlowFit):
             return self.estimate_with_error(problem, generator)[0]
-        return problem.fit(self._log_density, generator)
+        return problem.fit(self.log_density, generator)
 
     @final
     def draws(self, problem: FlowFit, n: int, generator: torch.Generator) -> Fit:
         """n training runs, side by side where that changes no step of any."""
         if self.fixed:
-            return problem.fit(self._log_density, generator, runs=n)
-        runs = [problem.fit(self._log_density, generator) for _ in range(n)]
+            return problem.fit(self.log_density, generator, runs=n)
+        runs = [problem.fit(self.log_density, generator) for _ in range(n)]
         return Fit(tuple(torch.stack(one) for one in zip(*(run.snapshots for run in runs), strict=True)))
 
     @final
@@ -59,7 +59,9 @@ class FlowEstimator(HasNoiselessTwin, ErrorBarEstimator):
         values = torch.cat([self.values(problem.flow, problem.points, size, generator) for size in sizes])
         return self._mean_with_error(values)
 
-    def _log_density(self, flow: Flow, x: Tensor, generator: torch.Generator) -> Tensor:
+    @final
+    def log_density(self, flow: Flow, x: Tensor, generator: torch.Generator) -> Tensor:
+        """The mean of its columns, (..., m) → (...)."""
         return self.values(flow, x, 1, generator)[0].mean(0)
 
     def _mean_with_error(self, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ reversible   the steps of reversible Heun or of the asynchronous leapfrog (MALI)
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ from torchdiffeq import odeint
 from estibench import Unsupported
 from estibench_flow import asynchronous_leapfrog, reversible_heun
 from estibench_flow.field import CountedField, Dynamics
-from estibench_flow.solvers import Scheme, breakdown, integrate
+from estibench_flow.solvers import Norm, Scheme, breakdown, integrate
 from estibench_flow.stored_steps import StoredSteps
 from estibench_flow.tableaus import tableau
 
@@ -73,6 +74,56 @@ def adjoint(
         seminorm: leave the integral for θ out of the error norm of the backward solve (Kidger et al. 2021): the other
             two do not depend on it, so its errors do not build up.
     """
+    with torch.no_grad():
+        z = integrate(field, start, 0.0, end, scheme)
+    final = z.detach().requires_grad_()
+    (a,) = torch.autograd.grad(loss(final), final)
+    field.phase = "nfe_backward"
+    return _adjoint_solve(field, z, a, theta, end, scheme, seminorm)
+
+
+class Adjoint(torch.autograd.Function):
+    """A solve whose reverse mode is the continuous adjoint, by the same scheme: for losses that autograd knows."""
+
+    @classmethod
+    def solved(
+        cls,
+        dynamics: Dynamics,
+        counted: CountedField,
+        start: Tensor,
+        theta: Tensor,
+        end: float,
+        scheme: Scheme,
+        norm: Norm | None,
+    ) -> Tensor:
+        """z(T) from `start`, any shape.
+
+        Args:
+            dynamics: of the whole state; it depends on the leaf θ and evaluates `counted`.
+        """
+        found: Tensor = cls.apply(start, theta, dynamics, counted, end, scheme, norm)  # type: ignore[no-untyped-call]
+        return found
+
+    @staticmethod
+    def forward(ctx: Any, start: Tensor, theta: Tensor, *solve: Any) -> Tensor:
+        dynamics, counted, end, scheme, norm = solve
+        z = integrate(dynamics, start, 0.0, end, scheme, norm)
+        ctx.save_for_backward(z, theta)
+        ctx.solve = dynamics, counted, end, scheme
+        return z
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor | None, ...]:
+        z, theta = ctx.saved_tensors
+        dynamics, counted, end, scheme = ctx.solve
+        counted.phase = "nfe_backward"
+        return (*_adjoint_solve(dynamics, z, cotangents[0], theta, end, scheme, False), *5 * (None,))
+
+
+def _adjoint_solve(
+    field: Dynamics, z: Tensor, a: Tensor, theta: Tensor, end: float, scheme: Scheme, seminorm: bool
+) -> Gradient:
+    """∂L/∂z(0) and ∂L/∂θ from z(T) and a = ∂L/∂z(T). Raises `Unsupported` where the solve cannot go on."""
 
     def backwards(t: Tensor, state: State) -> State:
         z, a = state[0].detach().requires_grad_(), state[1]
@@ -85,19 +136,16 @@ def adjoint(
         parts = state[:2] if seminorm else state
         return torch.stack([part.square().mean().sqrt() for part in parts]).max()
 
-    try:
-        with torch.no_grad():
-            z = integrate(field, start, 0.0, end, scheme)
-        final = z.detach().requires_grad_()
-        (a,) = torch.autograd.grad(loss(final), final)
-        field.phase = "nfe_backward"
-        with torch.no_grad():
-            arguments = scheme.arguments(end, 0.0, z, norm)
-            if not scheme.fixed:
-                arguments["options"]["max_num_steps"] = MOST_STEPS
+    with torch.no_grad():
+        arguments = scheme.arguments(end, 0.0, z, norm)
+        if not scheme.fixed:
+            arguments["options"]["max_num_steps"] = MOST_STEPS
+        try:
             _, of_start, of_theta = odeint(backwards, (z, a, torch.zeros_like(theta)), **arguments)
-    except AssertionError as error:  # torchdiffeq's word for a solve that cannot go on, with numbers of the last step
-        raise Unsupported(f"a solve of the adjoint breaks down: {breakdown(error)}") from error
+        except (
+            AssertionError
+        ) as error:  # torchdiffeq's word for a solve that cannot go on, with numbers of the last step
+            raise Unsupported(f"a solve of the adjoint breaks down: {breakdown(error)}") from error
     return of_start[-1], of_theta[-1]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
 
 FLOWS = ("log_density", "cnf_fit")
+BLOCKS = ("log_det", "residual_fit")
 
 
 @hookimpl
@@ -14,6 +15,9 @@ def bench_tasks() -> list[TaskEntry]:
         TaskEntry("log_density", "estibench_flow.tasks:LOG_DENSITY", "log-density of points under a flow"),
         TaskEntry("log_det", "estibench_flow.tasks:LOG_DET", "log-determinant of a residual block"),
         TaskEntry("cnf_fit", "estibench_flow.tasks:CNF_FIT", "held-out likelihood along the training of a flow"),
+        TaskEntry(
+            "residual_fit", "estibench_flow.tasks:RESIDUAL_FIT", "held-out likelihood along that of a residual flow"
+        ),
     ]
 
 
@@ -47,6 +51,18 @@ def bench_problems() -> list[ProblemEntry]:
         ),
         ProblemEntry("density_fit", "estibench_flow.density_fit:DensityFit", "a CNF trained on a density", "cnf_fit"),
         ProblemEntry("data_fit", "estibench_flow.data_fit:DataFit", "a CNF trained on real data", "cnf_fit"),
+        ProblemEntry(
+            "residual_density_fit",
+            "estibench_flow.residual_fits:ResidualDensityFit",
+            "a residual flow trained on a density",
+            "residual_fit",
+        ),
+        ProblemEntry(
+            "residual_data_fit",
+            "estibench_flow.residual_fits:ResidualDataFit",
+            "a residual flow trained on real data",
+            "residual_fit",
+        ),
     ]
 
 
@@ -66,18 +82,18 @@ def bench_estimators() -> list[EstimatorEntry]:
             "residual blocks with exact log-determinants",
             FLOWS,
         ),
-        EstimatorEntry("slogdet", "estibench_flow.slogdet:Slogdet", "whole Jacobian and LU, O(m³)", ("log_det",)),
+        EstimatorEntry("slogdet", "estibench_flow.slogdet:Slogdet", "whole Jacobian and LU, O(m³)", BLOCKS),
         EstimatorEntry(
             "power_series",
             "estibench_flow.power_series:PowerSeries",
             "truncated series, exact or Hutchinson traces",
-            ("log_det",),
+            BLOCKS,
         ),
         EstimatorEntry(
             "russian_roulette",
             "estibench_flow.russian_roulette:RussianRoulette",
             "series of random length: unbiased",
-            ("log_det",),
+            BLOCKS,
         ),
         EstimatorEntry(
             "lanczos_quadrature",

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from estibench import Cost, ErrorBarEstimator, PositiveInt, ScalesAs, Unbiased, Variance
+from estibench_flow.block_estimator import spread
 from estibench_flow.lanczos import log_forms
-from estibench_flow.power_series import spread
 from estibench_flow.residual_problem import ResidualProblem
 from estibench_flow.series import LARGEST, quadratic_variance
 from estibench_flow.traces import draw_probes

@@ -65,8 +65,9 @@ class Network:
         return field
 
     def divergence(self, theta: Tensor) -> Dynamics:
-        """div f_θ in closed form: (t, z (points, m)) → (points,); θ is (p,)."""
+        """div f_θ in closed form: (t, z (..., points, m)) → (..., points), leading dimensions as for `dynamics`."""
         W1, u, b1, W2, b2, W3, _ = self.weights(theta)
+        u, b1, b2 = (vector[..., None, :] for vector in (u, b1, b2))
         M = W2 * (W1 @ W3).mT
 
         def divergence(t: Tensor, z: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from estibench import NonNegativeInt, Own, OwnFunction, OwnPoints, flat, keeps_shape, operations
+from estibench_flow.block import Residual
 from estibench_flow.lanczos import log_forms, products_of_block
-from estibench_flow.residual_problem import Residual, ResidualProblem
+from estibench_flow.residual_problem import ResidualProblem
 
 COPIES = 4  # of all Jacobians, float64, while they are decomposed
 STEPS = 30  # of Lanczos for each probe of a reference

@@ -8,7 +8,9 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from estibench import Bias, Cost, Deterministic, ErrorBarEstimator, NonNegativeInt, PositiveInt, ScalesAs, Variance
+from estibench import Bias, Cost, Deterministic, NonNegativeInt, PositiveInt, ScalesAs, Variance
+from estibench_flow.block import Block
+from estibench_flow.block_estimator import BlockEstimator, of_points
 from estibench_flow.residual_problem import ResidualProblem
 from estibench_flow.series import LARGEST, coefficient, forms, partial_sums, quadratic_variance, trace_of
 from estibench_flow.traces import TraceName, draw_probes, unit_vectors
@@ -35,15 +37,15 @@ def _sum(problem: ResidualProblem, terms: int) -> Tensor:
 
 
 def _is_exact(problem: ResidualProblem, estimator: PowerSeries) -> bool:
-    return estimator.trace == "exact"
+    return of_points(problem, estimator) and estimator.trace == "exact"
 
 
 def _is_random(problem: ResidualProblem, estimator: PowerSeries) -> bool:
-    return estimator.trace != "exact"
+    return of_points(problem, estimator) and estimator.trace != "exact"
 
 
 @dataclass(frozen=True)
-class PowerSeries(ErrorBarEstimator):
+class PowerSeries(BlockEstimator):
     """log det(I + J) ≈ Σ_{k=1}^n (−1)^{k+1} tr(J^k)/k, for ‖J‖ < 1, with exact traces or vᵀJ^k v, E[vvᵀ] = I.
 
     Biased by what is cut off, at most −log(1 − ρ) · m ρⁿ or so for a spectral radius ρ.
@@ -62,13 +64,14 @@ class PowerSeries(ErrorBarEstimator):
 
     claims = (
         Deterministic(when=_is_exact, given="traces are exact"),
-        Bias(truncation, "the terms that are cut off"),
-        Variance(variance, "Hutchinson's for the truncated series"),
+        Bias(truncation, "the terms that are cut off", when=of_points),
+        Variance(variance, "Hutchinson's for the truncated series", when=of_points),
         ScalesAs("variance", "estimator_probes", -1, when=_is_random, given="traces are estimated"),
         Cost(
             "vjp",
             lambda problem, estimator: estimator.terms * (estimator.probes or problem.dim),
             "terms · m, or terms · k",
+            when=of_points,
         ),
     )
     citation = "Behrmann et al., Invertible residual networks, ICML 2019, equation 3 and algorithm 2."
@@ -77,25 +80,17 @@ class PowerSeries(ErrorBarEstimator):
         if (self.trace == "exact") != (self.probes == 0):
             raise ValueError("probes go with a noise: give both, or neither for exact traces")
 
-    def estimate_with_error(self, problem: ResidualProblem, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The estimates and their standard errors, (batch,) each."""
-        values, errors = self.draws_with_error(problem, 1, generator)
-        return values[0], errors[0]
+    @property
+    def exact_traces(self) -> bool:
+        return self.trace == "exact"
 
-    def draws_with_error(self, problem: ResidualProblem, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n of them, (n, batch) each, in one pass."""
-        x, m = problem.points, problem.dim
+    def values(self, block: Block, n: int, generator: torch.Generator) -> Tensor:
+        x = block.points
         weights = torch.tensor([coefficient(k) for k in range(1, self.terms + 1)], dtype=x.dtype, device=x.device)
-        exact = self.trace == "exact"
-        v = unit_vectors(x, 0, m) if exact else draw_probes(x, n * self.probes, self.trace, generator)
-        values = forms(problem, v, torch.full((len(v),), self.terms, device=x.device), weights)
+        exact = self.exact_traces
+        v = unit_vectors(x, 0, block.dim) if exact else draw_probes(x, n * self.probes, self.trace, generator)
+        found = forms(block, v, torch.full((len(v),), self.terms, device=x.device), weights)
         if exact:
-            found = values.sum(0).expand(n, -1)
-            return found, torch.zeros_like(found)
-        return spread(values.unflatten(0, (n, self.probes)))
-
-
-def spread(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Means over k columns and their standard errors, (n, k, batch) → (n, batch); the errors are NaN for k = 1."""
-    k, mean = values.shape[1], values.mean(1)
-    return mean, values.std(1) / k**0.5 if k > 1 else torch.full_like(mean, float("nan"))
+            total = found.sum(0)
+            return total.expand(n, 1, *total.shape)
+        return found.unflatten(0, (n, self.probes))

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from estibench import PositiveFloat, PositiveInt
-from estibench_flow.residual_problem import Residual, ResidualProblem
+from estibench_flow.block import Residual
+from estibench_flow.residual_problem import ResidualProblem
 
 
 @dataclass(frozen=True, kw_only=True)

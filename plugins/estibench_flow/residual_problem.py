@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,12 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from estibench import PositiveInt, Problem, count
+from estibench_flow.block import Block, Residual
 from estibench_flow.lanczos import Product, products_of_block
-from estibench_flow.pullback import Pullback, pullback
+from estibench_flow.pullback import Pullback
 from estibench_flow.traces import Jacobian
-
-Residual = Callable[[Tensor], Tensor]
-"""g: (..., dim) → (..., dim), each point by itself. A function or a module."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +53,12 @@ class ResidualProblem(Problem):
 
         Counts one `evaluation`, and one `vjp` for each of the k cotangents of a call.
         """
-        count("evaluation")
-        x = self.points.detach().requires_grad_()
-        with torch.enable_grad():
-            g = self._placed_residual(x.view_as(x))  # torch's hooks on modules refuse a leaf
-        return g.detach(), pullback(g, x)
+        return self.block.vjp()
+
+    @property
+    def block(self) -> Block:
+        """The block at the points, as estimators that also train take it."""
+        return Block(self._placed_residual, self.points)
 
     @property
     def positive_definite(self) -> bool:

@@ -10,8 +10,9 @@ import torch
 from annotated_types import Gt, Lt
 from torch import Tensor
 
-from estibench import ErrorBarEstimator, PositiveInt, ScalesAs, Unbiased, Variance
-from estibench_flow.power_series import spread
+from estibench import PositiveInt, ScalesAs, Unbiased, Variance
+from estibench_flow.block import Block
+from estibench_flow.block_estimator import BlockEstimator, of_points
 from estibench_flow.residual_problem import ResidualProblem
 from estibench_flow.series import LARGEST, coefficient, forms, quadratic_variance, trace_of
 from estibench_flow.traces import draw_probes
@@ -45,15 +46,18 @@ def roulette_variance(problem: ResidualProblem, estimator: RussianRoulette) -> T
 
 def finite_variance(problem: ResidualProblem, estimator: RussianRoulette) -> bool:
     """Terms of size ρ^k are divided by (1−p)^k: the second moment needs ρ² < 1 − p, and here a margin to that."""
-    return problem.dim <= LARGEST and problem.spectral_radius**2 < MARGIN * (1 - estimator.stop)
+    if not of_points(problem, estimator) or problem.dim > LARGEST:
+        return False
+    return problem.spectral_radius**2 < MARGIN * (1 - estimator.stop)
 
 
 @dataclass(frozen=True)
-class RussianRoulette(ErrorBarEstimator):
+class RussianRoulette(BlockEstimator):
     """log det(I + J) = E[Σ_{k=1}^N (−1)^{k+1}/(k P(N ≥ k)) vᵀ J^k v], with N = `sure` + a geometric number of terms.
 
     Unbiased if ρ(J) < 1. Its variance is finite only if ρ(J)² < 1 − p, p the probability to stop. Each probe plays for
-    itself, and all points of the batch share its N.
+    itself, and all points of the batch share its N. Neither N nor v depends on what is trained, so that the gradient of
+    an estimate is an unbiased estimate of the gradient.
 
     Parameters:
         probes: their number k.
@@ -86,19 +90,14 @@ class RussianRoulette(ErrorBarEstimator):
         """P(N ≥ k)."""
         return float((1 - self.stop) ** max(k - self.sure, 0))
 
-    def estimate_with_error(self, problem: ResidualProblem, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The estimates and their standard errors, (batch,) each; the errors are NaN for one probe."""
-        values, errors = self.draws_with_error(problem, 1, generator)
-        return values[0], errors[0]
-
-    def draws_with_error(self, problem: ResidualProblem, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n of them, (n, batch) each, in one pass."""
-        x, rows = problem.points, n * self.probes
+    def values(self, block: Block, n: int, generator: torch.Generator) -> Tensor:
+        x, rows = block.points, n * self.probes
         v = draw_probes(x, rows, self.noise, generator)
-        u = torch.rand(rows, generator=generator, device=x.device, dtype=torch.float64)
+        shape = (rows, *x.shape[:-2])  # runs side by side have lengths of their own
+        u = torch.rand(shape, generator=generator, device=x.device, dtype=torch.float64)
         # P(u ≤ q^j) = q^j; u = 0 is as rare as 2⁻⁵³, and its length is cut.
         further = (u.clamp(min=2.0**-53).log() / math.log(1 - self.stop)).floor().long()
         lengths = self.sure + further
         weights = [coefficient(k) / self.reaches(k) for k in range(1, int(lengths.max()) + 1)]
-        values = forms(problem, v, lengths, torch.tensor(weights, dtype=x.dtype, device=x.device))
-        return spread(values.unflatten(0, (n, self.probes)))
+        found = forms(block, v, lengths, torch.tensor(weights, dtype=x.dtype, device=x.device))
+        return found.unflatten(0, (n, self.probes))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from estibench_flow.block import Block
 from estibench_flow.residual_problem import ResidualProblem
 
 LARGEST = 64  # dimension up to which formulas with m² entries are evaluated
@@ -17,24 +18,29 @@ def coefficient(k: int) -> float:
     return (1 if k % 2 else -1) / k
 
 
-def forms(problem: ResidualProblem, v: Tensor, lengths: Tensor, weights: Tensor) -> Tensor:
-    """Σ_{k ≤ N_r} w_k vᵀ J^k v for each row r of v (rows, batch, m), of length N_r: (rows, batch).
+def forms(block: Block, v: Tensor, lengths: Tensor, weights: Tensor) -> Tensor:
+    """Σ_{k ≤ N_r} w_k vᵀ J^k v for each row r of v (rows, ..., batch, m), of length N_r: (rows, ..., batch).
 
-    A row that has ended costs nothing more: Σ_r N_r VJPs.
+    A row that has ended costs nothing more: Σ_r N_r VJPs. Of runs side by side each has lengths of its own, and a row
+    goes on for as long as any of them does.
 
     Args:
-        lengths: N, (rows,), at least 1.
+        lengths: N, (rows, ...), at least 1.
         weights: w_1, w_2, …, at least as many as the largest N.
     """
-    _, products = problem.vjp()
+    _, products = block.vjp()
+    longest = lengths.flatten(1).amax(1) if lengths.dim() > 1 else lengths
     row = torch.arange(len(v), device=v.device)
     w, total = v, v.new_zeros(v.shape[:-1])
-    for k in range(1, int(lengths.max()) + 1):
-        going = lengths[row] >= k
+    for k in range(1, int(longest.max()) + 1):
+        going = longest[row] >= k
         if not bool(going.all()):
             row, w = row[going], w[going]
         w = products(w)
-        total[row] += weights[k - 1] * (v[row] * w).sum(-1)
+        weight = weights[k - 1]
+        if lengths.dim() > 1:
+            weight = torch.where(lengths[row] >= k, weight, 0.0)[..., None]
+        total = total.index_add(0, row, weight * (v[row] * w).sum(-1))
     return total
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from estibench import Deterministic
+from estibench import Deterministic, Fit
 from estibench.host.components import ParameterError, make
 from estibench.measure.statistics import Moments, unbiasedness_p_value
 from estibench_flow.density_fit import DensityFit
@@ -100,7 +100,7 @@ def test_held_out_likelihood_of_a_field_that_is_zero_is_the_priors(build):
     problem = fit(build)
     nothing = torch.zeros(1, problem._network.parameters, dtype=torch.float64)
     expected = -standard_normal(problem.exact_held_out).mean()
-    torch.testing.assert_close(problem.negative_log_likelihood(nothing)[0], expected)
+    torch.testing.assert_close(problem.curve(Fit((nothing,)), None)[0], expected)
 
 
 def test_held_out_likelihood_is_exact(build):
@@ -110,7 +110,7 @@ def test_held_out_likelihood_is_exact(build):
     flow = Flow(problem._network.dynamics(theta), 1.0, standard_normal)
     tight = build("estimator", "cnf", solver="dopri8", tolerance=1e-10)
     values = tight.values(flow, problem.exact_held_out, 1, torch.Generator())
-    assert float(problem.negative_log_likelihood(theta[None])[0]) == pytest.approx(-float(values.mean()), abs=1e-4)
+    assert float(problem.curve(Fit((theta[None],)), None)[0]) == pytest.approx(-float(values.mean()), abs=1e-4)
 
 
 def test_truth_is_what_the_density_scores_itself(build):

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from estibench import Estimator, Fit, PositiveInt
-from estibench_flow import Flow, FlowFit
+from estibench_flow import Flow, FlowFit, HasLogDensity
 
 
 @dataclass(frozen=True)
-class Example(Estimator):
+class Example(HasLogDensity, Estimator):
     """log p(x) ≈ log p_T(z_K) + h Σ_k vᵀ(∂f/∂z)v along z_{k+1} = z_k + h f(t_k, z_k), one v ~ N(0, I) for each point.
 
     The mean over v is the value of the same steps with an exact trace, which is off by O(h).

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from estibench import Cost, Estimator, PositiveInt
+from estibench import Cost, Estimator, Fit, PositiveInt
+from estibench_flow import Block, HasLogDet, ResidualFit, ResidualProblem
 
 
 @dataclass(frozen=True)
-class Example(Estimator):
+class Example(HasLogDet, Estimator):
     """log det(I + J) ≈ Σ_{k=1}^n (−1)^{k+1} vᵀJᵏv/k with one v ~ N(0, I) for each point. Biased by what is cut off.
 
     Parameters:
@@ -23,13 +24,26 @@ class Example(Estimator):
 
     terms: PositiveInt = 10
 
-    claims = (Cost("vjp", lambda problem, estimator: estimator.terms, "n"),)
+    claims = (
+        Cost(
+            "vjp",
+            lambda problem, estimator: estimator.terms,
+            "n",
+            when=lambda problem, estimator: isinstance(problem, ResidualProblem),
+        ),
+    )
     citation = "Behrmann, Grathwohl, Chen, Duvenaud and Jacobsen 2019, Invertible residual networks, section 3.2."
 
-    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
-        """The log-determinants, (batch,)."""
-        _, pull_back = problem.vjp()
-        x = problem.points
+    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor | Fit:
+        """The log-determinants, (batch,), or a training run."""
+        if isinstance(problem, ResidualFit):
+            return problem.fit(self.log_det, generator)
+        return self.log_det(problem.block, generator)
+
+    def log_det(self, block: Block, generator: torch.Generator) -> Tensor:
+        """log|det(I + J)|, (..., m) → (...)."""
+        _, pull_back = block.vjp()
+        x = block.points
         v = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         power, total = v, x.new_zeros(x.shape[:-1])
         for k in range(1, self.terms + 1):
