@@ -63,6 +63,10 @@ def bench_estimators() -> list[EstimatorEntry]:
         _estimator("rebar", "rebar:Rebar", GRADIENTS, "score function with a relaxed control variate"),
         _estimator("relax", "relax:Relax", GRADIENTS, "score function with a learnt control variate"),
         _estimator("arm", "arm:Arm", GRADIENTS, "antithetic pairs for binary variables: ARM and DisARM"),
+        _estimator("arms", "arms:Arms", GRADIENTS, "n samples of binary variables that avoid each other: ARMS"),
+        _estimator(
+            "double_control", "double_control:DoubleControl", GRADIENTS, "score function of what is not linear in f"
+        ),
         _estimator(
             "vq_straight_through", "vq_straight_through:VQStraightThrough", CODEBOOKS, "the code's gradient, copied"
         ),

@@ -21,6 +21,8 @@ ALL = [
     ("relax", {"samples": 4}),
     ("arm", {"method": "arm"}),
     ("arm", {"method": "disarm"}),
+    ("arms", {}),
+    ("double_control", {}),
 ]
 
 
