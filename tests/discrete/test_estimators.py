@@ -30,6 +30,7 @@ ESTIMATORS = [
     ("gumbel_softmax", {"tau": 0.5}),
     ("gumbel_softmax", {"tau": 3.0, "samples": 2}),
     ("gumbel_softmax", {"tau": 0.5, "hard": True}),
+    ("gumbel_softmax", {"tau": 1.0, "forward": 0.3}),
     ("gumbel_rao", {"tau": 0.5, "inner": 3}),
     ("rebar", {}),
     ("rebar", {"tau": 0.2, "eta": 0.6, "samples": 2}),
@@ -226,7 +227,19 @@ class OwnSlopeInControl(DoubleControl):
         return ((rest - rest.flip(0))[..., None, None] * (z - p) + softmax_vjp(p, v.mean(0))).mean(0)
 
 
+@dataclass(frozen=True)
+class DecoupledTheWrongWay(GumbelSoftmax):
+    """Takes the temperature of one pass for the other's."""
+
+    tau: float = 2.0
+    forward: float | None = 0.5
+
+    def gradient(self, objective, logits, generator):
+        return GumbelSoftmax(tau=self.forward, forward=self.tau).gradient(objective, logits, generator)
+
+
 BROKEN = [
+    DecoupledTheWrongWay(),
     ArmsWithoutItsDivision(),
     OwnSlopeInControl(),
     OwnSampleInBaseline(),
