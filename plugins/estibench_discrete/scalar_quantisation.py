@@ -20,8 +20,8 @@ from estibench_discrete.reference import state_probabilities
 class ScalarQuantisation(Quantisation):
     """The gradient in x, (batch, dim), of Σ_b E f_b(e), f = ½‖y − decoder(e)‖², each channel of e rounded by itself.
 
-    e_i is one of K levels ℓ, evenly spaced from −1 to 1, with q(e_i = ℓ) ∝ exp(−(x_i − ℓ)²/T): a codebook of K^dim points
-    on a grid, and independent variables, one of K values for each channel. x is what the encoder's bound, a tanh, lets
+    e_i is one of K levels ℓ, evenly spaced from −1 to 1, with q(e_i = ℓ) ∝ exp(−(x_i − ℓ)²/T): a codebook of K^dim
+    points on a grid, and independent variables, one of K values each. x is what the encoder's bound, a tanh, lets
     through; its slope would be a factor of every estimate and of the truth. Truth: the sum over the grid. As T → 0
     channels are rounded.
 
