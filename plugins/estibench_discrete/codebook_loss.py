@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from estibench_discrete.quantisation import Quantisation
 from estibench_discrete.vector_quantiser import KnownQuantiser
-from estibench_discrete.vq import VQ
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class CodebookLoss(KnownQuantiser):
     def loss(self) -> str:
         return "codebook"
 
-    def terms(self, problem: VQ) -> Tensor:
+    def terms(self, problem: Quantisation) -> Tensor:
         pull = 2 * (problem.codebook[:, None] - problem.outputs)  # (codes, batch, dim)
-        return torch.eye(problem.codes, dtype=pull.dtype)[:, None, :, None] * pull[:, :, None]
+        return torch.eye(len(pull), dtype=pull.dtype)[:, None, :, None] * pull[:, :, None]
 
-    def with_codes(self, problem: VQ, z: Tensor) -> Tensor:
+    def with_codes(self, problem: Quantisation, z: Tensor) -> Tensor:
         return z.mT @ problem.slope_at(z @ problem.codebook)

@@ -21,7 +21,7 @@ def gumbel_rao_bias(problem: GradientProblem, estimator: GumbelRao) -> Tensor:
 
 def gumbel_rao_variance(problem: GradientProblem, estimator: GumbelRao) -> float:
     """2 [Var E(h|z) + E Var(h|z)/k]/n by quadrature: only what is left within a choice is averaged over k."""
-    p, first, second = binary_halves(problem, estimator.tau, hard=True)
+    p, first, second = binary_halves(problem, estimator.tau, estimator.at)
     between = (first**2 / p).sum() - first.sum() ** 2
     within = (second - first**2 / p).sum()
     return float(2 * (between + within / estimator.inner)) / estimator.samples
@@ -64,9 +64,9 @@ class GumbelRao(Memoryless):
     citation = "Paulus, Maddison, Krause, Rao-Blackwellizing the straight-through Gumbel-softmax, ICLR 2021, eq. 10."
 
     @property
-    def hard(self) -> bool:
-        """∇f is taken at the one-hot sample."""
-        return True
+    def at(self) -> float:
+        """∇f is taken at the one-hot sample: at the temperature 0."""
+        return 0.0
 
     def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
         log_p = torch.log_softmax(logits, -1)

@@ -17,14 +17,14 @@ ONE_COIN = "one variable of two values"
 
 
 def binary_bias(problem: GradientProblem, estimator: Any) -> Tensor:
-    """(−E h, E h) − g by quadrature, (1, 1, 2). Serves every estimator with `tau` and `hard`."""
-    mean, _ = binary_moments(problem, estimator.tau, estimator.hard)
+    """(−E h, E h) − g by quadrature, (1, 1, 2). Serves every estimator with `tau` and `at`."""
+    mean, _ = binary_moments(problem, estimator.tau, estimator.at)
     return torch.tensor([[[-mean, mean]]], dtype=torch.float64) - problem.truth
 
 
 def binary_variance(problem: GradientProblem, estimator: GumbelSoftmax) -> float:
     """2 Var h / n by quadrature."""
-    mean, square = binary_moments(problem, estimator.tau, estimator.hard)
+    mean, square = binary_moments(problem, estimator.tau, estimator.at)
     return 2 * (square - mean**2) / estimator.samples
 
 
@@ -35,10 +35,14 @@ class GumbelSoftmax(Memoryless):
     The gradient of E f(y), the objective on relaxed samples: biased by O(τ) for E f(z), with variance ~ 1/τ as τ → 0.
     In floating point most components are exactly 0 for small τ.
 
+    Straight-through forms take ∇f at another sample of the same noise than J: at one_hot(argmax y_i) (`hard`) or,
+    decoupled, at softmax((θ + g_i)/τ') (`forward`), of which the former is the limit τ' → 0.
+
     Parameters:
-        tau: the temperature τ.
+        tau: the temperature τ; of J, backwards.
         samples: n.
         hard: straight-through: ∇f is taken at one_hot(argmax y), J at y.
+        forward: the temperature τ' forwards; τ where none is given.
 
     Cost: n evaluations and n gradients.
     """
@@ -46,6 +50,7 @@ class GumbelSoftmax(Memoryless):
     tau: PositiveFloat = 1.0
     samples: PositiveInt = 1
     hard: bool = False
+    forward: PositiveFloat | None = None
 
     claims = (
         Bias(
@@ -66,14 +71,29 @@ class GumbelSoftmax(Memoryless):
             "estimator_tau",
             -1,
             tolerance=0.1,
-            when=lambda problem, estimator: is_binary_single(problem) and estimator.tau <= 0.1,
-            given=f"{ONE_COIN}, τ ≤ 0.1",
+            when=lambda problem, estimator: (
+                is_binary_single(problem) and estimator.tau <= 0.1 and estimator.forward is None
+            ),
+            given=f"{ONE_COIN}, τ ≤ 0.1, one temperature",
         ),
     )
-    citation = "Jang, Gu, Poole, ICLR 2017; Maddison, Mnih, Teh, ICLR 2017."
+    citation = (
+        "Jang, Gu, Poole, ICLR 2017; Maddison, Mnih, Teh, ICLR 2017; two temperatures: Shah et al., Improving discrete "
+        "optimisation via decoupled straight-through Gumbel-softmax, arXiv 2410.13331v1, 2024."
+    )
+
+    def __post_init__(self) -> None:
+        if self.hard and self.forward is not None:
+            raise ValueError("hard is the limit of a forward temperature of 0: give one of them")
+
+    @property
+    def at(self) -> float:
+        """The temperature of the sample at which ∇f is taken, 0 for the corner."""
+        return 0.0 if self.hard else self.forward or self.tau
 
     def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
         z = logits + gumbels((self.samples, *logits.shape), logits, generator)
         y = tempered(z, self.tau)
-        v = objective.gradient(one_hot(z.argmax(-1), z) if self.hard else y)
+        point = one_hot(z.argmax(-1), z) if self.hard else y if self.forward is None else tempered(z, self.forward)
+        v = objective.gradient(point)
         return softmax_vjp(y, v).mean(0) / self.tau

@@ -39,6 +39,8 @@ def bench_problems() -> list[ProblemEntry]:
         _problem("product", "categorical:Product", task, "several variables, all states summed"),
         _problem("separable_quadratic", "separable_quadratic:SeparableQuadratic", task, "200 variables, closed form"),
         _problem("vq", "vq:VQ", task, "vector quantisation at a stated temperature"),
+        _problem("residual_vq", "residual_vq:ResidualVQ", task, "codebooks in stages, at a stated temperature"),
+        _problem("scalar_quantisation", "scalar_quantisation:ScalarQuantisation", task, "channels rounded: FSQ"),
         _problem("digits_vae", "digits_vae:DigitsVAE", task, "encoder of an autoencoder of real digits"),
         _problem("bernoulli_fit", "bernoulli_fit:BernoulliFit", "discrete_fit", "coins with wrong fixed points"),
         _problem("digits_fit", "digits_fit:DigitsFit", "discrete_fit", "autoencoder of real digits, trained"),
@@ -58,6 +60,10 @@ def bench_estimators() -> list[EstimatorEntry]:
         _estimator("rebar", "rebar:Rebar", GRADIENTS, "score function with a relaxed control variate"),
         _estimator("relax", "relax:Relax", GRADIENTS, "score function with a learnt control variate"),
         _estimator("arm", "arm:Arm", GRADIENTS, "antithetic pairs for binary variables: ARM and DisARM"),
+        _estimator("arms", "arms:Arms", GRADIENTS, "n samples of binary variables that avoid each other: ARMS"),
+        _estimator(
+            "double_control", "double_control:DoubleControl", GRADIENTS, "score function of what is not linear in f"
+        ),
         _estimator(
             "vq_straight_through", "vq_straight_through:VQStraightThrough", CODEBOOKS, "the code's gradient, copied"
         ),

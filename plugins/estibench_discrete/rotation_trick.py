@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from estibench import Unsupported
+from estibench_discrete.quantisation import Quantisation
 from estibench_discrete.vector_quantiser import KnownQuantiser
-from estibench_discrete.vq import VQ
 from estibench_discrete.vq_straight_through import VQStraightThrough
 
 
@@ -28,23 +29,26 @@ class RotationTrick(KnownQuantiser):
     def loss(self) -> str:
         return "reconstruction"
 
-    def terms(self, problem: VQ) -> Tensor:
+    def terms(self, problem: Quantisation) -> Tensor:
         slopes = VQStraightThrough(self.assignment).terms(problem)
-        found = torch.empty_like(slopes)
-        for c, code in enumerate(problem.codebook):
-            for b, x in enumerate(problem.outputs):
-                # The rotation from its invariant plane: cosine and sine there, the identity elsewhere.
-                first = x / x.norm()
-                second = code - (code @ first) * first
-                second = torch.nn.functional.normalize(second, dim=0)
-                cosine, sine = code @ first / code.norm(), code @ second / code.norm()
-                R = torch.eye(problem.dim, dtype=x.dtype)
-                R += (cosine - 1) * (torch.outer(first, first) + torch.outer(second, second))
-                R += sine * (torch.outer(second, first) - torch.outer(first, second))
-                found[c, b] = code.norm() / x.norm() * R.T @ slopes[c, b]
-        return found
+        # The rotation from its invariant plane: cosine and sine there, the identity elsewhere.
+        x, codes = problem.outputs, problem.codebook[:, None]
+        first = torch.nn.functional.normalize(x, dim=-1).expand_as(slopes)
+        along = (codes * first).sum(-1, keepdim=True)
+        second = torch.nn.functional.normalize(codes - along * first, dim=-1)
+        size = codes.norm(dim=-1, keepdim=True)
+        cosine, sine = (part[..., None] for part in (along / size, (codes * second).sum(-1, keepdim=True) / size))
 
-    def with_codes(self, problem: VQ, z: Tensor) -> Tensor:
+        def outer(a: Tensor, b: Tensor) -> Tensor:
+            return a[..., :, None] * b[..., None, :]
+
+        R = torch.eye(problem.dim, dtype=x.dtype) + (cosine - 1) * (outer(first, first) + outer(second, second))
+        R = R + sine * (outer(second, first) - outer(first, second))
+        return size / x.norm(dim=-1, keepdim=True) * (R.mT @ slopes[..., None])[..., 0]
+
+    def with_codes(self, problem: Quantisation, z: Tensor) -> Tensor:
+        if not bool(problem.exact.codebook.any(-1).all()):
+            raise Unsupported("no rotation takes x to a code that is 0, and there is one")
         x, code = problem.outputs, z @ problem.codebook
         g = problem.slope_at(code)
         scale = code.norm(dim=-1, keepdim=True) / x.norm(dim=-1, keepdim=True)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from estibench import Bias, Cost, Estimator, Unsupported, Variance
-from estibench_discrete.distribution import one_hot, sample, wide
-from estibench_discrete.vq import VQ
+from estibench_discrete.distribution import one_hot, sample
+from estibench_discrete.quantisation import Quantisation
 
 
 @dataclass(frozen=True)
@@ -30,32 +30,33 @@ class VectorQuantiser(Estimator):
         """The loss that it is for: `reconstruction` or `codebook`."""
 
     @abstractmethod
-    def with_codes(self, problem: VQ, z: Tensor) -> Tensor:
+    def with_codes(self, problem: Quantisation, z: Tensor) -> Tensor:
         """The estimate for given codes, one-hot (batch, codes), shaped like the truth."""
 
     def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
         """The estimate, shaped like the truth."""
-        if not isinstance(problem, VQ) or problem.loss != self.loss:
+        if not isinstance(problem, Quantisation) or problem.loss != self.loss:
             raise Unsupported(f"needs a codebook and its {self.loss} loss")
-        q = torch.softmax(wide(problem.logits), -1)
-        z = one_hot(q.argmax(-1), q) if self.assignment == "nearest" else sample(q, 1, generator)[0]
+        if self.assignment == "nearest":
+            return self.with_codes(problem, one_hot(problem.nearest, problem.codebook[:, 0]))
+        z = sample(problem.probabilities[:, None], 1, generator)[0]
         return self.with_codes(problem, z[:, 0].to(problem.torch_dtype))
 
 
-def code_weights(problem: VQ, estimator: KnownQuantiser) -> Tensor:
+def code_weights(problem: Quantisation, estimator: KnownQuantiser) -> Tensor:
     """The probability that each code is taken, (codes, batch), float64."""
-    q = problem.reference.p[:, 0]
-    return (one_hot(q.argmax(-1), q) if estimator.assignment == "nearest" else q).mT
+    q = problem.exact.probabilities
+    return (one_hot(problem.exact.nearest, q) if estimator.assignment == "nearest" else q).mT
 
 
-def expected(problem: VQ, estimator: KnownQuantiser) -> Tensor:
+def expected(problem: Quantisation, estimator: KnownQuantiser) -> Tensor:
     """Mean of the estimate, by summing over codes: shaped like the truth."""
     weights, terms = code_weights(problem, estimator), estimator.terms(problem.exact)
     mean = torch.einsum("cb,cb...->b...", weights, terms)
     return mean if problem.loss == "reconstruction" else mean.sum(0)
 
 
-def variance(problem: VQ, estimator: KnownQuantiser) -> Tensor:
+def variance(problem: Quantisation, estimator: KnownQuantiser) -> Tensor:
     """Total variance for each datum, (batch,): data are independent."""
     weights, terms = code_weights(problem, estimator), estimator.terms(problem.exact).flatten(2)
     centred = terms - torch.einsum("cb,cbi->bi", weights, terms)
@@ -73,5 +74,5 @@ class KnownQuantiser(VectorQuantiser):
     )
 
     @abstractmethod
-    def terms(self, problem: VQ) -> Tensor:
+    def terms(self, problem: Quantisation) -> Tensor:
         """The estimate of each datum for each code, (codes, batch, …), by definition: float64, on the CPU."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from estibench_discrete.differentiate import gradient_of_sum
+from estibench_discrete.quantisation import Quantisation
 from estibench_discrete.vector_quantiser import KnownQuantiser
-from estibench_discrete.vq import VQ
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class VQStraightThrough(KnownQuantiser):
     def loss(self) -> str:
         return "reconstruction"
 
-    def terms(self, problem: VQ) -> Tensor:
+    def terms(self, problem: Quantisation) -> Tensor:
         codes = problem.codebook[:, None].expand(-1, problem.batch, -1)
         return gradient_of_sum(problem.loss_at, codes)[0]
 
-    def with_codes(self, problem: VQ, z: Tensor) -> Tensor:
+    def with_codes(self, problem: Quantisation, z: Tensor) -> Tensor:
         return problem.slope_at(z @ problem.codebook)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from scipy import integrate, stats
 
+from estibench.host.components import ParameterError
 from estibench_discrete.distribution import conditional_gumbels, gumbels, sample, softmax_vjp, tempered
 from estibench_discrete.quadrature import binary_moments
 
@@ -16,11 +17,14 @@ ALL = [
     ("reinmax", {}),
     ("gumbel_softmax", {"tau": 0.3}),
     ("gumbel_softmax", {"tau": 0.3, "hard": True}),
+    ("gumbel_softmax", {"tau": 1.0, "forward": 0.3}),
     ("gumbel_rao", {"tau": 0.3}),
     ("rebar", {"eta": 0.7}),
     ("relax", {"samples": 4}),
     ("arm", {"method": "arm"}),
     ("arm", {"method": "disarm"}),
+    ("arms", {}),
+    ("double_control", {}),
 ]
 
 
@@ -135,22 +139,23 @@ def test_softmax_products_are_those_of_autograd():
     torch.testing.assert_close(softmax_vjp(tempered(z.detach(), 0.5), v) / 0.5, expected)
 
 
-@pytest.mark.parametrize("hard", [False, True])
-@pytest.mark.parametrize("tau", [0.05, 0.5, 8.0])
-def test_quadrature_agrees_with_adaptive_integration(build, hard, tau):
-    """Over the logistic noise itself, by scipy, with the kink as a break point."""
+@pytest.mark.parametrize(
+    ("tau", "forward"), [(0.05, 0.05), (0.5, 0.5), (8.0, 8.0), (0.05, 0), (0.5, 0), (8.0, 0), (0.5, 2.0), (2.0, 0.1)]
+)
+def test_quadrature_agrees_with_adaptive_integration(build, tau, forward):
+    """Over the logistic noise itself, by scipy, with the kink as a break point. A forward temperature of 0 is hard."""
     problem = build("problem", "categorical", values=2, objective_kind="cubic")
     delta = float(problem.logits[0, 0, 1] - problem.logits[0, 0, 0])
 
     def h(noise):
         x = torch.tensor((delta + noise) / tau, dtype=torch.float64)
         y = torch.sigmoid(x)
-        point = (x > 0).double() if hard else y
+        point = torch.sigmoid(x * tau / forward) if forward else (x > 0).double()
         z = torch.stack([1 - point, point])[None, None, None]
         v = torch.func.grad(lambda at: problem.objective.function(at).sum())(z)[0, 0, 0]
         return float(y * (1 - y) / tau * (v[1] - v[0]))
 
-    for power, found in zip((1, 2), binary_moments(problem, tau, hard), strict=True):
+    for power, found in zip((1, 2), binary_moments(problem, tau, forward), strict=True):
         pieces = [-30.0, -delta - 8 * tau, -delta, -delta + 8 * tau, 30.0]
         expected = sum(
             integrate.quad(lambda u, k=power: h(u) ** k * stats.logistic.pdf(u), a, b, epsabs=1e-9, limit=40)[0]
@@ -164,11 +169,27 @@ def test_bias_falls_with_tau_and_variance_grows_with_its_inverse(build):
     problem = build("problem", "bernoulli_quadratic", p=0.3, target=0.2)
     biases, squares = [], []
     for tau in (0.02, 0.04):
-        mean, square = binary_moments(problem, tau, hard=False)
+        mean, square = binary_moments(problem, tau, tau)
         biases.append(abs(mean - float(problem.truth[0, 0, 1])))
         squares.append(square)
     assert biases[1] / biases[0] == pytest.approx(2, rel=0.05)
     assert squares[0] / squares[1] == pytest.approx(2, rel=0.02)
+
+
+def test_decoupled_temperatures_lie_between_gumbel_softmax_and_straight_through_gumbel(build):
+    """To the bit where they agree, and towards the corner as the forward temperature falls; not both can be given."""
+    problem = build("problem", "product", variables=2, values=3, objective_kind="cubic")
+
+    def one(**parameters):
+        return build("estimator", "gumbel_softmax", tau=1.0, **parameters).estimate(
+            problem, torch.Generator().manual_seed(2)
+        )
+
+    assert torch.equal(one(forward=1.0), one())
+    torch.testing.assert_close(one(forward=1e-3), one(hard=True))
+    assert min((one(forward=0.3) - other).norm() for other in (one(), one(hard=True))) > 1e-3
+    with pytest.raises(ParameterError, match="give one of them"):
+        build("estimator", "gumbel_softmax", hard=True, forward=0.5)
 
 
 def test_uniforms_never_reach_the_ends():

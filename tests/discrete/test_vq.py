@@ -1,12 +1,15 @@
 """Vector quantisation: the smoothed truth, what a deterministic posterior is worth, and gradients past the codebook."""
 
+import itertools
 import math
 
 import pytest
 import torch
 
 from estibench import Bias, Cost, Unsupported, Variance, counting
+from estibench.host.components import ParameterError
 from estibench.measure.statistics import Moments, unbiasedness_p_value
+from estibench_discrete.residual_vq import ResidualVQ
 
 SMALL = {"codes": 5, "dim": 3, "batch": 2}
 
@@ -89,7 +92,10 @@ def test_claimed_bias_and_variance(build, draw, name, assignment, temperature):
     """Mean at level 1e-6, variance at 6 standard errors: rate below 2e-5 over all."""
     loss = "codebook" if name == "codebook_loss" else "reconstruction"
     problem = build("problem", "vq", loss=loss, temperature=temperature, **SMALL)
-    estimator = build("estimator", name, assignment=assignment)
+    check_claims(problem, build("estimator", name, assignment=assignment), draw)
+
+
+def check_claims(problem, estimator, draw):
     values = draw(estimator, problem, 8192)
     claims = {type(claim): claim.formula(problem, estimator) for claim in estimator.claims}
     expected = (problem.truth + claims[Bias]).reshape(-1)
@@ -97,10 +103,123 @@ def test_claimed_bias_and_variance(build, draw, name, assignment, temperature):
     squares = (values - values.mean(0)).square().sum(1)
     error = float(squares.std()) / len(values) ** 0.5
     assert abs(float(squares.mean() - claims[Variance].sum())) <= 6 * error + 1e-12
-    assert (float(claims[Variance].sum()) > 0) == (assignment == "sampled")
+    assert (float(claims[Variance].sum()) > 0) == (estimator.assignment == "sampled")
     with counting() as counts:
         estimator.estimate(problem, torch.Generator().manual_seed(0))
     assert counts["evaluation"] == claims[Cost] == 1
+
+
+RESIDUAL = ("residual_vq", {"codes": 3, "stages": 3, "dim": 3, "batch": 2})
+SCALAR = ("scalar_quantisation", {"levels": 4, "dim": 2, "batch": 3})
+OTHERS = [(name, {**sizes, "temperature": T}) for name, sizes in (RESIDUAL, SCALAR) for T in (0.3, 3.0)]
+
+
+def decoded(problem, b, point):
+    _, _, y, W, bias, V = problem._data
+    return 0.5 * (y[b] - torch.tanh(W @ point + bias) @ V.T).square().sum()
+
+
+def residual_loss(problem, x):
+    """Σ_b E f_b by its definition: choice by choice, with what is left after each."""
+    stages, total = problem._data[1], 0.0
+    for b in range(problem.batch):
+        for choice in itertools.product(range(problem.codes), repeat=problem.stages):
+            left, probability = x[b], 1.0
+            for E, c in zip(stages, choice, strict=True):
+                probability = probability * torch.softmax(-(left - E).square().sum(-1) / problem.temperature, 0)[c]
+                left = left - E[c]
+            chosen = sum(E[c] for E, c in zip(stages, choice, strict=True))
+            total = total + probability * decoded(problem, b, chosen)
+    return total
+
+
+def scalar_loss(problem, x):
+    """The same on the grid, point by point."""
+    levels, total = torch.linspace(-1, 1, problem.levels, dtype=torch.float64), 0.0
+    for b in range(problem.batch):
+        q = torch.softmax(-(x[b][:, None] - levels).square() / problem.temperature, -1)
+        for choice in itertools.product(range(problem.levels), repeat=problem.dim):
+            probability = torch.stack([q[i, c] for i, c in enumerate(choice)]).prod()
+            total = total + probability * decoded(problem, b, levels[list(choice)])
+    return total
+
+
+@pytest.mark.parametrize(("name", "parameters"), OTHERS)
+def test_truths_of_stages_and_of_channels_are_derivatives_by_definition(build, name, parameters):
+    """And so are the values that the sums over all codes give."""
+    problem = build("problem", name, **parameters)
+    x = problem.outputs.clone().requires_grad_()
+    loss = residual_loss if name == "residual_vq" else scalar_loss
+    (expected,) = torch.autograd.grad(loss(problem, x), x)
+    torch.testing.assert_close(problem.truth, expected, rtol=1e-9, atol=1e-12)
+    exact = build("estimator", "enumeration").estimate(problem, torch.Generator())
+    torch.testing.assert_close(exact, problem.truth, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(problem.probabilities.sum(-1), torch.ones(problem.batch, dtype=torch.float64))
+    value = (problem.probabilities * problem._code_losses).sum()
+    torch.testing.assert_close(value, loss(problem, x).detach())
+
+
+def test_stages_choose_greedily_and_channels_round(build):
+    """The limit T → 0 of their laws. Greedy sums are not always the nearest ones; points of the grid are."""
+    closest = {}
+    for name, parameters in (RESIDUAL, SCALAR):
+        problem = build("problem", name, **{**parameters, "batch": 64})
+        cold = build("problem", name, **{**parameters, "batch": 64, "temperature": 1e-4})
+        assert torch.equal(problem.nearest, cold.probabilities.argmax(-1))
+        assert (cold.posterior_kl - math.log(len(cold.codebook))).abs().max() < 1e-3
+        distances = (problem.outputs[:, None] - problem.codebook).square().sum(-1)
+        closest[name] = float((distances.argmin(-1) == problem.nearest).double().mean())
+    assert closest["scalar_quantisation"] == 1
+    assert 0.5 < closest["residual_vq"] < 1
+
+
+def test_a_law_of_stages_that_is_a_plain_codebooks_is_found(build):
+    """The broken twin: the K^M sums as one codebook. The same vectors, another law, and another gradient."""
+
+    class Flat(ResidualVQ):
+        @property
+        def _paths(self):
+            towards = self.codebook - self.outputs[:, None]
+            return -towards.square().sum(-1) / self.temperature, towards
+
+    wrong, right = Flat(**RESIDUAL[1]), build("problem", "residual_vq", **RESIDUAL[1])
+    assert torch.equal(wrong.codebook, right.codebook)
+    assert (wrong.truth - right.truth).norm() > 0.1 * right.truth.norm()
+
+
+@pytest.mark.parametrize("assignment", ["nearest", "sampled"])
+@pytest.mark.parametrize("name", ["vq_straight_through", "rotation_trick"])
+@pytest.mark.parametrize(("problem_name", "parameters"), OTHERS[1:3])
+def test_quantisers_serve_stages_and_channels(build, draw, problem_name, parameters, name, assignment):
+    """Claimed bias at level 1e-6 and variance at 6 standard errors: rate below 1e-5 over all."""
+    check_claims(build("problem", problem_name, **parameters), build("estimator", name, assignment=assignment), draw)
+
+
+@pytest.mark.parametrize(("problem_name", "parameters"), OTHERS[1:3])
+def test_what_is_unbiased_stays_so_past_stages_and_channels(build, draw, problem_name, parameters):
+    """RLOO and the double control variate, at level 1e-6 each."""
+    problem = build("problem", problem_name, **parameters)
+    for name, given in (("reinforce", {"samples": 4, "baseline": "leave_one_out"}), ("double_control", {})):
+        values = draw(build("estimator", name, **given), problem, 4096)
+        assert unbiasedness_p_value(Moments(values, problem.truth.reshape(-1)), 1e-10) > 1e-6
+
+
+def test_no_rotation_takes_anything_to_zero(build):
+    problem = build("problem", "scalar_quantisation", levels=3, dim=2)
+    with pytest.raises(Unsupported, match="no rotation takes x to a code that is 0"):
+        build("estimator", "rotation_trick").estimate(problem, torch.Generator())
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("residual_vq", {"codes": 64, "stages": 3}, r"64\^3 states are more than 16384"),
+        ("scalar_quantisation", {"levels": 8, "dim": 5}, r"8\^5 states are more than 16384"),
+    ],
+)
+def test_more_states_than_can_be_summed_are_refused(build, name, parameters, message):
+    with pytest.raises(ParameterError, match=message):
+        build("problem", name, **parameters)
 
 
 @pytest.mark.parametrize("loss", ["reconstruction", "codebook"])
