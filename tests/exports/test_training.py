@@ -59,8 +59,7 @@ def test_the_answer_and_the_table_say_who_where_and_by_how_much(tmp_path):
         row("b", 3.0, 0.1, 2.0),
     )
     texts = [line.text for line in answer_lines(results)]
-    assert texts[1] == "t_fit, 1 problem, by the excess that training ends with:"
-    assert texts[2] == "at equal steps, a is best on 1 (p), 1 where the next has 3; exact gradients 0.5"
+    assert texts[1:] == ["t_fit, 1 problem: at equal steps, a is best on p: 1, the next 3; exact gradients 0.5"]
     (table,) = [table for table in summary_tables(results) if table.title == "Where training has led (t_fit)"]
     lines = [dict(zip(table.header, row, strict=True)) for row in table.rows]
     assert [line["estimator"] for line in lines] == ["exact", "a", "b"]

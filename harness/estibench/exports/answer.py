@@ -96,9 +96,11 @@ def grouped(lines: Sequence[Line]) -> list[tuple[str, list[str]]]:
 def _about_task(results: Results, task: str, cells: pd.DataFrame) -> Iterator[Line]:
     """Its contests by the clock, or by counted work where that was not read; and how the other currency decides."""
     if of_training(cells):
-        yield Line(f"{task}, {count(len(problem_names(cells)), 'problem')}, by the excess that training ends with:")
-        for weight, text in training_in_words(cells, problem_names(cells), results.confidence):
-            yield Line(text, 1, weight)
+        texts = list(training_in_words(cells, problem_names(cells), results.confidence))
+        yield Line(
+            f"{task}, {count(len(problem_names(cells)), 'problem')}: {texts[0] if texts else 'nothing to compare'}"
+        )
+        yield from (Line(f"{task}: {text}", 0, 2) for text in texts[1:])
         return
     source = Source(str(results.directory), results.frame, results.confidence, results.about)
     names = problem_names(cells)

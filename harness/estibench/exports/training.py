@@ -22,36 +22,39 @@ TABLE = (
 HEADER = ("problem", "estimator", "excess", "at equal time", "samples ×", "work", "seconds")
 HOW: Mapping[By, str] = {"steps": "at equal steps", "time": "at equal time"}
 SAMPLES = "sliced_wasserstein"
+ROOM = 40
 
 
-def training_in_words(
-    cells: pd.DataFrame, names: Mapping[tuple[str, str, str], str], level: float
-) -> Iterator[tuple[int, str]]:
-    """Which estimator's models are best, at equal steps and at equal time: sentences, each behind its weight."""
-    for weight, by in enumerate(HOW, 1):
-        found = [race.among_random for race in races(cells, by, level)]
-        clear = [race for race in found if len(race.standings) > 1 and not race.open]
-        parts = [
-            f"{winner} is best on {len(some)} ({listed([names[race.place] for race in some])}), {_lead(some[0])}"
-            for winner, some in _by_winner(clear)
+def training_in_words(cells: pd.DataFrame, names: Mapping[tuple[str, str, str], str], level: float) -> Iterator[str]:
+    """Whose models are best at equal steps, and at equal time where that is another."""
+    said = ""
+    for by in HOW:
+        found = [race.among_random for race in races(cells, by, level) if len(race.standings) > 1]
+        clear = _by_winner([race for race in found if not race.open])
+        tied = _by_winner([race for race in found if race.open])
+        parts = [f"{winner} is best on {_where(some, names)}: {_lead(some[0])}" for winner, some in clear]
+        parts += [
+            f"{winner} leads on {_where(some, names)}, not told apart from {_rivals(some)}" for winner, some in tied
         ]
-        tied = [race for race in found if race.open]
-        if tied:
-            first = tied[0]
-            rivals = listed([named(one.row) for one in first.open])
-            parts.append(
-                f"not told apart on {len(tied)} ({listed([names[race.place] for race in tied])}); "
-                f"{names[first.place]}: {named(first.winner.row)} from {rivals}"
-            )
-        if parts:
-            yield weight, f"{HOW[by]}, {'; '.join(parts)}"
+        who = str([(winner, [race.place for race in some]) for winner, some in (*clear, *tied)])
+        if parts and who != said:
+            yield f"{HOW[by]}, {'; '.join(parts)}"
+        said = who
+
+
+def _where(some: list[Race], names: Mapping[tuple[str, str, str], str]) -> str:
+    return listed([names[race.place] for race in some], ROOM)
+
+
+def _rivals(some: list[Race]) -> str:
+    return listed(list(dict.fromkeys(named(one.row) for race in some for one in race.open)), ROOM)
 
 
 def _lead(race: Race) -> str:
     """By how much the best is ahead, and what exact gradients lead to."""
     best, second = race.standings[:2]
     exact = f"; exact gradients {race.left_out.excess:.3g}" if race.left_out else ""
-    return f"{best.excess:.3g} where the next has {second.excess:.3g}{exact}"
+    return f"{best.excess:.3g}, the next {second.excess:.3g}{exact}"
 
 
 def _by_winner(found: list[Race]) -> list[tuple[str, list[Race]]]:
