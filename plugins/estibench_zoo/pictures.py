@@ -81,8 +81,9 @@ def _points(axis: Axes, x: Tensor, real: Tensor) -> None:
     """Points of a model upon real ones, in the square that holds the middle 98 % of these with a margin."""
     low, high = (torch.quantile(real, share, dim=0) for share in (0.01, 0.99))
     centre, half = (low + high) / 2, 0.75 * float((high - low).max())
-    axis.plot(*real.T.numpy(), ls="", marker=".", ms=2, mew=0, color=BLUE, alpha=0.35)
-    if x is not real:
+    alone = x is real
+    axis.plot(*real.T.numpy(), ls="", marker=".", ms=3 if alone else 2, mew=0, color=BLUE, alpha=0.8 if alone else 0.4)
+    if not alone:
         axis.plot(*x.T.numpy(), ls="", marker=".", ms=3, mew=0, color=ORANGE, alpha=0.7)
     bounds = [(float(c) - half, float(c) + half) for c in centre]
     axis.set(xlim=bounds[0], ylim=bounds[1], aspect="equal")

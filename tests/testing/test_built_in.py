@@ -9,6 +9,7 @@ from estibench.testing.plugins import plugin_trials
 
 QUICK = Effort(draws=32)  # the fewest that distributions are compared by
 FULL = Effort(draws=512)
+TRACE = ["matrix", "field_jacobian", "hollow_jacobian"]
 DISCRETE = ["vq", "bernoulli_fit", "categorical_law"]
 
 
@@ -18,10 +19,21 @@ def bad(prepared):
 
 @pytest.mark.parametrize(
     ("plugin", "effort"),
-    [("trace", QUICK), ("score", QUICK), ("densities", QUICK), ("evidence", QUICK), ("selftest", FULL)],
+    [("score", QUICK), ("densities", QUICK), ("evidence", QUICK), ("selftest", FULL)],
 )
 def test_a_plugin_conforms(host, plugin, effort):
     assert bad(plugin_trials(plugin, host, effort=effort)) == []
+
+
+def test_the_trace_plugin_conforms_on_a_matrix_and_a_field(host):
+    names = [entry.name for entry in host.estimators if host.estimators.origin(entry.name).name == "trace"]
+    assert bad(trials(names, TRACE, effort=QUICK, kinds=("estimator",), host=host)) == []
+    assert bad(trials(TRACE, effort=QUICK, kinds=("problem",), host=host)) == []
+
+
+@pytest.mark.nightly
+def test_the_trace_plugin_conforms(host):
+    assert bad(plugin_trials("trace", host, effort=QUICK)) == []
 
 
 @pytest.mark.nightly

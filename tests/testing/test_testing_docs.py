@@ -73,6 +73,7 @@ def test_a_task_of_ones_own(environment, tmp_path):
     assert "estibench-own-thing 0.1.0" in run(environment, "bench list estimators", folder)
 
 
+@pytest.mark.nightly  # whole plugins, as test_built_in.py checks them in one process
 def test_the_commands_of_the_kit(environment, tmp_path):
     (tmp_path / "my_density.py").write_text(DENSITY[1], encoding="utf-8")
     for line in BLOCKS[1].splitlines():
