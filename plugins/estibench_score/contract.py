@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,9 +34,14 @@ class ScoreEstimator(LossEstimator):
     denoises: ClassVar[bool] = False
 
     @property
+    def levels(self) -> tuple[float, ...]:
+        """The noise levels σ that the model is told, as log σ. Default: none, it is told nothing."""
+        return ()
+
+    @property
     def level_of_data(self) -> float:
         """The `level` at which the fitted model is the score of the data: the smallest, for a model of many."""
-        return 0.0
+        return math.log(min(self.levels)) if self.levels else 0.0
 
     @abstractmethod
     def loss(self, s: ScoreField, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,8 +44,8 @@ class DenoisingLadder(ScoreEstimator):
             raise ValueError("a ladder needs at least two noise levels; denoising takes one")
 
     @property
-    def level_of_data(self) -> float:
-        return math.log(min(self.sigmas))
+    def levels(self) -> tuple[float, ...]:
+        return self.sigmas
 
     def loss(self, s: ScoreField, x: Tensor, generator: torch.Generator) -> Tensor:
         levels = torch.tensor(self.sigmas, device=x.device, dtype=x.dtype)

@@ -88,6 +88,12 @@ def bench_estimators() -> list[EstimatorEntry]:
             LOSSES,
         ),
         EstimatorEntry(
+            "contrastive_divergence",
+            "estibench_score.contrastive_divergence:ContrastiveDivergence",
+            "CD-k and persistent chains: the likelihood of an energy",
+            ("score_fit",),
+        ),
+        EstimatorEntry(
             "kernel_density_score",
             "estibench_score.kernel_density_score:KernelDensityScore",
             "score of a kernel density estimate",

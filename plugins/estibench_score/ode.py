@@ -78,3 +78,8 @@ STEPS: dict[Solver, Callable[[Field, Tensor, float, float], Tensor]] = {"euler":
 def even(start: float, end: float, steps: int) -> list[float]:
     """The ends of so many equal steps."""
     return [start + (end - start) * k / steps for k in range(steps + 1)]
+
+
+def everywhere(t: float, x: Tensor) -> Tensor:
+    """The time at each of the points (..., m): (..., 1)."""
+    return x.new_full((*x.shape[:-1], 1), t)

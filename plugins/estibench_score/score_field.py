@@ -41,6 +41,14 @@ class ScoreField:
         _spend("evaluation", len(points))
         return list(self.model.score(self.theta, torch.stack(points), level))
 
+    def log_densities(self, points: list[Tensor]) -> list[Tensor]:
+        """log q_θ, up to a constant that may depend on θ, of batches of the same shape, (batch,) each."""
+        found = self.model.log_density(self.theta, torch.stack(points))
+        if found is None:
+            raise Unsupported("contrastive divergence needs a model with an energy; a network of the score has none")
+        _spend("evaluation", len(points))
+        return list(found)
+
     def with_vjps(self, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """s(x) and ∇s(x)ᵀv for k directions at each point: (batch, m), (k, batch, m) → (batch, m), (k, batch, m).
 

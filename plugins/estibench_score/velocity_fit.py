@@ -13,7 +13,7 @@ from torch import Tensor
 from estibench import Fit, FitProblem, PositiveInt
 from estibench_score.minibatches import fresh_minibatches
 from estibench_score.models import ModelName
-from estibench_score.ode import Solver, even, log_density, normal_log_density, solve
+from estibench_score.ode import Solver, even, everywhere, log_density, normal_log_density, solve
 from estibench_score.runs import many_runs, one_run
 from estibench_score.velocity_contract import VelocityEstimator, VelocityProblem
 
@@ -129,7 +129,7 @@ class VelocityFit(FitProblem, VelocityProblem):
 
         def log_likelihood(one: Tensor) -> Tensor:
             return log_density(
-                lambda x, t: self.score_model.with_divergence(one, x, _everywhere(t, x)),
+                lambda x, t: self.score_model.with_divergence(one, x, everywhere(t, x)),
                 x,
                 even(1.0, 0.0, steps),
                 normal_log_density,
@@ -142,7 +142,7 @@ class VelocityFit(FitProblem, VelocityProblem):
         (theta,) = fit.final
         x = torch.randn(n, self.dim, generator=generator, device=self.device, dtype=theta.dtype)
         return solve(
-            lambda x, t: self.score_model.score(theta, x, _everywhere(t, x)),
+            lambda x, t: self.score_model.score(theta, x, everywhere(t, x)),
             x,
             even(0.0, 1.0, self.solver_steps),
             self.solver,
@@ -169,8 +169,3 @@ class VelocityFit(FitProblem, VelocityProblem):
     def prepare(self) -> None:
         super().prepare()
         _ = self.truth, self._test_points if self.measure == "divergence" else None
-
-
-def _everywhere(t: float, x: Tensor) -> Tensor:
-    """The time at each of the points (..., m): (..., 1)."""
-    return x.new_full((*x.shape[:-1], 1), t)
