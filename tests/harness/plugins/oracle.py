@@ -13,7 +13,7 @@ TASKS = (
     *("trace", "divergence", "ode_gradient", "log_density", "log_det", "cnf_fit"),
     *("score_gradient", "score_fit", "score_estimate", "velocity_gradient", "synthetic"),
     *("discrete_gradient", "discrete_fit", "categorical_sampling", "sampling", "density_evolution"),
-    *("log_normalizer", "elbo_gradient"),
+    *("log_normalizer", "elbo_gradient", "vae_fit"),
 )
 
 
