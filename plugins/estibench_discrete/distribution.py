@@ -64,7 +64,7 @@ def conditional_gumbels(log_p: Tensor, chosen: Tensor, k: int, generator: torch.
     return torch.where(is_chosen, -top, others), torch.where(is_chosen, torch.zeros_like(slope), slope)
 
 
-def tempered(z: Tensor, tau: float) -> Tensor:
+def tempered(z: Tensor, tau: Tensor | float) -> Tensor:
     """softmax(z/τ), which stays finite for any τ that its reciprocal does not overflow."""
     return torch.softmax((z - z.amax(-1, keepdim=True)) / tau, -1)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from estibench import Bias, Cost, PositiveFloat, PositiveInt, ScalesAs, Variance
-from estibench_discrete.contract import GradientProblem, Memoryless, Objective, is_binary_single
+from estibench import Bias, Cost, NonNegativeFloat, PositiveFloat, PositiveInt, ScalesAs, Variance
+from estibench_discrete.contract import DiscreteEstimator, GradientProblem, Objective, State, is_binary_single
 from estibench_discrete.distribution import gumbels, one_hot, softmax_vjp, tempered
 from estibench_discrete.quadrature import binary_moments
 
@@ -29,20 +30,23 @@ def binary_variance(problem: GradientProblem, estimator: GumbelSoftmax) -> float
 
 
 @dataclass(frozen=True)
-class GumbelSoftmax(Memoryless):
+class GumbelSoftmax(DiscreteEstimator):
     """(1/n) Σ_i J(y_i) ∇f(y_i)/τ with y_i = softmax((θ + g_i)/τ), g_i standard Gumbel noise.
 
     The gradient of E f(y), the objective on relaxed samples: biased by O(τ) for E f(z), with variance ~ 1/τ as τ → 0.
-    In floating point most components are exactly 0 for small τ.
+    In floating point most components are exactly 0 for small τ. In training τ may fall from step to step: the k-th
+    gradient, k = 0, 1, …, has max(τ e^(−anneal·k), least).
 
     Straight-through forms take ∇f at another sample of the same noise than J: at one_hot(argmax y_i) (`hard`) or,
     decoupled, at softmax((θ + g_i)/τ') (`forward`), of which the former is the limit τ' → 0.
 
     Parameters:
-        tau: the temperature τ; of J, backwards.
+        tau: the temperature τ, of the first step; of J, backwards.
         samples: n.
         hard: straight-through: ∇f is taken at one_hot(argmax y), J at y.
         forward: the temperature τ' forwards; τ where none is given.
+        anneal: how fast log τ falls, per step; 0: not at all.
+        least: τ never falls below it.
 
     Cost: n evaluations and n gradients.
     """
@@ -51,6 +55,8 @@ class GumbelSoftmax(Memoryless):
     samples: PositiveInt = 1
     hard: bool = False
     forward: PositiveFloat | None = None
+    anneal: NonNegativeFloat = 0.0
+    least: PositiveFloat = 0.1
 
     claims = (
         Bias(
@@ -78,22 +84,38 @@ class GumbelSoftmax(Memoryless):
         ),
     )
     citation = (
-        "Jang, Gu, Poole, ICLR 2017; Maddison, Mnih, Teh, ICLR 2017; two temperatures: Shah et al., Improving discrete "
-        "optimisation via decoupled straight-through Gumbel-softmax, arXiv 2410.13331v1, 2024."
+        "Jang, Gu, Poole, ICLR 2017 (annealing: section 4.1); Maddison, Mnih, Teh, ICLR 2017; two temperatures: Shah et "
+        "al., Improving discrete optimisation via decoupled straight-through Gumbel-softmax, arXiv 2410.13331v1, 2024."
     )
-
-    def __post_init__(self) -> None:
-        if self.hard and self.forward is not None:
-            raise ValueError("hard is the limit of a forward temperature of 0: give one of them")
+    examples = ({}, {"anneal": 0.1})
 
     @property
     def at(self) -> float:
         """The temperature of the sample at which ∇f is taken, 0 for the corner."""
         return 0.0 if self.hard else self.forward or self.tau
 
-    def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator) -> Tensor:
+    def __post_init__(self) -> None:
+        if self.hard and self.forward is not None:
+            raise ValueError("hard is the limit of a forward temperature of 0: give one of them")
+        if self.anneal and self.tau < self.least:
+            raise ValueError(f"a temperature that falls from {self.tau} must not end above, at least: {self.least}")
+
+    def begin(self, logits: Tensor, generator: torch.Generator) -> State:
+        """The temperature, where it falls."""
+        return (logits.new_full((), self.tau),) if self.anneal else ()
+
+    def step(
+        self, objective: Objective, logits: Tensor, state: State, generator: torch.Generator
+    ) -> tuple[Tensor, State]:
+        if not state:
+            return self.gradient(objective, logits, generator, self.tau), state
+        (tau,) = state
+        return self.gradient(objective, logits, generator, tau), ((tau * math.exp(-self.anneal)).clamp(min=self.least),)
+
+    def gradient(self, objective: Objective, logits: Tensor, generator: torch.Generator, tau: Tensor | float) -> Tensor:
+        """An estimate of ∇_θ Σ_b E f_b(z_b) at a temperature, (batch, L, K) like `logits` θ."""
         z = logits + gumbels((self.samples, *logits.shape), logits, generator)
-        y = tempered(z, self.tau)
+        y = tempered(z, tau)
         point = one_hot(z.argmax(-1), z) if self.hard else y if self.forward is None else tempered(z, self.forward)
         v = objective.gradient(point)
-        return softmax_vjp(y, v).mean(0) / self.tau
+        return softmax_vjp(y, v).mean(0) / tau

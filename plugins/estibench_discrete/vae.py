@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,12 +22,12 @@ PIXELS = 64
 THRESHOLD = 7.5  # grey levels run from 0 to 16
 
 
-def digits(images: int) -> Tensor:
-    """The first images of scikit-learn's digits as 0 and 1, (images, 64), float64."""
+def digits(images: int | None = None) -> Tensor:
+    """The first images of scikit-learn's digits, or all, as 0 and 1, (images, 64), float64."""
     from sklearn.datasets import load_digits
 
     data = load_digits().data
-    if images > len(data):
+    if images is not None and images > len(data):
         raise ValueError(f"there are {len(data)} digits, not {images}")
     return torch.from_numpy((data[:images] > THRESHOLD).astype("float64"))
 
@@ -66,6 +67,26 @@ class Shape:
         q = state_probabilities(log_q)  # (states, images)
         losses = softplus(pixels).sum(-1) @ q - ((q.mT @ pixels) * x).sum(-1)
         return losses.mean() + divergence(log_q).mean()
+
+    def log_likelihoods(self, decoder: Parameters, x: Tensor) -> Tensor:
+        """log p(x) of each image, (images,), exactly: the sum over all K^L states, each as probable as any other."""
+        log_states = self.variables * math.log(self.values)
+        return torch.logsumexp(-self._losses_of_states(decoder, x), 0) - log_states
+
+    def samples(self, decoder: Parameters, n: int, generator: torch.Generator) -> Tensor:
+        """n binary images of the model, (n, 64)."""
+        W = decoder[0]
+        like: dict[str, Any] = {"generator": generator, "device": W.device}
+        codes = torch.randint(self.values, (n, self.variables), **like)
+        pixels = _layers(decoder, torch.nn.functional.one_hot(codes, self.values).to(W.dtype).flatten(1))
+        return (torch.rand(pixels.shape, dtype=W.dtype, **like) < torch.sigmoid(pixels)).to(W.dtype)
+
+    def _losses_of_states(self, decoder: Parameters, x: Tensor) -> Tensor:
+        """−log p(x|z) of each state and image, (states, images): the decoder sees each state once."""
+        like = x.new_zeros(1, self.variables, self.values)
+        states = some_states(slice(0, self.values**self.variables), like, self.variables)[:, 0]
+        pixels = _layers(decoder, states.flatten(-2))
+        return softplus(pixels).sum(-1, keepdim=True) - pixels @ x.mT
 
     def train_exactly(self, parameters: Parameters, x: Tensor, steps: int, rate: float) -> Parameters:
         """Full-batch Adam on the exact −ELBO."""

@@ -197,8 +197,8 @@ class GumbelWithoutTemperature(GumbelSoftmax):
 
     tau: float = 0.5
 
-    def gradient(self, objective, logits, generator):
-        return super().gradient(objective, logits, generator) * self.tau
+    def gradient(self, objective, logits, generator, tau):
+        return super().gradient(objective, logits, generator, tau) * tau
 
 
 @dataclass(frozen=True)
