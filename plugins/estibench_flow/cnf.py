@@ -13,7 +13,7 @@ from estibench_flow.cnf_theory import solver_bias, trace_variance
 from estibench_flow.flow import Flow, log_densities
 from estibench_flow.flow_estimator import FlowEstimator
 from estibench_flow.flow_problem import FlowProblem
-from estibench_flow.solvers import REVERSIBLE, SolverParameters, worst_point
+from estibench_flow.solvers import IMPLICIT, REVERSIBLE, SolverParameters, worst_point
 from estibench_flow.traces import ExactTrace, HutchinsonTrace, TraceMethod, TraceName
 
 
@@ -93,7 +93,7 @@ class Cnf(SolverParameters, FlowEstimator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.solver in REVERSIBLE:
+        if self.solver in (*REVERSIBLE, *IMPLICIT):
             raise ValueError(f"{self.solver} is for gradients; heun is its cousin here")
         if self.trace == "exact" and (self.probes or self.redraw):
             raise ValueError("an exact trace has no probes: leave out probes and redraw")

@@ -1,4 +1,4 @@
-"""Four ways to the gradient of a loss L(z(T)) in z(0) and θ, where z' = f_θ(t, z).
+"""Five ways to the gradient of a loss L(z(T)) in z(0) and θ, where z' = f_θ(t, z).
 
 Each takes a counted field that depends on the leaf θ, (p,), the start z₀, (batch, dim), and the loss, and returns
 ∂L/∂z₀ and ∂L/∂θ. S is the number of evaluations of the forward solve.
@@ -11,6 +11,8 @@ adjoint      optimise, then discretise: a' = −aᵀ∂f/∂z and the integral o
              itself. Memory O(1); off by the errors of both solves, and useless where z' = −f(z) is unstable.
 reversible   the steps of reversible Heun or of the asynchronous leapfrog (MALI) undone one by one: exact for the
              discretisation up to rounding; memory O(1).
+implicit     of implicit steps: each one's equation differentiated where it holds (the implicit function theorem),
+             exact for the discretisation whatever solved it; memory O(steps · state).
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from torch import Tensor
 from torchdiffeq import odeint
 
 from estibench import Unsupported
-from estibench_flow import asynchronous_leapfrog, reversible_heun
+from estibench_flow import asynchronous_leapfrog, implicit_steps, reversible_heun
 from estibench_flow.field import CountedField, Dynamics
 from estibench_flow.solvers import Norm, Scheme, breakdown, integrate
 from estibench_flow.stored_steps import StoredSteps
@@ -41,6 +43,8 @@ def solve(field: Dynamics, start: Tensor, end: float, scheme: Scheme) -> Tensor:
     """z(T), T = `end`, by any scheme, differentiable by autograd through every step; adaptive sizes are held fixed."""
     if scheme.solver in UNDONE:
         return UNDONE[scheme.solver].forward(field, start, end, scheme.steps)[0]
+    if scheme.implicit:
+        return implicit_steps.solve(field, start, end, scheme)
     if scheme.fixed:
         return integrate(field, start, 0.0, end, scheme)
     method, z = tableau(scheme.solver), start
@@ -158,6 +162,15 @@ def reversible(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, en
     (cotangent,) = torch.autograd.grad(loss(final), final)
     field.phase = "nfe_backward"
     return method.backward(field, z, other, cotangent, theta, end, scheme.steps)
+
+
+def implicit(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme) -> Gradient:
+    """Back along implicit steps, a linear solve each (Bai, Kolter, Koltun 2019)."""
+    z, stages, _ = implicit_steps.forward(field, start, end, scheme)
+    final = z.requires_grad_()
+    (cotangent,) = torch.autograd.grad(loss(final), final)
+    field.phase = "nfe_backward"
+    return implicit_steps.backward(field, stages, cotangent, theta, end, scheme)
 
 
 def _along(taken: StoredSteps, field: CountedField, theta: Tensor, loss: Loss) -> Gradient:

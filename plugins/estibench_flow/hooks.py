@@ -72,7 +72,7 @@ def bench_estimators() -> list[EstimatorEntry]:
         EstimatorEntry(
             "solver_gradient",
             "estibench_flow.solver_gradient:SolverGradient",
-            "solver × backprop, checkpoint, adjoint or reversible",
+            "solver × backprop, checkpoint, adjoint, reversible or implicit",
             ("ode_gradient",),
         ),
         EstimatorEntry("cnf", "estibench_flow.cnf:Cnf", "solver × exact or Hutchinson trace (FFJORD)", FLOWS),

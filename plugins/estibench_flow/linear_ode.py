@@ -26,11 +26,12 @@ class LinearOde(OdeProblem):
 
     Parameters:
         family: of A, times `rate`: generic (Gaussian entries of variance 1/dim), rotation (skew), decay (symmetric,
-            eigenvalues from −1 to −½: what is forgotten forwards explodes backwards).
+            eigenvalues from −1 to −½: what is forgotten forwards explodes backwards), stiff (symmetric, from −1 to
+            −10⁻³: explicit steps that follow the slow ones explode with the fast ones).
         rate: a factor of A.
     """
 
-    family: Literal["generic", "rotation", "decay"] = "generic"
+    family: Literal["generic", "rotation", "decay", "stiff"] = "generic"
     rate: PositiveFloat = 1.0
 
     citation = "Al-Mohy and Higham 2009, Computing the Fréchet derivative of the matrix exponential (the truth)."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from estibench_flow import implicit_steps
 from estibench_flow.ode_problem import OdeProblem
 from estibench_flow.solvers import REVERSIBLE
 from estibench_flow.stored_steps import StoredSteps
@@ -18,6 +19,23 @@ def forward_evaluations(problem: OdeProblem, estimator: Any) -> int:
 def backward_evaluations(problem: OdeProblem, estimator: Any) -> int:
     """None by backpropagation, else as many as forwards."""
     return 0 if estimator.gradient == "backprop" else forward_evaluations(problem, estimator)
+
+
+def implicit_forward(problem: OdeProblem, estimator: Any) -> int:
+    """One for an iteration."""
+    field = problem.dynamics(problem.parameters)
+    return implicit_steps.forward(field, problem.start, problem.time, estimator.scheme)[2]
+
+
+def implicit_backward(problem: OdeProblem, estimator: Any) -> int:
+    """One a step."""
+    return int(estimator.scheme.steps)
+
+
+def implicit_products(problem: OdeProblem, estimator: Any) -> int:
+    """dim for an iteration; dim and one more for a step backwards."""
+    iterations, steps = implicit_forward(problem, estimator), implicit_backward(problem, estimator)
+    return problem.dim * iterations + (problem.dim + 1) * steps
 
 
 def _taken(problem: OdeProblem, estimator: Any) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from estibench import Cost, Deterministic, Estimator, ScalesAs, Unsupported
+from estibench import Bias, Cost, Deterministic, Estimator, ScalesAs, Unsupported
 from estibench_flow import gradients
 from estibench_flow.capabilities import HasOwnSolver
 from estibench_flow.field import Dynamics
@@ -19,16 +19,26 @@ from estibench_flow.solver_costs import (
     adaptive_products,
     backward_evaluations,
     forward_evaluations,
+    implicit_backward,
+    implicit_forward,
+    implicit_products,
 )
-from estibench_flow.solvers import REVERSIBLE, SolverParameters
+from estibench_flow.solvers import IMPLICIT, REVERSIBLE, SolverParameters
+from estibench_flow.stability import has_stability_function, linear_bias
 
 MANY = 64  # evaluations
+EXPLICIT = "steps are fixed and explicit"
+SOLVED = "a step is the solution of an equation"
 ALONG = "steps are adaptive, and the gradient goes back along them"
-GradientMethod = Literal["backprop", "checkpoint", "adjoint", "adjoint_seminorm", "reversible"]
+GradientMethod = Literal["backprop", "checkpoint", "adjoint", "adjoint_seminorm", "reversible", "implicit"]
 
 
-def _fixed(problem: Any, estimator: SolverGradient) -> bool:
-    return estimator.scheme.fixed
+def _explicit(problem: Any, estimator: SolverGradient) -> bool:
+    return estimator.scheme.fixed and not estimator.scheme.implicit
+
+
+def _implicit(problem: Any, estimator: SolverGradient) -> bool:
+    return estimator.scheme.implicit
 
 
 def _along_steps(problem: Any, estimator: SolverGradient) -> bool:
@@ -55,25 +65,35 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
     """∂L/∂z(0) and ∂L/∂θ of an ODE's solution: a solver times a way to differentiate it.
 
     Parameters:
-        solver: euler, midpoint, heun, rk4, reversible_heun, asynchronous_leapfrog with `steps`; bosh3, dopri5, dopri8
-            with a `tolerance`. See `estibench_flow.solvers`.
+        solver: euler, midpoint, heun, rk4, reversible_heun, asynchronous_leapfrog, backward_euler, implicit_midpoint
+            with `steps`; bosh3, dopri5, dopri8 with a `tolerance`. See `estibench_flow.solvers`.
         gradient: backprop, checkpoint (with adaptive steps ACA), adjoint, adjoint_seminorm (adaptive), reversible
-            (reversible_heun; asynchronous_leapfrog: MALI). See `estibench_flow.gradients`.
+            (reversible_heun; asynchronous_leapfrog: MALI), implicit (the two that are). See `estibench_flow.gradients`.
 
     Cost with s stages and N steps: s·N evaluations forwards; backwards none by backprop, else s·N; s·N VJPs. Adaptive
     steps that are rejected cost s evaluations forwards, and nothing else; backwards the adjoint takes steps of its own.
+    Implicit steps: one evaluation and dim VJPs for an iteration of Newton's, one and dim + 1 a step backwards.
     """
 
     gradient: GradientMethod = "backprop"
 
     claims = (
         Deterministic(),
-        Cost("nfe", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),
-        Cost("nfe_backward", backward_evaluations, "as forwards, or 0", when=_fixed, given="steps are fixed"),
-        Cost("vjp", forward_evaluations, "stages · steps", when=_fixed, given="steps are fixed"),
+        Cost("nfe", forward_evaluations, "stages · steps", when=_explicit, given=EXPLICIT),
+        Cost("nfe_backward", backward_evaluations, "as forwards, or 0", when=_explicit, given=EXPLICIT),
+        Cost("vjp", forward_evaluations, "stages · steps", when=_explicit, given=EXPLICIT),
         Cost("nfe", adaptive_forward, "stages · tried steps + 2", when=_along_steps, given=ALONG),
         Cost("nfe_backward", adaptive_backward, "stages · accepted steps, or 0", when=_along_steps, given=ALONG),
         Cost("vjp", adaptive_products, "stages · accepted steps", when=_along_steps, given=ALONG),
+        Cost("nfe", implicit_forward, "iterations", when=_implicit, given=SOLVED),
+        Cost("nfe_backward", implicit_backward, "steps", when=_implicit, given=SOLVED),
+        Cost("vjp", implicit_products, "dim · iterations + (dim + 1) · steps", when=_implicit, given=SOLVED),
+        Bias(
+            linear_bias,
+            "R(hA)^N for e^{TA}, differentiated",
+            when=has_stability_function,
+            given="the field is linear, and the gradient that of one-step methods' own steps",
+        ),
         ScalesAs(
             *("peak_bytes", "estimator_tolerance", -0.1, 0.12),
             when=_stores_states,
@@ -89,7 +109,7 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
     citation = (
         "Chen et al., NeurIPS 2018; Zhuang et al., ICML 2020 (checkpoint: ACA); "
         "Kidger, Chen, Lyons, ICML 2021 (seminorms); Kidger et al., NeurIPS 2021 (reversible Heun); "
-        "Zhuang et al., ICLR 2021 (MALI)."
+        "Zhuang et al., ICLR 2021 (MALI); Hairer and Wanner 1996, IV.8, and Bai et al., NeurIPS 2019 (implicit)."
     )
 
     def __post_init__(self) -> None:
@@ -99,6 +119,8 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
             raise ValueError(f"only {' and '.join(REVERSIBLE)} can be undone step by step, not {self.solver}")
         if reversible and self.gradient not in ("backprop", "reversible"):
             raise ValueError(f"{self.solver} is differentiated by backprop or reversible, not {self.gradient}")
+        if (self.gradient == "implicit") != (self.solver in IMPLICIT):
+            raise ValueError(f"{' and '.join(IMPLICIT)} are differentiated by implicit, and nothing else is")
         if self.gradient == "adjoint_seminorm" and self.scheme.fixed:
             raise ValueError(f"a seminorm steers adaptive steps, which {self.solver} has not")
 
@@ -111,6 +133,8 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
             found = gradients.backprop(field, start, theta, loss, end, scheme)
         elif self.gradient == "checkpoint":
             found = gradients.checkpoint(field, start, theta, loss, end, scheme)
+        elif self.gradient == "implicit":
+            found = gradients.implicit(field, start, theta, loss, end, scheme)
         elif self.gradient == "reversible":
             found = gradients.reversible(field, start, theta, loss, end, scheme)
         else:

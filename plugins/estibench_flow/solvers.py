@@ -14,11 +14,23 @@ from torchdiffeq import odeint
 from estibench import PositiveFloat, PositiveInt, Unsupported
 
 SolverName = Literal[
-    "euler", "midpoint", "heun", "rk4", "reversible_heun", "asynchronous_leapfrog", "bosh3", "dopri5", "dopri8"
+    "euler",
+    "midpoint",
+    "heun",
+    "rk4",
+    "reversible_heun",
+    "asynchronous_leapfrog",
+    "backward_euler",
+    "implicit_midpoint",
+    "bosh3",
+    "dopri5",
+    "dopri8",
 ]
 Norm = Callable[[Any], Tensor]
 
 STAGES = {"euler": 1, "midpoint": 2, "heun": 2, "rk4": 4, "reversible_heun": 1, "asynchronous_leapfrog": 1}
+IMPLICIT = {"backward_euler": 1.0, "implicit_midpoint": 0.5}  # where in a step its equation stands
+FIXED = (*STAGES, *IMPLICIT)
 REVERSIBLE = ("reversible_heun", "asynchronous_leapfrog")  # steps that can be undone; not torchdiffeq's
 TORCHDIFFEQ = {"heun": "heun2"}  # where its name differs
 STEPS, TOLERANCE = 16, 1e-5  # where a suite gives none
@@ -29,8 +41,8 @@ class Scheme:
     """A solver with its budget.
 
     Fixed steps: `euler` (one step is a residual block), `midpoint`, `heun` (trapezoid), `rk4` (Kutta's 3/8 rule, as in
-    torchdiffeq), `reversible_heun`, `asynchronous_leapfrog`. Adaptive, with embedded error estimates: `bosh3`,
-    `dopri5`, `dopri8`.
+    torchdiffeq), `reversible_heun`, `asynchronous_leapfrog`; implicit ones `backward_euler`, `implicit_midpoint`.
+    Adaptive, with embedded error estimates: `bosh3`, `dopri5`, `dopri8`.
 
     Attributes:
         solver: its name.
@@ -45,20 +57,25 @@ class Scheme:
     @classmethod
     def of(cls, solver: str, steps: int | None, tolerance: float | None) -> Scheme:
         """Checked, with defaults filled in. Raises `ValueError` for a budget that is not the solver's."""
-        if solver in STAGES and tolerance is not None:
+        if solver in FIXED and tolerance is not None:
             raise ValueError(f"{solver} takes steps, not a tolerance")
-        if solver not in STAGES and steps is not None:
+        if solver not in FIXED and steps is not None:
             raise ValueError(f"{solver} takes a tolerance, not steps")
         return cls(solver, steps or STEPS, tolerance or TOLERANCE)
 
     @property
     def fixed(self) -> bool:
         """Whether steps are fixed in advance."""
-        return self.solver in STAGES
+        return self.solver in FIXED
+
+    @property
+    def implicit(self) -> bool:
+        """Whether a step is the solution of an equation."""
+        return self.solver in IMPLICIT
 
     @property
     def evaluations(self) -> int:
-        """Evaluations of the field by a fixed solver; 0 where steps are not known in advance."""
+        """Evaluations of the field by fixed explicit steps; 0 where they are not known in advance."""
         return STAGES.get(self.solver, 0) * self.steps
 
     def arguments(self, start: float, end: float, like: Tensor, norm: Norm | None = None) -> dict[str, Any]:
