@@ -234,8 +234,8 @@ class DecoupledTheWrongWay(GumbelSoftmax):
     tau: float = 2.0
     forward: float | None = 0.5
 
-    def gradient(self, objective, logits, generator):
-        return GumbelSoftmax(tau=self.forward, forward=self.tau).gradient(objective, logits, generator)
+    def gradient(self, objective, logits, generator, tau):
+        return GumbelSoftmax(forward=tau).gradient(objective, logits, generator, self.forward)
 
 
 BROKEN = [
