@@ -85,7 +85,7 @@ class GumbelSoftmax(DiscreteEstimator):
     )
     citation = (
         "Jang, Gu, Poole, ICLR 2017 (annealing: section 4.1); Maddison, Mnih, Teh, ICLR 2017; two temperatures: Shah "
-        "et al., Improving discrete optimisation via decoupled straight-through Gumbel-softmax, arXiv 2410.13331v1, 2024."
+        "et al., Improving discrete optimisation via decoupled straight-through Gumbel-softmax, arXiv 2410.13331v1."
     )
     examples = ({}, {"anneal": 0.1})
 
