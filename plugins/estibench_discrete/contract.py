@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -73,8 +73,8 @@ class DiscreteProblem(Problem):
         """K^L, the number of states of one datum's variables."""
 
     @abstractmethod
-    def use(self, estimator: DiscreteEstimator, generator: torch.Generator) -> Tensor:
-        """What the estimator's gradients lead to, shaped like the truth."""
+    def use(self, estimator: DiscreteEstimator, generator: torch.Generator) -> Any:
+        """What the estimator's gradients lead to: an estimate of this problem."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +169,7 @@ class DiscreteEstimator(Estimator):
     ) -> tuple[Tensor, State]:
         """An estimate of ∇_θ Σ_b E f_b(z_b), (batch, L, K) like `logits` θ, and the state that follows."""
 
-    def estimate(self, problem: DiscreteProblem, generator: torch.Generator) -> Tensor:
+    def estimate(self, problem: DiscreteProblem, generator: torch.Generator) -> Any:
         """What the problem makes of this estimator."""
         return problem.use(self, generator)
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from estibench import NonNegativeInt, PositiveFloat, PositiveInt
-from estibench_evidence.normal_vae import Shape
-from estibench_evidence.vae_fit import Parameters, VAEFit
+from estibench_evidence.normal_vae import Parameters, Shape
+from estibench_evidence.vae_fit import VAEFit
 
 
 @dataclass(frozen=True, kw_only=True)
