@@ -91,7 +91,7 @@ class VAEFit(FitProblem, ElboProblem):
         def gradient(parameters: Parameters, state: None) -> tuple[Parameters, None]:
             chosen = torch.randint(len(self.training), (self.batch,), generator=generator, device=generator.device)
             x = self.dequantised(self.training[chosen], generator)
-            _, back = torch.func.vjp(lambda encoder: encode(encoder, x), self.shape.encoder(parameters))
+            back = torch.func.vjp(lambda encoder: encode(encoder, x), self.shape.encoder(parameters))[1]
             bound = self.bound(parameters, x)
             (up,) = back(estimator.gradient(bound, generator) / self.batch)
             return tuple(-one for one in (*up, *bound.decoder_gradient(generator))), None

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from estibench import NonNegativeInt, PositiveFloat, PositiveInt
-from estibench_evidence.normal_vae import Shape
-from estibench_evidence.vae_fit import Parameters, VAEFit
+from estibench_evidence.normal_vae import Parameters, Shape
+from estibench_evidence.vae_fit import VAEFit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +71,15 @@ class VAELinear(VAEFit):
         return self.training
 
     def loss(self, parameters: Parameters) -> Tensor:
-        _, _, V, c, gamma = parameters
+        wide = torch.promote_types(self.torch_dtype, torch.float32)  # half precision has no Cholesky factors
+        V, c, gamma = (one.to(wide) for one in parameters[2:])
         eye = torch.eye(self.data_dim, dtype=V.dtype, device=V.device)
         covariance = V @ V.mT + (2 * gamma).exp() * eye
         factor, info = torch.linalg.cholesky_ex(covariance)
-        white = torch.linalg.solve_triangular(factor, (self.training - c).mT, upper=False)
+        white = torch.linalg.solve_triangular(factor, (self.training.to(wide) - c).mT, upper=False)
         log_det = factor.diagonal().log().sum()
         found = 0.5 * white.square().sum(0).mean() + log_det + 0.5 * self.data_dim * math.log(2 * math.pi)
-        return torch.where(info == 0, found, math.nan)
+        return torch.where(info == 0, found, math.nan).to(self.torch_dtype)
 
     @cached_property
     def truth(self) -> Tensor:

@@ -27,8 +27,7 @@ SAYS = {  # of each task: a sentence of its contract, an oracle with its shapes,
     "sampling": ("A density to be sampled", "∇ log p: (chains, dim) → (chains, dim)", "KernelSampler"),
     "density_evolution": ("∂p/∂t = −∇·(f p)", "∇·f: (..., dim) → (...).", "EvolutionProblem"),
     "log_normalizer": ("log Z of Z = ∫ γ(x) dx", "U = log γ − log q: (..., dim) → (...).", "NormalPath"),
-    "vae_fit": ("Raise the bound L_K", "The data, (points, D)", "ElboEstimator"),
-    "elbo_gradient": ("∇_(μ, λ) L_K", "∇_z log p(x, z): (..., dim) → (..., dim).", "Quadratic"),
+    "elbo_gradient": ("∇_(μ, λ) L_K", "∇_z log p(x, z), like z.", "Quadratic"),
     "synthetic": ("The vector t", "t on the problem's device", "Constant"),
 }
 

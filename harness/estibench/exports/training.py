@@ -23,6 +23,7 @@ HEADER = ("problem", "estimator", "excess", "at equal time", "samples ×", "work
 HOW: Mapping[By, str] = {"steps": "at equal steps", "time": "at equal time"}
 SAMPLES = "sliced_wasserstein"
 ROOM = 40
+RIVALS = 3
 
 
 def training_in_words(cells: pd.DataFrame, names: Mapping[tuple[str, str, str], str], level: float) -> Iterator[str]:
@@ -47,7 +48,9 @@ def _where(some: list[Race], names: Mapping[tuple[str, str, str], str]) -> str:
 
 
 def _rivals(some: list[Race]) -> str:
-    return listed(list(dict.fromkeys(named(one.row) for race in some for one in race.open)), ROOM)
+    names = list(dict.fromkeys(named(one.row) for race in some for one in race.open))
+    shown = names if len(names) <= RIVALS else names[: RIVALS - 1]
+    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(shown) < len(names) else "")
 
 
 def _lead(race: Race) -> str:
