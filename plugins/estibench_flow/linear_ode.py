@@ -59,5 +59,10 @@ class LinearOde(OdeProblem):
         return joined(g @ flow, self.time * torch.from_numpy(derivative))
 
     @property
+    def magnitude(self) -> float:
+        """‖truth‖ (1 + T‖A‖₂): entries of A that are rounded move the exponent by ε T‖A‖."""
+        return float(self.truth.norm()) * (1 + self.time * float(torch.linalg.matrix_norm(self._A, 2)))
+
+    @property
     def truth_source(self) -> str:
         return "closed form: matrix exponential and its Fréchet derivative"

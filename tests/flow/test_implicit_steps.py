@@ -18,7 +18,7 @@ SOLVERS = tuple(IMPLICIT)
 NETWORK = ("mlp_ode", {"dim": 3, "batch": 4, "hidden": 8})  # depends on time
 CUBIC = ("cubic_ode", {"dim": 3, "batch": 4, "rate": 10.0})
 LINEAR = ("linear_ode", {"dim": 3, "batch": 4})
-STIFF = ("linear_ode", {"dim": 4, "batch": 4, "family": "stiff", "rate": 1000.0})
+STIFF = ("linear_ode", {"dim": 4, "batch": 4, "family": "stiff", "rate": 100.0})
 
 
 def gradient(build, problem, **parameters):
@@ -61,13 +61,13 @@ def test_one_step_on_a_linear_field_is_the_stability_function(solver, factor, z)
 @pytest.mark.parametrize("solver", [*R])
 @pytest.mark.parametrize(("name", "parameters"), [LINEAR, STIFF])
 def test_gradients_on_linear_fields_are_those_of_the_stability_function(build, name, parameters, solver):
-    """The claim, for explicit steps too; where they explode, to the digits that are left."""
+    """The claim, for explicit steps too; where they explode they claim nothing, and keep their digits all the same."""
     problem = build("problem", name, **parameters)
-    estimator = build(
-        "estimator", "solver_gradient", solver=solver, steps=5, gradient="implicit" if solver in SOLVERS else "backprop"
-    )
-    (claim,) = (one for one in estimator.claims if isinstance(one, Bias) and one.applies(problem, estimator))
-    expected = problem.truth + claim.formula(problem, estimator)
+    method = "implicit" if solver in SOLVERS else "backprop"
+    estimator = build("estimator", "solver_gradient", solver=solver, steps=5, gradient=method)
+    claims = [one for one in estimator.claims if isinstance(one, Bias) and one.applies(problem, estimator)]
+    assert bool(claims) == (method == "implicit" or problem.family != "stiff")
+    expected = problem.truth + linear_bias(problem, estimator)
     assert relative(gradient(build, problem, solver=solver, steps=5), expected) < 1e-9
     other = build("estimator", "solver_gradient", solver=solver, steps=6, gradient=estimator.gradient)
     assert relative(problem.truth + linear_bias(problem, other), expected) > 1e-7
@@ -108,11 +108,18 @@ def test_errors_fall_with_the_order(build, solver, order):
 
 
 def test_where_explicit_steps_explode_implicit_ones_do_not(build):
-    """Sixteen steps, hλ from −62 to −0.06: the first digit or two, for a gradient that is off by 10^20 and more."""
+    """Sixteen steps, hλ from −6 to −0.006: errors of 0.03 at most, where explicit ones are off by 10^20 and more.
+
+    What grows past all numbers says so.
+    """
     problem = build("problem", STIFF[0], **STIFF[1])
-    assert relative(gradient(build, problem, solver="backward_euler", steps=16), problem.truth) < 0.2
+    assert relative(gradient(build, problem, solver="backward_euler", steps=16), problem.truth) < 0.03
+    assert relative(gradient(build, problem, solver="implicit_midpoint", steps=16), problem.truth) < 0.002
     for solver in ("euler", "midpoint", "rk4"):
         assert relative(gradient(build, problem, solver=solver, steps=16), problem.truth) > 1e20
+    faster = build("problem", STIFF[0], **{**STIFF[1], "rate": 1e4})
+    with pytest.raises(Unsupported, match="a solve by rk4 diverges: the gradient is not finite, or too large"):
+        gradient(build, faster, solver="rk4", steps=16)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
