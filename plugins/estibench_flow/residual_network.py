@@ -124,7 +124,7 @@ def norm_bound(W: Tensor) -> Tensor:
     log, power = W.new_zeros(W.shape[:-2]), 1
     for k in range(SQUARINGS + 1):
         A, power = (A @ A, 2 * power) if k else (A, power)
-        trace = A.diagonal(dim1=-2, dim2=-1).sum(-1)
+        trace = A.diagonal(dim1=-2, dim2=-1).sum(-1).clamp(min=torch.finfo(W.dtype).tiny)  # of W = 0 too
         log = log + trace.log() / power  # traces are divided out, so that nothing under- or overflows
         A = A / trace[..., None, None]
     return (log / 2).exp()
