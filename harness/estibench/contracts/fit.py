@@ -25,6 +25,7 @@ Gradient = Callable[[Parameters, Any], tuple[Parameters, Any]]
 
 JUDGED = 512  # samples of a model that are compared with real ones
 PER_SAMPLE = 4  # real ones for each
+FLOORS = 4  # sets of real ones that are judged like a model's
 REFERENCE = 7_001  # added to the seed of a problem
 
 _AT_MOST: ContextVar[int | None] = ContextVar("most_steps", default=None)
@@ -101,14 +102,16 @@ class FitProblem(Problem):
 
     @cached_property
     def _reference(self) -> tuple[SampleReference, Tensor] | None:
-        """Real samples to compare with, and other real samples, as many as are judged of a model."""
+        """Real samples to compare with, and other sets of them, each as large as that of a model: (sets, n, dim)."""
         stream = torch.Generator().manual_seed(self.seed + REFERENCE)
-        found = self.real(JUDGED * (1 + PER_SAMPLE), stream)
+        found = self.real(JUDGED * (FLOORS + PER_SAMPLE), stream)
         if found is None:
             return None
         judged = min(JUDGED, len(found) // 2)
-        others, rest = found[:judged], found[judged:]
-        rest = rest[: len(rest) // judged * judged]
+        sets = len(found) // judged
+        parts = found[: sets * judged].unflatten(0, (sets, judged))
+        floors = min(FLOORS, sets // 2)
+        others, rest = parts[:floors], parts[floors:].flatten(0, 1)
         return SampleReference.of(rest, stream, self.place, self.modes), self.place(others)
 
     def errors(self, fit: Fit, estimator: Any) -> Mapping[str, Tensor]:
@@ -118,11 +121,11 @@ class FitProblem(Problem):
             return {}
         stream = torch.Generator(self.device).manual_seed(self.seed + REFERENCE)
         with counting():  # what judging spends is not the estimator's
-            found = self.samples(fit, estimator, len(self._reference[1]), stream)
+            found = self.samples(fit, estimator, self._reference[1].shape[1], stream)
         return self._distances(found)
 
     def readings(self, fit: Fit, estimator: Any) -> Mapping[str, Tensor]:
-        """The floor of each distance: what real samples have, as many as are judged of the model."""
+        """The floor of each distance: the mean over sets of real samples, each as large as that of the model."""
         if self._reference is None:
             return {}
         return {f"floor_{name}": value for name, value in self._floor.items()}
@@ -130,7 +133,8 @@ class FitProblem(Problem):
     @cached_property
     def _floor(self) -> dict[str, Tensor]:
         assert self._reference is not None
-        return self._distances(self._reference[1])
+        found = [self._distances(one) for one in self._reference[1]]
+        return {name: torch.stack([one[name] for one in found]).mean() for name in found[0]}
 
     def _distances(self, x: Tensor) -> dict[str, Tensor]:
         assert self._reference is not None
