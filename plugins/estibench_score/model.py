@@ -48,7 +48,7 @@ class ScoreModel(ABC):
         """
 
         def along(v: Tensor) -> tuple[Tensor, Tensor]:
-            return torch.func.jvp(lambda x: self.score(theta, x, level), (x,), (v.expand_as(x),))
+            return torch.func.jvp(lambda x: self.score(theta, x, level), (x,), (v.expand_as(x),))[:2]
 
         unit_vectors = torch.eye(self.dim, dtype=x.dtype, device=x.device)
         s, products = torch.func.vmap(along)(unit_vectors)

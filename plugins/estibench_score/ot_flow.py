@@ -68,7 +68,8 @@ def paired(noise: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Both (batch, m), in an order in which Σ‖x − noise‖² is least."""
     if x.shape[1] == 1:
         return noise.sort(0).values, x.sort(0).values
-    order: Tensor = _Assignment.apply(torch.cdist(noise, x).square())  # type: ignore[no-untyped-call]
+    wide = torch.promote_types(x.dtype, torch.float32)  # distances are not there in half precision
+    order: Tensor = _Assignment.apply(torch.cdist(noise.to(wide), x.to(wide)).square())  # type: ignore[no-untyped-call]
     return noise, x.take_along_dim(order[:, None], 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -42,7 +43,7 @@ def annealed_langevin(
     """
     each = math.ceil(steps / len(levels))
     for sigma in sorted(levels, reverse=True):
-        x = langevin(lambda x, sigma=sigma: score(x, sigma), x, RATIO * sigma**2, each, generator)
+        x = langevin(partial(_at, score, sigma), x, RATIO * sigma**2, each, generator)
     return x
 
 
@@ -59,7 +60,7 @@ def predictor_corrector(
     for sigma, tau in pairwise(ladder):
         gap = sigma**2 - tau**2
         x = x + gap * score(x, sigma) + math.sqrt(gap) * _normal(x, generator)
-        x = langevin(lambda x, tau=tau: score(x, tau), x, 2 * (SNR * tau) ** 2, 1, generator)
+        x = langevin(partial(_at, score, tau), x, 2 * (SNR * tau) ** 2, 1, generator)
     return x + ladder[-1] ** 2 * score(x, ladder[-1])
 
 
@@ -79,3 +80,7 @@ def geometric(greatest: float, least: float, steps: int) -> list[float]:
 
 def _normal(x: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+
+
+def _at(score: Score, sigma: float, x: Tensor) -> Tensor:
+    return score(x, sigma)

@@ -100,8 +100,7 @@ def _with_interval(race: Race, one: Standing) -> str:
 
 def _rest(row: Row) -> tuple[str, ...]:
     """Distance of samples over its floor; runs, work and seconds."""
-    distance, floor = row.get(f"error_{SAMPLES}"), row.get(f"reading_floor_{SAMPLES}")
-    told = distance is not None and floor is not None and math.isfinite(distance) and floor > 0
-    times = f"{distance / floor:.3g}" if told else ""
+    distance, floor = (float(row.get(name) or math.nan) for name in (f"error_{SAMPLES}", f"reading_floor_{SAMPLES}"))
+    times = f"{distance / floor:.3g}" if math.isfinite(distance / floor) else ""
     numbers = [row.get(name) for name in ("work", "time")]
     return (times, *("" if x is None or not math.isfinite(x) else f"{x:.3g}" for x in numbers))

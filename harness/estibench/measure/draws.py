@@ -147,7 +147,7 @@ class Drawer:
             check_fit(one, problem)
             fits = Fit(tuple(snapshot[None] for snapshot in one.snapshots))
         else:
-            fits = estimator.draws(problem, n, stream)  # type: ignore[assignment]
+            fits = estimator.draws(problem, n, stream)
             check_fit(fits, problem, (n,))
         values = self._checked(judged(problem, estimator, fits), n)
         return Drawn(values, None, self._read(fits.runs()) if reads(problem, estimator) else None)
