@@ -9,6 +9,7 @@ from estibench import host as plugin_host
 from estibench.analysis.verdicts import judge
 from estibench.host.components import make
 from estibench.measure import measure_block
+from estibench.measure.metrics import finiteness
 from estibench.suite import Block, Settings
 
 PLUGINS = Path(__file__).parent / "plugins"
@@ -88,6 +89,14 @@ def test_every_outcome_has_a_row_and_its_reason(measure):
     assert rows["never"]["reason"] == "needs a problem of another kind"
     assert "draws are not finite" in rows["sometimesnan"]["reason"]
     assert rows["sometimesnan"]["not_finite_fraction_low"] < 0.25 < rows["sometimesnan"]["not_finite_fraction_high"]
+
+
+def test_draws_that_are_too_large_for_their_moments_are_told_apart_from_infinite_ones():
+    """(1e155)² overflows, which once failed the cell with an OverflowError."""
+    large = finiteness(torch.full((4, 1), 1e155, dtype=torch.float64), 0.95)
+    assert (large["status"], large["not_finite_fraction"]) == ("not_finite", 1.0)
+    assert large["reason"] == "4 of 4 draws are beyond 1e+70: their fourth powers are not finite"
+    assert "status" not in finiteness(torch.full((4, 1), 1e69, dtype=torch.float64), 0.95)
 
 
 def test_a_bad_neighbour_changes_no_number(measure):

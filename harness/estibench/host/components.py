@@ -306,6 +306,8 @@ def _describe(annotation: Any) -> str:
         return ", ".join([_describe(arguments[0]), *limits])
     if origin is typing.Literal:
         return " | ".join(str(argument) for argument in arguments)
+    if origin is tuple and arguments[1:] == (...,):
+        return f"list of {_describe(arguments[0])}"
     if origin is not None:
         return " | ".join(_describe(argument) for argument in arguments)
     return "nothing" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))

@@ -329,8 +329,9 @@ class Bench:
             self._watch(cell, "drawing again")
             again = take_again(drawer, self.block.key, self._hurried(limits), kept, size)
             self._watch(cell, "statistics")
-            if not bool(torch.isfinite(again.draws).all()):
-                return finiteness(again.draws, self.settings.confidence)
+            row = finiteness(again.draws, self.settings.confidence)
+            if "status" in row:
+                return row
             found = claims(again, drawer.problem, work.counts, self.settings, drawer.estimator)
             doubtful = confirmed(doubtful, found["claims"])
         return {"claims": doubtful}

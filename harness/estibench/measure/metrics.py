@@ -22,6 +22,7 @@ from estibench.measure.uncertain_truth import widened
 from estibench.suite.plan import Settings
 
 Row = dict[str, Any]
+LARGEST = 1e70  # draws whose fourth powers can be added up in float64
 
 
 def columns(intervals: Mapping[str, Interval]) -> Row:
@@ -30,11 +31,13 @@ def columns(intervals: Mapping[str, Interval]) -> Row:
 
 
 def finiteness(draws: Tensor, confidence: float) -> Row:
-    """How many draws are not finite, and the status of a cell that has such."""
-    bad = int((~torch.isfinite(draws).all(1)).sum())
+    """How many draws are not finite, or too large for their moments to be, and the status of a cell that has such."""
+    bad, infinite = (int((~fine).any(1).sum()) for fine in (draws.abs() <= LARGEST, draws.isfinite()))
     row = columns({"not_finite_fraction": proportion_interval(bad / len(draws), len(draws), confidence)})
     if bad:
-        row |= {"status": "not_finite", "reason": f"{bad} of {len(draws)} draws are not finite"}
+        row |= {"status": "not_finite", "reason": f"{infinite} of {len(draws)} draws are not finite"}
+    if bad > infinite:
+        row["reason"] = f"{bad} of {len(draws)} draws are beyond {LARGEST:g}: their fourth powers are not finite"
     return row
 
 
