@@ -1,5 +1,7 @@
 """What training has led to: races at equal steps and at equal time."""
 
+import json
+
 import pytest
 
 from estibench.analysis.training import of_training, races
@@ -72,3 +74,21 @@ def test_a_density_along_time_is_no_training(tmp_path):
     assert of_training(run(tmp_path, *rows).frame)
     rows[0]["curve"]["axis"] = "time"
     assert not of_training(run(tmp_path, *rows).frame)
+
+
+def test_recommend_says_whose_models_are_best_and_refuses_a_budget(tmp_path, bench, monkeypatch):
+    """One run of fits: sentences, a table and its JSON; a budget has nothing to average."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.yaml").write_text(
+        "name: s\ndraws: {min: 4, max: 4}\ntiming: {rounds: 0}\n"
+        "problems: [{name: bernoulli_fit, steps: 20}]\nestimators: [reinforce, straight_through]\n"
+    )
+    assert bench("run", "s.yaml", "--output", "out", "--engine", "serial").code == 0
+    said = bench("recommend", "discrete_fit", "--run", "out")
+    assert said.code == 0
+    assert said.out.startswith("At equal steps, ")
+    (race,) = json.loads(bench("recommend", "discrete_fit", "--run", "out", "--json").out)
+    assert {one["estimator"] for one in race["standings"]} == {"reinforce", "straight_through"}
+    refused = bench("recommend", "discrete_fit", "--run", "out", "--budget", "9")
+    assert refused.code == 2
+    assert "which nobody averages" in refused.err

@@ -64,6 +64,21 @@ class Race:
     def winner(self) -> Standing:
         return self.standings[0]
 
+    def plain(self) -> dict[str, Any]:
+        """As plain data: the place, what is equal, and every estimator with its interval and whether it may be best."""
+        names = ("problem", "device", "dtype")
+        standings = [
+            {
+                "estimator": one.row["estimator"],
+                "excess": one.excess,
+                "low": one.low,
+                "high": one.high,
+                "best": one is self.winner or one in self.open,
+            }
+            for one in self.standings
+        ]
+        return {**dict(zip(names, self.place, strict=True)), "by": self.by, "at": self.at, "standings": standings}
+
     @property
     def open(self) -> tuple[Standing, ...]:
         """Those that are not told apart from the winner: Welch's test by the intervals, Bonferroni over the rivals."""

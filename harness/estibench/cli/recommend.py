@@ -13,6 +13,8 @@ from estibench.cli.screen import screen
 from estibench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from estibench.analysis.advice import Question, Source
 
 PLAIN_WIDTH = 160  # columns where there is no terminal to ask
@@ -53,6 +55,8 @@ def recommend_command(
     Asks the runs in results/runs and results/published, of each suite the newest. Work is in the task's unit (matvecs,
     evaluations, …), time in seconds. The answer comes with its evidence and its limits.
 
+    Of a task of training: whose models are best, at equal steps and at equal time.
+
     With --between exact hutchinson --by time: from which dimension the exact method takes longer, on each device.
     """
     from estibench.analysis.advice import Question, advise
@@ -67,11 +71,53 @@ def recommend_command(
     if between:
         _print_turns(sources, question, between, as_json)
         return
+    if _print_training(sources, question, as_json):
+        return
     advice = advise(sources, question)
     if as_json:
         click.echo(to_json(advice, sources))
         return
     print_advice(advice, sources, screen(PLAIN_WIDTH))
+
+
+def _print_training(sources: Sequence[Source], question: Question, as_json: bool) -> bool:
+    """Who makes the better model, where the task is one of training; returns whether it is.
+
+    Raises:
+        UserError: a budget, for nobody averages training runs.
+    """
+    from estibench.analysis.training import By, of_training, races
+    from estibench.exports.answer import problem_names
+    from estibench.exports.contests import measured
+    from estibench.exports.summary import print_table
+    from estibench.exports.training import training_in_words, training_table
+    from estibench.plain import to_json
+
+    runs = [(source, measured(source.frame[source.frame["task"] == question.task])) for source in sources]
+    runs = [(source, _only(cells, question)) for source, cells in runs if of_training(cells)]
+    if not runs:
+        return False
+    if question.budget is not None:
+        raise UserError(f"--budget: estimates of {question.task!r} are training runs, which nobody averages")
+    if as_json:
+        ways: tuple[By, ...] = ("steps", "time")
+        found = [race for source, cells in runs for by in ways for race in races(cells, by, source.confidence)]
+        click.echo(to_json([race.plain() for race in found]))
+        return True
+    for source, cells in runs:
+        for text in training_in_words(cells, problem_names(cells), source.confidence):
+            click.echo(f"{text[0].upper()}{text[1:]}.")
+        print_table(training_table(cells, question.task, source.confidence), screen(PLAIN_WIDTH))
+        click.echo(f"Evidence from {source.name}.")
+    return True
+
+
+def _only(cells: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Those on the device and in the dtype that are asked about."""
+    for name in ("device", "dtype"):
+        wanted = getattr(question, name)
+        cells = cells if wanted is None else cells[cells[name] == wanted]
+    return cells
 
 
 def _print_turns(sources: Sequence[Source], question: Question, between: tuple[str, str], as_json: bool) -> None:
@@ -87,9 +133,7 @@ def _print_turns(sources: Sequence[Source], question: Question, between: tuple[s
     lines, known, found = [], set[str](), []
     for source in sources:
         frame = source.frame[source.frame["task"] == question.task]
-        for name in ("device", "dtype"):
-            wanted = getattr(question, name)
-            frame = frame if wanted is None else frame[frame[name] == wanted]
+        frame = _only(frame, question)
         known |= {str(one) for name in ("estimator_name", "family", "estimator") for one in frame[name]}
         for turn in turns(frame, question.by, between, source.confidence):
             found.append({"source": source.name, **asdict(turn)})

@@ -95,7 +95,7 @@ def _with_interval(race: Race, one: Standing) -> str:
     sign = " †" if one in race.open else ""
     if one.low == one.high:
         return f"{one.excess:.3g}{sign}"
-    return f"{one.excess:.3g} [{one.low:.2g}, {one.high:.2g}]{sign}"
+    return f"{one.excess:.3g} [{one.low:.3g}, {one.high:.3g}]{sign}"
 
 
 def _rest(row: Row) -> tuple[str, ...]:
