@@ -158,7 +158,7 @@ def test_nobody_claims_that_training_is_deterministic(build, name, parameters):
 
 
 def test_the_adjoint_trains_as_backpropagation_where_steps_are_small_and_not_where_they_are_large(build):
-    """Its error falls with the solver's: 16 steps of rk4 leave next to nothing of it, two of Euler a part of every step."""
+    """Its error falls with the solver's: 16 steps of rk4 leave next to nothing of it, two of Euler a part of each."""
     problem = fit(build, steps=3).at("cpu", "float64")
 
     def distance(**solver):
