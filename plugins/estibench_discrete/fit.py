@@ -59,7 +59,4 @@ class DiscreteFit(FitProblem, DiscreteProblem):
 
     def curve(self, fit: Fit, estimator: Any) -> Tensor:
         """The exact loss."""
-        shapes = [parameter.shape for parameter in self.start()]
-        leading = fit.snapshots[0].shape[: fit.snapshots[0].dim() - len(shapes[0])]
-        flat = [one.reshape(-1, *shape) for one, shape in zip(fit.snapshots, shapes, strict=True)]
-        return torch.stack([self.loss(parameters) for parameters in zip(*flat, strict=True)]).reshape(leading)
+        return fit.at_each(self.loss, self.start())

@@ -99,9 +99,7 @@ class VAEFit(FitProblem, ElboProblem):
         return self.train(self.start, gradient)
 
     def curve(self, fit: Fit, estimator: Any) -> Tensor:
-        flat = (one.flatten(0, -len(self.start[i].shape) - 1) for i, one in enumerate(fit.snapshots))
-        leading = fit.snapshots[0].shape[: -self.start[0].dim()]
-        return torch.stack([self.loss(one) for one in zip(*flat, strict=True)]).reshape(leading)
+        return fit.at_each(self.loss, self.start)
 
     def loss(self, parameters: Parameters) -> Tensor:
         """How the model is judged, a scalar. Default: −L_J a datum."""

@@ -42,8 +42,7 @@ class FlowEstimator(HasNoiselessTwin, HasLogDensity, ErrorBarEstimator):
         """n training runs, side by side where that changes no step of any."""
         if self.fixed:
             return problem.fit(self.log_density, generator, runs=n)
-        runs = [problem.fit(self.log_density, generator) for _ in range(n)]
-        return Fit(tuple(torch.stack(one) for one in zip(*(run.snapshots for run in runs), strict=True)))
+        return Fit.together(problem.fit(self.log_density, generator) for _ in range(n))
 
     @final
     def estimate_with_error(self, problem: FlowProblem, generator: torch.Generator) -> tuple[Tensor, Tensor]:

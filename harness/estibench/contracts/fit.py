@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -44,6 +44,21 @@ class Fit(NamedTuple):
     def final(self) -> Parameters:
         """The parameters at the last checkpoint of one run."""
         return tuple(one[-1] for one in self.snapshots)
+
+    @classmethod
+    def together(cls, runs: Iterable[Fit]) -> Fit:
+        """Single runs, as if they had been made side by side."""
+        return cls(tuple(torch.stack(one) for one in zip(*(run.snapshots for run in runs), strict=True)))
+
+    def at_each(self, judge: Callable[[Parameters], Tensor], like: Parameters) -> Tensor:
+        """A scalar of the parameters at each checkpoint, one after the other: (..., checkpoints).
+
+        Args:
+            like: one set of parameters, for their shapes.
+        """
+        leading = self.snapshots[0].shape[: self.snapshots[0].dim() - like[0].dim()]
+        flat = [one.flatten(0, len(leading) - 1) for one in self.snapshots]
+        return torch.stack([judge(parameters) for parameters in zip(*flat, strict=True)]).reshape(leading)
 
     def runs(self) -> Iterator[Fit]:
         """Each of the runs that were made side by side."""

@@ -145,7 +145,7 @@ class Drawer:
         if self.path == "loop":
             one: Any = estimator.estimate(problem, stream)
             check_fit(one, problem)
-            fits = Fit(tuple(snapshot[None] for snapshot in one.snapshots))
+            fits = Fit.together([one])
         else:
             fits = estimator.draws(problem, n, stream)
             check_fit(fits, problem, (n,))
