@@ -107,6 +107,8 @@ def test_what_is_not_sampled_has_no_distances(build):
     assert problem.errors(None, None) == problem.readings(None, None) == {}
     bare = type("Bare", (type(problem),), {"real": importlib.import_module("estibench").FitProblem.real})
     assert not reads(bare(), build("estimator", "descent"))
+    told = type("Told", (bare,), {"readings": lambda self, fit, estimator: {"depth": 1.0}})
+    assert reads(told(), build("estimator", "descent")), "a fit that is not sampled may still be read"
 
 
 def test_a_curve_is_no_fit(measured):

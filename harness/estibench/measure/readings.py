@@ -19,8 +19,8 @@ def reads(problem: Any, estimator: Any) -> bool:
     if isinstance(problem, SampleProblem):
         return True
     cls = type(problem)
-    if isinstance(problem, FitProblem) and cls.real is FitProblem.real and cls.errors is FitProblem.errors:
-        return False
+    if isinstance(problem, FitProblem):
+        return any(getattr(cls, name) is not getattr(FitProblem, name) for name in ("real", "errors", "readings"))
     if isinstance(estimator, ErrorBarEstimator) and type(estimator).statistics is not ErrorBarEstimator.statistics:
         return True
     return cls.errors is not Problem.errors or cls.readings is not Problem.readings
