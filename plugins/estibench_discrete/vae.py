@@ -62,10 +62,8 @@ class Shape:
     def negative_elbo(self, parameters: Parameters, x: Tensor) -> Tensor:
         """−ELBO averaged over the images, exactly: the decoder sees each of the K^L states once."""
         log_q = torch.log_softmax(self.encode(parameters[:4], x), -1)
-        states = some_states(slice(0, self.values**self.variables), log_q, self.variables)[:, 0]
-        pixels = _layers(parameters[4:], states.flatten(-2))
         q = state_probabilities(log_q)  # (states, images)
-        losses = softplus(pixels).sum(-1) @ q - ((q.mT @ pixels) * x).sum(-1)
+        losses = (q * self._losses_of_states(parameters[4:], x)).sum(0)
         return losses.mean() + divergence(log_q).mean()
 
     def log_likelihoods(self, decoder: Parameters, x: Tensor) -> Tensor:
