@@ -21,6 +21,7 @@ from estibench.exports.answer import (
     wrapped,
 )
 from estibench.results import Results
+from estibench.results.run_directory import once
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 
@@ -156,3 +157,16 @@ def test_runs_with_little_in_them() -> None:
     bare = {name: value for name, value in row("a", 1.0, 1).items() if name not in ("time", "work")}
     assert told(bare)[1] == "trace: no estimator has both an error and a cost to be compared by."
     assert list(contests_in_words([], {}, None)) == []
+
+
+def test_what_several_exporters_ask_is_computed_once_for_a_run() -> None:
+    asked = []
+
+    @once
+    def directory(results: Results) -> Path:
+        asked.append(results)
+        return results.directory
+
+    one, other = Results(Path("one"), {}, []), Results(Path("other"), {}, [])
+    assert [directory(one), directory(other), directory(one)] == [Path("one"), Path("other"), Path("one")]
+    assert len(asked) == 2

@@ -26,12 +26,12 @@ from estibench.exports.contests import named, unit_of_work
 from estibench.exports.findings import count, findings, headline, miss_in_words, misses
 from estibench.exports.short_names import listed, short_names
 from estibench.exports.training import training_in_words
+from estibench.results.run_directory import Results, once
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from estibench.results.run_directory import Results
 
 MOST_LINES = 15
 TIED = "\N{NO-BREAK SPACE}"
@@ -54,6 +54,7 @@ class Line:
     weight: int = 0
 
 
+@once
 def answer_lines(results: Results) -> list[Line]:
     """What a run has found, the most important first; the last lines say whether it is right."""
     lines = [Line(headline(results))]

@@ -1,7 +1,7 @@
 """The interactive chart of a run: any measured quantity against any cost, problem by problem.
 
-`explorer.vl.json` is its specification in Vega-Lite, with a parameter for everything that the page lets a reader choose;
-the page's script sets them. All transformations (Pareto front, ratios to it) happen in Vega, on the data of the page.
+`explorer.vl.json` is its specification in Vega-Lite, with a parameter for everything that the page lets a reader
+choose; the page's script sets them. All transformations (Pareto front, ratios to it) happen in Vega, on its data.
 """
 
 from __future__ import annotations

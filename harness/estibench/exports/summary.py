@@ -16,11 +16,11 @@ from estibench.exports.short_names import short_names
 from estibench.exports.standings import standings
 from estibench.exports.tables import markdown_table, md
 from estibench.exports.training import training_table
+from estibench.results.run_directory import Results, once
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from estibench.results.run_directory import Results
 
 NAME_WIDTH = 31  # characters of a problem on one line of a narrow terminal …
 WIDE_NAME = 56  # … and of a wide one
@@ -117,6 +117,7 @@ def price_summary(results: Results) -> list[SummaryTable]:
     return _tables(results, prices_only=True)
 
 
+@once
 def summary_tables(results: Results) -> list[SummaryTable]:
     """The tables of the summary; those for which the run has nothing are left out."""
     return _tables(results, prices_only=False)
