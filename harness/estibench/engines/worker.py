@@ -90,7 +90,7 @@ def load() -> None:
 
 
 def warm_up() -> None:
-    """Import what torch imports on first use, or the first cell would pay for it; its compiler only where it is used."""
+    """Import what torch imports on first use, or the first cell would pay for it; its compiler is another matter."""
     import torch
 
     from estibench.measure.work import measure_work
