@@ -159,6 +159,15 @@ def test_runs_with_little_in_them() -> None:
     assert list(contests_in_words([], {}, None)) == []
 
 
+def test_what_asks_nothing_of_the_problem_is_the_floor_and_wins_nothing() -> None:
+    rows = [row("perfect", 1.0, 0.0, problem=problem) for problem in ("easy", "hard")]
+    rows += [row("good", mse, 10.0, problem=problem) for problem, mse in (("easy", 1.02), ("hard", 9.0))]
+    rows += [row("bad", 100.0, 10.0, problem=problem) for problem in ("easy", "hard")]
+    text = "\n".join(line.text for line in answer_lines(Results(Path("run"), {}, rows)))
+    assert "good wins 2 (easy, hard)" in text
+    assert "not told apart from perfect, the floor, on 1 of 2 (easy)" in text
+
+
 def test_what_several_exporters_ask_is_computed_once_for_a_run() -> None:
     asked = []
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from estibench.analysis.advice import Advice, Evidence, Question, Source, advise
-from estibench.analysis.cells import is_deterministic
-from estibench.analysis.contrast import Contrast
+from estibench.analysis.cells import is_deterministic, is_floor
+from estibench.analysis.contrast import Contrast, contrast, measured
 from estibench.analysis.criteria import criteria
 from estibench.analysis.noise import noise_warning
 from estibench.analysis.price import Cost
@@ -105,6 +105,7 @@ def _about_task(results: Results, task: str, cells: pd.DataFrame) -> Iterator[Li
         return
     source = Source(str(results.directory), results.frame, results.confidence, results.about)
     names = problem_names(cells)
+    floors, cells = cells[is_floor(cells)], cells[~is_floor(cells)]
     stated = results.about.get("budgets") or {}
     currencies: list[Cost] = ["time", "work"]
     asked = [found for by in currencies if (found := _asked(source, task, cells, by, stated.get(by, ())))]
@@ -117,6 +118,7 @@ def _about_task(results: Results, task: str, cells: pd.DataFrame) -> Iterator[Li
             yield Line(f"{task}, {count(len(advice.evidence), 'problem')}, by {what}:")
             for weight, text in contests_in_words(advice.evidence, names, advice.question.budget):
                 yield Line(text, 1, weight)
+            yield from (Line(text, 1, 3) for text in _at_the_floor(advice, floors, names, results.confidence))
             if advice.biased:
                 yield Line(_biased_in_words(advice, task), 1, 6)
         else:
@@ -210,6 +212,23 @@ def contests_in_words(
         yield 3, f"exact to rounding on {len(found.rounding)} ({where(found.rounding)}), at the least cost {cheapest}"
     if found.alone:
         yield 4, f"no other kind to compare with on {len(found.alone)} ({where(found.alone)}): {_tally(found.alone)}"
+
+
+def _at_the_floor(
+    advice: Advice, floors: pd.DataFrame, names: Mapping[tuple[str, str, str], str], confidence: float
+) -> Iterator[str]:
+    """On which problems nothing shows that the winner errs more than what asks nothing of the problem."""
+    rows = {(row["problem"], row["device"], row["dtype"]): row for row in floors.to_dict("records")}
+    contests = [one for one in advice.evidence if (one.problem, one.device, one.dtype) in rows]
+    reached = []
+    for one in contests:
+        floor = measured(rows[one.problem, one.device, one.dtype], "mse", confidence)
+        found = contrast(measured(one.winner, "mse", confidence), floor, confidence)
+        reached += [one] if found.ratio <= 1 or found.p_value >= 1 - confidence else []
+    if contests:
+        kinds = " and ".join(dict.fromkeys(str(row["family"]) for row in rows.values()))
+        where = f" ({listed([names[one.problem, one.device, one.dtype] for one in reached])})" if reached else ""
+        yield f"not told apart from {kinds}, the floor, on {len(reached)} of {len(contests)}{where}"
 
 
 def counts_in_words(contests: Sequence[Evidence]) -> str:
