@@ -168,6 +168,15 @@ def test_what_asks_nothing_of_the_problem_is_the_floor_and_wins_nothing() -> Non
     assert "not told apart from perfect, the floor, on 1 of 2 (easy)" in text
 
 
+@pytest.mark.parametrize(("rounds", "said"), [(3, True), (6, False)])
+def test_too_few_rounds_for_an_interval_are_told(rounds: int, said: bool) -> None:
+    bounds = {} if rounds == 6 else {"time_low": -math.inf, "time_high": math.inf}
+    rows = [row(name, mse, 10.0, time_rounds=rounds, **bounds) for name, mse in (("good", 1.0), ("bad", 9.0))]
+    lines = [line.text for line in answer_lines(Results(Path("run"), {}, rows))]
+    told = "Times of 3 rounds have no interval, and by them nothing is told apart: timing.rounds: 6."
+    assert (told in lines) == said
+
+
 def test_what_several_exporters_ask_is_computed_once_for_a_run() -> None:
     asked = []
 

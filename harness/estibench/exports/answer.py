@@ -304,9 +304,24 @@ def _is_it_right(results: Results) -> Iterator[Line]:
         yield Line(
             f"Undecided: {count(undecided, 'claim')}, of which the draws tell too little: raise draws.max.", 0, 3
         )
+    if rounds := _too_few_rounds(results):
+        enough = math.ceil(1 - math.log2(1 - results.confidence))
+        told = f"Times of {count(rounds, 'round')} have no interval, and by them nothing is told apart"
+        yield Line(f"{told}: timing.rounds: {enough}.", 0, 2)
     warning = noise_warning(results.frame)
     if warning:
         yield Line(f"{warning[0].upper()}{warning[1:]}.", 0, 1)
+
+
+def _too_few_rounds(results: Results) -> int:
+    """The most timed rounds of a cell where that is too few for an interval of any; else 0. Fits are set apart."""
+    frame = results.frame
+    if not {"time", "time_low", "time_rounds"} <= {*frame.columns} or of_training(frame):
+        return 0
+    timed = frame[frame["time"].notna()]
+    if timed.empty or timed["time_low"].map(math.isfinite).any():
+        return 0
+    return int(timed["time_rounds"].max())
 
 
 def print_answer(lines: Sequence[Line], console: Console) -> None:
