@@ -79,13 +79,13 @@ class Reference:
             self.p.new_zeros(len(self.p)),
         )
         for part in parts(len(self.weights), self.p.numel()):
-            values, weights = term(self.p, *self.block(part)), self.weights[part][..., None]
-            here = weights.sum(0)
+            values, weights = term(self.p, *self.block(part)), self.weights[part]
+            here = weights.sum(0)[..., None]
             share = here / (mass + here).clamp(min=tiny)
-            mean_here = (weights * values).sum(0) / here.clamp(min=tiny)
-            step = mean_here - mean
-            inside = (weights * (values - mean_here).square_()).sum(0)
-            variance = variance + (inside + mass * share * step**2).sum((-2, -1))
+            mean_here = torch.einsum("nbl,nblk->blk", weights, values) / here.clamp(min=tiny)
+            step, off = mean_here - mean, values - mean_here
+            inside = (weights * torch.linalg.vecdot(off, off)).sum((0, 2))
+            variance = variance + inside + (mass * share * step**2).sum((-2, -1))
             mean, mass = mean + share * step, mass + here
         return self._known.setdefault(term, (mean, variance))
 

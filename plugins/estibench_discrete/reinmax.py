@@ -15,7 +15,7 @@ from estibench_discrete.distribution import sample, softmax_vjp
 def term(p: Tensor, z: Tensor, v: Tensor) -> Tensor:
     """One sample's estimate at z = e_b, ½ [p∘v + v_b e_b − v_b p − (pᵀv) e_b]."""
     own, mean = torch.linalg.vecdot(z, v)[..., None], torch.linalg.vecdot(p, v)[..., None]
-    return 0.5 * (p * (v - own) + z * (own - mean))
+    return (v - own).mul_(0.5 * p).addcmul_(z, 0.5 * (own - mean))  # in place: of K values there are K terms
 
 
 def reinmax_bias(problem: GradientProblem, estimator: ReinMax) -> Tensor:
