@@ -12,26 +12,20 @@ from estibench_discrete.contract import GradientProblem, Memoryless, Objective, 
 from estibench_discrete.distribution import sample, softmax_vjp
 
 
-def reinmax_moments(problem: GradientProblem) -> tuple[Tensor, Tensor]:
-    """Mean and variance over states z = e_b of the estimate ½ [p∘v + v_b e_b − v_b p − (pᵀv) e_b]."""
-    known = problem.reference
-    p = known.p
-
-    def term(z: Tensor, v: Tensor) -> Tensor:
-        own, mean = (z * v).sum(-1, keepdim=True), (p * v).sum(-1, keepdim=True)
-        return 0.5 * (p * (v - own) + z * (own - mean))
-
-    return known.mean_and_variance(term)
+def term(p: Tensor, z: Tensor, v: Tensor) -> Tensor:
+    """One sample's estimate at z = e_b, ½ [p∘v + v_b e_b − v_b p − (pᵀv) e_b]."""
+    own, mean = torch.linalg.vecdot(z, v)[..., None], torch.linalg.vecdot(p, v)[..., None]
+    return (v - own).mul_(0.5 * p).addcmul_(z, 0.5 * (own - mean))  # in place: of K values there are K terms
 
 
 def reinmax_bias(problem: GradientProblem, estimator: ReinMax) -> Tensor:
     """Mean of the terms − g, (batch, L, K)."""
-    return problem.exact.estimand(reinmax_moments(problem)[0]) - problem.truth
+    return problem.exact.estimand(problem.reference.mean_and_variance(term)[0]) - problem.truth
 
 
 def reinmax_variance(problem: GradientProblem, estimator: ReinMax) -> Tensor:
     """Total variance of the terms over n, for each datum, (batch,)."""
-    return reinmax_moments(problem)[1] / estimator.samples
+    return problem.reference.mean_and_variance(term)[1] / estimator.samples
 
 
 @dataclass(frozen=True)

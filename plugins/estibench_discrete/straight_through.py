@@ -12,15 +12,19 @@ from estibench_discrete.contract import GradientProblem, Memoryless, Objective, 
 from estibench_discrete.distribution import sample, softmax_vjp
 
 
+def term(p: Tensor, z: Tensor, v: Tensor) -> Tensor:
+    """One sample's J(p) v, v = ∇f(z)."""
+    return softmax_vjp(p, v)
+
+
 def straight_through_bias(problem: GradientProblem, estimator: StraightThrough) -> Tensor:
     """J(p) E v − g, (batch, L, K): v = ∇f(z) where the exact gradient has differences of f."""
-    return problem.exact.estimand(problem.reference.straight_through) - problem.truth
+    return problem.exact.estimand(problem.reference.mean_and_variance(term)[0]) - problem.truth
 
 
 def straight_through_variance(problem: GradientProblem, estimator: StraightThrough) -> Tensor:
     """(1/n) Σ_l tr J(p_l) Cov(v_l) J(p_l), for each datum, (batch,)."""
-    known = problem.reference
-    return known.mean_and_variance(lambda z, v: softmax_vjp(known.p, v))[1] / estimator.samples
+    return problem.reference.mean_and_variance(term)[1] / estimator.samples
 
 
 @dataclass(frozen=True)

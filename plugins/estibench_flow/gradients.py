@@ -18,6 +18,7 @@ implicit     of implicit steps: each one's equation differentiated where it hold
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -70,7 +71,7 @@ def checkpoint(field: CountedField, start: Tensor, theta: Tensor, loss: Loss, en
 
 
 def adjoint(
-    field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme, seminorm: bool
+    field: CountedField, start: Tensor, theta: Tensor, loss: Loss, end: float, scheme: Scheme, seminorm: bool = False
 ) -> Gradient:
     """The continuous adjoint (Chen et al. 2018, Algorithm 1), both solves with the same scheme.
 
@@ -179,3 +180,13 @@ def _along(taken: StoredSteps, field: CountedField, theta: Tensor, loss: Loss) -
     (cotangent,) = torch.autograd.grad(loss(final), final)
     field.phase = "nfe_backward"
     return taken.gradient(cotangent, theta)
+
+
+METHODS: dict[str, Callable[[CountedField, Tensor, Tensor, Loss, float, Scheme], Gradient]] = {
+    "backprop": backprop,
+    "checkpoint": checkpoint,
+    "adjoint": adjoint,
+    "adjoint_seminorm": partial(adjoint, seminorm=True),
+    "reversible": reversible,
+    "implicit": implicit,
+}

@@ -60,7 +60,11 @@ class LinearOde(OdeProblem):
 
     @property
     def magnitude(self) -> float:
-        """‖truth‖ (1 + T‖A‖₂): entries of A that are rounded move the exponent by ε T‖A‖."""
+        """‖truth‖ (1 + T‖A‖₂): an A that is rounded, by ε‖A‖, is another problem, whose e^{TA} is off by ε times the
+        condition of the exponential. That is T‖A‖₂ for normal matrices (rotation, decay, stiff) and no less for others.
+
+        Source: Van Loan 1977, The sensitivity of the matrix exponential.
+        """
         return float(self.truth.norm()) * (1 + self.time * float(torch.linalg.matrix_norm(self._A, 2)))
 
     @property

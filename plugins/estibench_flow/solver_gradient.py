@@ -8,42 +8,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from estibench import Bias, Cost, Deterministic, Estimator, ScalesAs, Unsupported
+from estibench import Bias, Deterministic, Estimator, ScalesAs, Unsupported
 from estibench_flow import gradients
 from estibench_flow.capabilities import HasOwnSolver
 from estibench_flow.field import Dynamics
 from estibench_flow.ode_problem import OdeProblem, joined
-from estibench_flow.solver_costs import (
-    adaptive_backward,
-    adaptive_forward,
-    adaptive_products,
-    backward_evaluations,
-    forward_evaluations,
-    implicit_backward,
-    implicit_forward,
-    implicit_products,
-)
+from estibench_flow.solver_costs import COSTS
 from estibench_flow.solvers import IMPLICIT, REVERSIBLE, SolverParameters
 from estibench_flow.stability import has_stability_function, linear_bias
 
 MANY = 64  # evaluations
-EXPLICIT = "steps are fixed and explicit"
-SOLVED = "a step is the solution of an equation"
-ALONG = "steps are adaptive, and the gradient goes back along them"
 GradientMethod = Literal["backprop", "checkpoint", "adjoint", "adjoint_seminorm", "reversible", "implicit"]
-
-
-def _explicit(problem: Any, estimator: SolverGradient) -> bool:
-    return estimator.scheme.fixed and not estimator.scheme.implicit
-
-
-def _implicit(problem: Any, estimator: SolverGradient) -> bool:
-    return estimator.scheme.implicit
-
-
-def _along_steps(problem: Any, estimator: SolverGradient) -> bool:
-    """Along the accepted steps of an adaptive solve."""
-    return not estimator.scheme.fixed and estimator.gradient in ("backprop", "checkpoint")
 
 
 def _stores_states(problem: Any, estimator: SolverGradient) -> bool:
@@ -79,15 +54,7 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
 
     claims = (
         Deterministic(),
-        Cost("nfe", forward_evaluations, "stages · steps", when=_explicit, given=EXPLICIT),
-        Cost("nfe_backward", backward_evaluations, "as forwards, or 0", when=_explicit, given=EXPLICIT),
-        Cost("vjp", forward_evaluations, "stages · steps", when=_explicit, given=EXPLICIT),
-        Cost("nfe", adaptive_forward, "stages · tried steps + 2", when=_along_steps, given=ALONG),
-        Cost("nfe_backward", adaptive_backward, "stages · accepted steps, or 0", when=_along_steps, given=ALONG),
-        Cost("vjp", adaptive_products, "stages · accepted steps", when=_along_steps, given=ALONG),
-        Cost("nfe", implicit_forward, "iterations", when=_implicit, given=SOLVED),
-        Cost("nfe_backward", implicit_backward, "steps", when=_implicit, given=SOLVED),
-        Cost("vjp", implicit_products, "dim · iterations + (dim + 1) · steps", when=_implicit, given=SOLVED),
+        *COSTS,
         Bias(
             linear_bias,
             "R(hA)^N for e^{TA}, differentiated",
@@ -128,18 +95,8 @@ class SolverGradient(SolverParameters, HasOwnSolver, Estimator):
         """The gradient, (batch · dim + p,); the generator is not used. `Unsupported` where a solve diverges."""
         theta = problem.parameters.detach().requires_grad_()
         field = problem.field(theta)
-        start, loss, end, scheme = problem.start, problem.loss, problem.time, self.scheme
-        if self.gradient == "backprop":
-            found = gradients.backprop(field, start, theta, loss, end, scheme)
-        elif self.gradient == "checkpoint":
-            found = gradients.checkpoint(field, start, theta, loss, end, scheme)
-        elif self.gradient == "implicit":
-            found = gradients.implicit(field, start, theta, loss, end, scheme)
-        elif self.gradient == "reversible":
-            found = gradients.reversible(field, start, theta, loss, end, scheme)
-        else:
-            seminorm = self.gradient == "adjoint_seminorm"
-            found = gradients.adjoint(field, start, theta, loss, end, scheme, seminorm)
+        method = gradients.METHODS[self.gradient]
+        found = method(field, problem.start, theta, problem.loss, problem.time, self.scheme)
         estimate = joined(*found)
         if not bool(torch.isfinite(estimate.square().sum().square())):  # fourth powers: intervals take them
             raise Unsupported(f"a solve by {self.solver} diverges: the gradient is not finite, or too large to measure")

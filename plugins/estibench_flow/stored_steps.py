@@ -35,7 +35,7 @@ class Step:
     t: float
     h: float
     z: Tensor
-    stages: tuple[Stage, ...] = ()
+    stages: list[Stage]
 
 
 class StoredSteps:
@@ -67,10 +67,8 @@ class StoredSteps:
         self.steps: list[Step] = []
         self.rejected = 0
         with torch.no_grad():
-            if scheme.fixed:
-                self.final = self._fixed(z.detach(), end, scheme.steps)
-            else:
-                self.final = self._adaptive(z.detach(), end, scheme.tolerance, method.order)
+            take = self._fixed if scheme.fixed else self._adaptive
+            self.final = take(z.detach(), end, scheme)
 
     def gradient(self, cotangent: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
         """∂L/∂z(0), (batch, dim), and ∂L/∂θ, (p,), from ∂L/∂z(end); forgets the steps.
@@ -84,7 +82,7 @@ class StoredSteps:
         while self.steps:
             step = self.steps.pop()
             times = self._begin(step.t, step.h)
-            stages = list(step.stages) or self._stages(times, step.z, graphs=True)
+            stages = step.stages or self._stages(times, step.z, graphs=True)
             del step
             for i in range(s - 1, -1, -1):
                 y, k = stages.pop()
@@ -95,15 +93,16 @@ class StoredSteps:
             of_states[s] = of_states.sum(0)
         return of_states[s].view(cotangent.shape).clone(), of_theta
 
-    def _fixed(self, z: Tensor, end: float, steps: int) -> Tensor:
-        h = end / steps
-        for n in range(steps):
+    def _fixed(self, z: Tensor, end: float, scheme: Scheme) -> Tensor:
+        h = end / scheme.steps
+        for n in range(scheme.steps):
             stages = self._stages(self._begin(n * h, h), z, self._graphs)
-            self._keep(n * h, h, z, stages)
+            self.steps.append(Step(n * h, h, z, stages if self._graphs else []))
             z = self._combined(z, len(stages))
         return z
 
-    def _adaptive(self, z: Tensor, end: float, tolerance: float, order: int) -> Tensor:
+    def _adaptive(self, z: Tensor, end: float, scheme: Scheme) -> Tensor:
+        tolerance, order = scheme.tolerance, tableau(scheme.solver).order
         t, size = 0.0, z.abs()
         first = self._evaluated(z.new_zeros(()), z, self._graphs)
         h = first_step(self._field, z, first[1], tolerance, order)
@@ -118,7 +117,7 @@ class StoredSteps:
             scale = torch.maximum(size, following.abs()).mul_(tolerance).add_(tolerance)
             ratio = rms(torch.mv(*self._error).view(z.shape).div_(scale))
             if ratio <= 1:
-                self._keep(t, h, z, stages)
+                self.steps.append(Step(t, h, z, stages if self._graphs else []))
                 z, first, t, size = following.detach(), last, after, following.abs()
             else:
                 self.rejected += 1
@@ -147,6 +146,3 @@ class StoredSteps:
         with torch.set_grad_enabled(graphs):
             y = y.requires_grad_(graphs)
             return y, self._field(t, y)
-
-    def _keep(self, t: float, h: float, z: Tensor, stages: list[Stage]) -> None:
-        self.steps.append(Step(t, h, z, tuple(stages) if self._graphs else ()))

@@ -33,6 +33,10 @@ class Sampler(Estimator):
 
     anneals: ClassVar[bool] = False
 
+    def starting_points(self, problem: Sampling, generator: torch.Generator) -> Tensor:
+        """The x that `start` is given. Default: where the problem's chains start, (chains, dim)."""
+        return problem.starting_points(generator)
+
     @abstractmethod
     def start(self, target: Target, x: Tensor, generator: torch.Generator) -> Any:
         """The state of chains that start at x, (chains, dim); a sampler may have a start of its own."""
@@ -56,7 +60,7 @@ class Sampler(Estimator):
             raise Unsupported("only its last state is a sample: give the problem one record")
         kept = problem.recorded_steps(self.steps)
         target = problem.target
-        state = self.start(target, problem.starting_points(generator), generator)
+        state = self.start(target, self.starting_points(problem, generator), generator)
         records = []
         for k, control in enumerate(self.schedule(), 1):
             state = self.step(target, state, control, generator)

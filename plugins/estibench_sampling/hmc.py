@@ -14,10 +14,10 @@ from estibench_sampling.mala import State, init, square
 from estibench_sampling.metropolis import accept, stationary_acceptance
 from estibench_sampling.normal import normal_like
 from estibench_sampling.problem import Sampling
-from estibench_sampling.target import Target
+from estibench_sampling.target import Potential, Target
 
 
-def step(state: State, target: Target, h: float, leapfrogs: int, generator: torch.Generator) -> State:
+def step(state: State, target: Potential, h: float, leapfrogs: int, generator: torch.Generator) -> State:
     """Fresh velocities from N(0, I), so many leapfrog steps of size h, and a decision about the end point.
 
     As many score evaluations as leapfrog steps, and one of log p.

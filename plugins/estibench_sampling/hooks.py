@@ -55,6 +55,12 @@ def bench_estimators() -> list[EstimatorEntry]:
         EstimatorEntry("mala", "estibench_sampling.mala:MALA", "Metropolis-adjusted Langevin", SAMPLING),
         EstimatorEntry("hmc", "estibench_sampling.hmc:HMC", "Hamiltonian Monte Carlo", SAMPLING),
         EstimatorEntry(
+            "parallel_tempering",
+            "estibench_sampling.parallel_tempering:ParallelTempering",
+            "replicas at rising temperatures that swap, even and odd pairs in turn",
+            SAMPLING,
+        ),
+        EstimatorEntry(
             "leimkuhler_matthews",
             "estibench_sampling.leimkuhler_matthews:LeimkuhlerMatthews",
             "ULA with every noise used twice",

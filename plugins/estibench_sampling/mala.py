@@ -14,7 +14,7 @@ from estibench_sampling.contract import MetropolisSampler, constant
 from estibench_sampling.metropolis import accept, stationary_acceptance
 from estibench_sampling.normal import normal_like
 from estibench_sampling.problem import Sampling
-from estibench_sampling.target import Target
+from estibench_sampling.target import Potential, Target
 
 
 class State(NamedTuple):
@@ -26,13 +26,13 @@ class State(NamedTuple):
     accepted: Tensor
 
 
-def init(x: Tensor, target: Target) -> State:
+def init(x: Tensor, target: Potential) -> State:
     """Chains that start at x. One evaluation of the score and of log p."""
     log_prob, score = target.log_prob_and_score(x)
     return State(x, score, log_prob, torch.zeros_like(log_prob))
 
 
-def step(state: State, target: Target, eta: float, generator: torch.Generator) -> State:
+def step(state: State, target: Potential, eta: float, generator: torch.Generator) -> State:
     """A step of ULA, accepted with probability min(1, p(y) q(y, x) / p(x) q(x, y)). One evaluation of each.
 
     log q(x, y) = −‖y − x − η∇log p(x)‖²/4η; for the way there that is −½‖ξ‖².

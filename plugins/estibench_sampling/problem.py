@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -126,6 +126,16 @@ class Sampling(SampleProblem):
                 return self.place(modes[:1]).repeat(self.chains, 1)
             case "exact":
                 return self.exact_samples(self.chains, generator)
+
+    def starting_replicas(self, temperatures: Sequence[float], generator: torch.Generator) -> Tensor:
+        """Where replicas of each chain start, one for each p^{1/T}, (temperatures, chains, dim): as chains do. `exact`
+        on a normal target is in the tempered law, N(μ, TΣ); where that is not known, in the target.
+        """
+        x = torch.stack([self.starting_points(generator) for _ in temperatures])
+        if self.start == "exact" and self.normal_modes is not None and self.density.mean is not None:
+            mean = self.place(self.density.mean)
+            x = torch.stack([torch.lerp(mean, each, T**0.5) for each, T in zip(x, temperatures, strict=True)])
+        return x
 
     def exact_samples(self, n: int, generator: torch.Generator) -> Tensor:
         """n independent samples of the density, (n, dim).

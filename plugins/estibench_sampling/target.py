@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,9 +16,20 @@ from estibench import DataDensity, Density, NoisedDensity, Unsupported, count
 Score = Callable[[Tensor], Tensor]
 
 
+class Potential(Protocol):
+    """What a Metropolis move asks for: of a target, or of a tempered one."""
+
+    def score(self, x: Tensor) -> Tensor:
+        """The gradient of what `log_prob_and_score` gives first: (n, dim) → (n, dim)."""
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-density up to a constant, and its gradient: (n, dim) → (n,), (n, dim)."""
+
+
 @dataclass(frozen=True)
 class Target:
-    """A density's oracles. One unit is one call on all chains, so the counts are per chain.
+    """A density's oracles. One unit is one call on all chains, (chains, dim), so the counts are per chain; a call on
+    several states of each chain, (states, chains, dim), counts as many.
 
     No sampler differentiates: an energy network's parameters may require gradients, what leaves its score does not.
 
@@ -40,10 +53,8 @@ class Target:
             self.density.log_prob(self.density.place(torch.zeros(1, self.density.dim, dtype=torch.float64)))
 
     def score(self, x: Tensor) -> Tensor:
-        """∇ log p: (chains, dim) → (chains, dim). The normaliser drops out."""
-        count("score_evaluation")
-        if self.data_size:
-            count("datum_score", self.data_size)
+        """∇ log p: (..., chains, dim) → (..., chains, dim). The normaliser drops out."""
+        self._count_score(x)
         return self.density.score(x).detach()
 
     @cached_property
@@ -63,18 +74,22 @@ class Target:
         return self.density.minibatch_score(x, chosen).detach()
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log p up to a constant: (chains, dim) → (chains,)."""
-        count("log_prob_evaluation")
+        """log p up to a constant: (..., chains, dim) → (..., chains)."""
+        count("log_prob_evaluation", math.prod(x.shape[:-2]))
         return self.density.log_prob(x).detach()
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both, in one pass where the density can: (chains, dim) → (chains,), (chains, dim). One evaluation of each."""
-        count("score_evaluation")
-        count("log_prob_evaluation")
-        if self.data_size:
-            count("datum_score", self.data_size)
+        """Both, shaped as by themselves, in one pass where the density can. One evaluation of each."""
+        self._count_score(x)
+        count("log_prob_evaluation", math.prod(x.shape[:-2]))
         log_prob, score = self.density.log_prob_and_score(x)
         return log_prob.detach(), score.detach()
+
+    def _count_score(self, x: Tensor) -> None:
+        calls = math.prod(x.shape[:-2])
+        count("score_evaluation", calls)
+        if self.data_size:
+            count("datum_score", calls * self.data_size)
 
     def noised_score(self, sigma: float) -> Score:
         """The score of x + σε, ε ~ N(0, I); that of the density itself at σ = 0.

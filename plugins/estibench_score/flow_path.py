@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -11,16 +12,17 @@ from torch import Tensor
 from estibench import NoisedDensity
 
 PathName = Literal["linear", "variance_preserving"]
+Regression = Literal["velocity", "denoiser"]
 
 
 @dataclass(frozen=True)
 class Point:
-    """A path at one time t: x_t = αx_1 + σx_0, ẋ_t = α̇x_1 + σ̇x_0.
+    """A path at one time t: x_t = αx_1 + σx_0, and what is regressed on, ẋ_t = α̇x_1 + σ̇x_0.
 
     Attributes:
         time: t, between 0 (noise) and 1 (data), both excluded.
         alpha, sigma: α and σ.
-        alpha_rate, sigma_rate: their derivatives in t, α̇ and σ̇.
+        alpha_rate, sigma_rate: their derivatives in t, α̇ and σ̇; 0 and 1 where the noise itself is regressed on.
     """
 
     time: float
@@ -33,6 +35,16 @@ class Point:
     def coefficients(self) -> tuple[float, float, float, float]:
         """α, σ, α̇, σ̇."""
         return self.alpha, self.sigma, self.alpha_rate, self.sigma_rate
+
+    @property
+    def denoiser(self) -> Point:
+        """The same place with x_0 for ẋ_t. A regression on it learns η_t(x) = E[x_0 | x_t = x], −σ times the score of
+        the law of x_t, with which a stochastic interpolant's flow becomes a diffusion.
+
+        Source: Albergo, Boffi and Vanden-Eijnden 2023, Stochastic interpolants: a unifying framework for flows and
+        diffusions, on one-sided interpolants: the latent noise is the start.
+        """
+        return dataclasses.replace(self, alpha_rate=0.0, sigma_rate=1.0)
 
 
 def point(path: PathName, t: float) -> Point:
@@ -53,7 +65,7 @@ class MarginalVelocity:
     x_t/α is data with noise of standard deviation σ/α, so the score of its law is s(x) = ∇log p_{σ/α}(x/α)/α. By
     Tweedie E[x_0 | x] = −σs and E[x_1 | x] = (x + σ²s)/α, hence
 
-        u_t(x) = (α̇/α)(x + σ²s) − σ̇σs.
+        u_t(x) = (α̇/α)(x + σ²s) − σ̇σs,   or −σs where the noise is regressed on.
 
     Args:
         law: of the data, on some device in some dtype.

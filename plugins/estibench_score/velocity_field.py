@@ -21,8 +21,8 @@ class VelocityField:
 
     Attributes:
         times: t of the estimand, rising, (T,); all weigh the same.
-        path: α, σ, α̇, σ̇ at each of them, (T, 4).
-        marginals: u_t at each of them; only an oracle may use it.
+        path: α, σ, α̇, σ̇ at each of them, (T, 4), as the problem's points have them.
+        marginals: u_t (or η_t) at each of them; only an oracle may use it.
     """
 
     model: ScoreModel
@@ -46,7 +46,8 @@ class VelocityField:
         return torch.randint(len(self.times), (*x.shape[:-1], 1), generator=generator, device=x.device)
 
     def bridge(self, x0: Tensor, x1: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """x_t = αx_1 + σx_0 of pairs of noise and data, and its rate ẋ_t = α̇x_1 + σ̇x_0: (..., m) each."""
+        """x_t = αx_1 + σx_0 of pairs of noise and data, and what is regressed on: the rate ẋ_t = α̇x_1 + σ̇x_0, or x_0
+        where the problem says so. (..., m) each."""
         alpha, sigma, alpha_rate, sigma_rate = self.path[k].unbind(-1)  # (..., 1) each
         return alpha * x1 + sigma * x0, alpha_rate * x1 + sigma_rate * x0
 

@@ -11,7 +11,7 @@ from annotated_types import Gt, Lt
 from torch import Tensor
 
 from estibench import PositiveInt
-from estibench_score.flow_path import Point, point
+from estibench_score.flow_path import Point, Regression, point
 from estibench_score.loss_estimator import LossEstimator
 from estibench_score.minibatches import fresh_minibatches, many_gradients, one_gradient
 from estibench_score.velocity_contract import VelocityProblem
@@ -24,20 +24,25 @@ CHUNKS = 32
 class VelocityGradient(VelocityProblem):
     """∇_θ ½E‖v_θ(x_t, t) − u_t(x_t)‖² at parameters drawn from the seed; a draw is the gradient on one minibatch, (p,).
 
+    Its twin is `regression: denoiser`: x_0 for ẋ_t, and for u_t the denoiser η_t(x) = E[x_0 | x_t = x], −σ_t score.
+
     Truth: a closed form for the normal model, which is affine in x, whatever the density; else, in float64, the mean
     over `reference` samples of the explicit objective's gradient, with its standard error in `truth_source`.
 
     Parameters:
         time: t is this alone, and `times` is not used.
+        regression: velocity (u_t) or denoiser (η_t).
         reference: samples behind a truth without a closed form.
     """
 
     time: Annotated[float, Gt(0), Lt(1)] | None = None
+    regression: Regression = "velocity"
     reference: PositiveInt = 2**18
 
     examples = (
         {"density": "gaussian"},
         {"density": "gaussian", "dim": 1, "path": "variance_preserving"},
+        {"density": "gaussian", "dim": 1, "regression": "denoiser"},
         {"density": "gaussian_mixture", "model": "mlp", "hidden": 8, "times": 4, "reference": 2**12},
     )
     gradients: ClassVar[bool] = True
@@ -52,7 +57,8 @@ class VelocityGradient(VelocityProblem):
 
     @cached_property
     def points(self) -> list[Point]:
-        return super().points if self.time is None else [point(self.path, self.time)]
+        found = super().points if self.time is None else [point(self.path, self.time)]
+        return found if self.regression == "velocity" else [at.denoiser for at in found]
 
     @cached_property
     def theta(self) -> Tensor:

@@ -2,7 +2,7 @@
 
 With the model v(x) = −P(x − μ), P = ½(W + Wᵀ), and y = x_t − μ, a residual −a = v − target has the gradient
 (sym(a yᵀ), −P a) in (W, μ), sym(A) = ½(A + Aᵀ); the explicit objective has a = Py + u_t(x_t), the conditional one
-a = Py + ẋ_t. On normal data all of these are affine in the pair (x_1, x_0).
+a = Py + ẋ_t. (A denoiser's ẋ_t is x_0: rates of 0 and 1.) On normal data all of these are affine in (x_1, x_0).
 """
 
 from __future__ import annotations

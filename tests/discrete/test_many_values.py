@@ -1,5 +1,7 @@
 """Thousands of values: work counted by calls and bytes, and blocks of states that add up to the whole."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,6 +9,8 @@ from estibench import counting
 from estibench.measure.memory import peak_of
 from estibench_discrete import reference
 from estibench_discrete.reinmax import ReinMax, reinmax_bias, reinmax_variance
+from estibench_discrete.reinmax import term as reinmax_term
+from estibench_discrete.straight_through import StraightThrough, straight_through_variance
 
 VALUES = 4096
 
@@ -36,9 +40,24 @@ def test_statistics_never_hold_all_states(large):
     assert peak < 8 * VALUES**2 / 2
 
 
+def test_a_bias_and_a_variance_share_their_sums(build):
+    """One pass over all states for both, another for another estimator's term; and both are what a pass gives."""
+    problem, passes = build("problem", "categorical", values=16, objective_kind="cubic"), []
+    known = problem.reference
+    problem.exact.__dict__["reference"] = problem.__dict__["reference"] = replace(
+        known, block=lambda part: passes.append(part) or known.block(part)
+    )
+    found = reinmax_bias(problem, ReinMax()), reinmax_variance(problem, ReinMax(samples=4))
+    assert len(passes) == 1
+    straight_through_variance(problem, StraightThrough())
+    assert len(passes) == 2
+    mean, variance = known.mean_and_variance(reinmax_term)
+    torch.testing.assert_close(found, (mean - problem.truth, variance / 4))
+
+
 def test_a_linear_objective_leaves_straight_through_no_variance(build, large):
     """Whatever the blocks are: v is the same everywhere, exactly."""
-    (variance,) = large.reference.mean_and_variance(lambda z, v: v)[1].tolist()
+    (variance,) = large.reference.mean_and_variance(lambda p, z, v: v)[1].tolist()
     assert variance < 1e-25
 
 
@@ -81,6 +100,6 @@ def test_the_variance_of_blocks_is_that_of_a_sum_over_states(build, monkeypatch)
             torch.eye(5, dtype=torch.float64)
         ),
     )
-    mean, variance = known.mean_and_variance(lambda z, slope: slope)
+    mean, variance = known.mean_and_variance(lambda p, z, slope: slope)
     torch.testing.assert_close(mean[0, 0], p @ v)
     torch.testing.assert_close(variance[0], (p @ (v - p @ v).square()).sum())

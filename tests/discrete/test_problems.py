@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from estibench_discrete.contract import GradientProblem
+from estibench_discrete.distribution import softmax_vjp
 from estibench_discrete.reference import enumerated, separable
 
 PROBLEMS = [
@@ -77,10 +78,11 @@ def test_separable_sums_agree_with_all_states(build):
         enumerated(problem.logits, problem.objective.function),
     )
     torch.testing.assert_close(short.gradient, whole.gradient)
-    torch.testing.assert_close(short.straight_through, whole.straight_through)
+    slopes = [softmax_vjp(known.p, known.mean_and_variance(lambda p, z, v: v)[0]) for known in (short, whole)]
+    torch.testing.assert_close(*slopes)
     for moment in ("mean", "variance", "score", "mixed", "square"):
         torch.testing.assert_close(getattr(short.moments, moment), getattr(whole.moments, moment))
-    squares = [known.mean_and_variance(torch.mul)[1] for known in (short, whole)]
+    squares = [known.mean_and_variance(lambda p, z, v: z * v)[1] for known in (short, whole)]
     torch.testing.assert_close(*squares)
 
 

@@ -58,6 +58,19 @@ def test_tight_tolerances_reach_the_truth(build, name, parameters, method):
     assert relative(gradient(build, problem, solver="dopri8", tolerance=1e-12, gradient=method), problem.truth) < 1e-9
 
 
+def test_the_magnitude_of_a_linear_ode_grows_as_what_rounding_does_to_it(build):
+    """A in float32 is another A, and moves the truth by less than an eps of the magnitude, whatever its size: but of a
+    rotation by 1000 by more than 32 eps of the truth's norm, which is what counts as exact."""
+    sizes = {"generic": (0.1, 2.0), "rotation": (0.1, 2.0, 1000.0), "decay": (0.1, 2.0, 100.0), "stiff": (0.1, 100.0)}
+    for family, rates in sizes.items():
+        for rate in rates:
+            problem, rounded = (build("problem", "linear_ode", dim=8, family=family, rate=rate) for _ in range(2))
+            rounded.__dict__["_A"] = problem._A.float().double()  # where `cached_property` looks first
+            moved = float((rounded.truth - problem.truth).norm()) / torch.finfo(torch.float32).eps
+            assert moved < problem.magnitude, (family, rate)
+            assert (moved > 32 * problem.truth.norm()) == (rate == 1000.0), (family, rate)
+
+
 def test_euler_with_step_1_is_the_residual_block_to_the_bit(build):
     problem = build("problem", "mlp_ode", dim=3, batch=4).at("cpu", "float32")
     z, theta = problem.start.clone().requires_grad_(), problem.parameters.clone().requires_grad_()

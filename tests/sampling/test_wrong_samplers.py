@@ -22,6 +22,8 @@ from estibench_sampling.leimkuhler_matthews import LeimkuhlerMatthews, State
 from estibench_sampling.mala import MALA
 from estibench_sampling.normal import normal_like
 from estibench_sampling.normal_laws import affine, independent
+from estibench_sampling.parallel_tempering import ParallelTempering
+from estibench_sampling.replicas import Tempered
 from estibench_sampling.ula import ULA
 from estibench_sampling.underdamped import State as Kinetic
 from estibench_sampling.underdamped import Underdamped
@@ -169,6 +171,18 @@ class NeverExtrapolates(DPMSolver):
         return super().step(target, state, (sigma, tau, 0.0), generator)
 
 
+@dataclass(frozen=True)
+class SwapsAll(ParallelTempering):
+    """Neighbours exchange their states without a decision."""
+
+    def step(self, target, state, odd, generator):
+        moved = super().step(target, state, odd, generator)
+        x = (state.widths * moved.replicas.x.unflatten(0, (self.levels, -1)))[[1, 0, *range(2, self.levels)]]
+        return moved._replace(
+            x=x[0], replicas=mala.init((x / state.widths).flatten(0, 1), Tempered(target, state.widths))
+        )
+
+
 PAIRS = [
     (ULA, RootOfEta, {"step_size": 0.3}),
     (ULA, HeunAsOde, {"step_size": 0.3}),
@@ -177,6 +191,7 @@ PAIRS = [
     (Underdamped, NoFluctuation, {"step_size": 0.5}),
     (MALA, ForgetsTheProposal, {"step_size": 0.5}),
     (HMC, AcceptsAll, {"step_size": 0.9, "leapfrogs": 3}),
+    (ParallelTempering, SwapsAll, {"levels": 3, "hottest": 2.0}),
     (DDIM, ForwardVariance, {"eta": 1.0, "sigma_max": 9.0}),
     (EDMHeun, SlopeAtTheStart, {"sigma_max": 9.0}),
     (DPMSolver, NeverExtrapolates, {"sigma_max": 9.0}),
@@ -185,7 +200,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("right", "wrong", "parameters"), PAIRS, ids=lambda case: getattr(case, "__name__", ""))
 def test_noise_in_the_wrong_place_is_refuted(build, verdicts, right, wrong, parameters):
-    start = "exact" if right in (MALA, HMC) else "normal"
+    start = "exact" if right in (MALA, HMC, ParallelTempering) else "normal"
     problem = build(
         "problem", "sampling", density={"name": "gaussian", "covariance": "full"}, dim=4, chains=64, start=start
     )
