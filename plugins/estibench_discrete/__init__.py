@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from estibench_discrete.contract import is_summed as is_summed
     from estibench_discrete.distribution import sample as sample
     from estibench_discrete.fit import DiscreteFit as DiscreteFit
+    from estibench_discrete.fit import Step as Step
     from estibench_discrete.quantisation import Quantisation as Quantisation
     from estibench_discrete.samplers import CategoricalSampler as CategoricalSampler
     from estibench_discrete.vector_quantiser import KnownQuantiser as KnownQuantiser
@@ -43,7 +44,7 @@ _HOME = {
         "is_summed",
     ),
     "estibench_discrete.distribution": ("sample",),
-    "estibench_discrete.fit": ("DiscreteFit",),
+    "estibench_discrete.fit": ("DiscreteFit", "Step"),
     "estibench_discrete.quantisation": ("Quantisation",),
     "estibench_discrete.samplers": ("CategoricalSampler",),
     "estibench_discrete.vector_quantiser": ("KnownQuantiser", "VectorQuantiser"),
