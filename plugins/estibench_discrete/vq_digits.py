@@ -18,8 +18,8 @@ PIXELS, LEVELS, HELD_OUT = 64, 17, 0.3
 @dataclass(frozen=True, kw_only=True)
 class VQDigits(VQFit):
     """scikit-learn's 8 × 8 digits, grey levels 0 … 16, dequantised: x = 2(level + u)/17 − 1 with uniform u in [0, 1).
-    u is drawn anew for each minibatch, once for the 30 % of the images that are held out, which the seed chooses, and is
-    ½ where the codes of training images are counted. Data, split and units are those of `vae_digits`.
+    u is drawn anew for each minibatch, once for the 30 % of the images that are held out, which the seed chooses, and
+    is ½ where the codes of training images are counted. Data, split and units are those of `vae_digits`.
 
     The curve is in bits per dimension of the levels, (−log₂ p(x) − 64 log₂(2/17))/64; a uniform law has log₂ 17 = 4.09.
     An average over u, it bounds the bits that the levels themselves need from above. Truth: 0, below which no model

@@ -17,7 +17,7 @@ from estibench_discrete.code_prior import CodePrior
 from estibench_discrete.contract import State
 from estibench_discrete.fit import DiscreteFit, Parameters, Step
 from estibench_discrete.lookup import Lookup
-from estibench_discrete.vq_network import CODES, Minibatch, Network
+from estibench_discrete.vq_network import Minibatch, Network
 
 MOST_CODES = 1024  # sequences of codes, each of which the decoder sees in every judgement
 

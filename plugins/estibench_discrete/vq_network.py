@@ -37,7 +37,7 @@ class Network:
     def start(self, x: Tensor, count: float, generator: torch.Generator) -> Parameters:
         """Encoder (W, b, V, c), decoder (W, b, V, c) and γ, codebook (K, d), counts (K,), all float64.
 
-        Weights have variance 1/inputs, biases and γ are 0. Codes are outputs of the encoder, as far as there are enough.
+        Weights have variance 1/inputs, biases and γ are 0. Codes are outputs of the encoder at data that are drawn.
 
         Args:
             x: data, (n, D).
