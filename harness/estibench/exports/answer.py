@@ -24,6 +24,7 @@ from estibench.analysis.training import of_training
 from estibench.exports.budgets import budget_in_words
 from estibench.exports.contests import named, unit_of_work
 from estibench.exports.findings import count, findings, headline, miss_in_words, misses
+from estibench.exports.questions import questions
 from estibench.exports.short_names import listed, short_names
 from estibench.exports.training import training_in_words
 from estibench.results.run_directory import Results, once
@@ -58,10 +59,12 @@ class Line:
 def answer_lines(results: Results) -> list[Line]:
     """What a run has found, the most important first; the last lines say whether it is right."""
     lines = [Line(headline(results))]
+    asked = [Line(f"{question} {said}", 0, 1) for question, said in questions(results)]
+    lines += asked
     frame = results.frame
     ok = frame[frame["status"] == "ok"] if len(frame) else frame
     for task, cells in ok.groupby("task", sort=False) if len(ok) else ():
-        lines += _about_task(results, str(task), cells)
+        lines += _about_task(results, str(task), cells, bool(asked))
     return [*lines, *_is_it_right(results)]
 
 
@@ -94,14 +97,20 @@ def grouped(lines: Sequence[Line]) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _about_task(results: Results, task: str, cells: pd.DataFrame) -> Iterator[Line]:
-    """Its contests by the clock, or by counted work where that was not read; and how the other currency decides."""
+def _about_task(results: Results, task: str, cells: pd.DataFrame, asked: bool) -> Iterator[Line]:
+    """Its contests by the clock, or by counted work where that was not read; and how the other currency decides.
+
+    Args:
+        asked: whether the suite asks questions of its own, which come before who leads where.
+    """
     if of_training(cells):
         texts = list(training_in_words(cells, problem_names(cells), results.confidence))
         yield Line(
-            f"{task}, {count(len(problem_names(cells)), 'problem')}: {texts[0] if texts else 'nothing to compare'}"
+            f"{task}, {count(len(problem_names(cells)), 'problem')}: {texts[0] if texts else 'nothing to compare'}",
+            0,
+            2 if asked else 0,
         )
-        yield from (Line(f"{task}: {text}", 0, 2) for text in texts[1:])
+        yield from (Line(f"{task}: {text}", 0, 3 if asked else 2) for text in texts[1:])
         return
     source = Source(str(results.directory), results.frame, results.confidence, results.about)
     names = problem_names(cells)

@@ -13,6 +13,7 @@ from estibench.exports.answer import MOST_REFUTED, UNTOLD, answer_lines, grouped
 from estibench.exports.budgets import price_tables
 from estibench.exports.contests import SummaryTable, at_equal_work, measured
 from estibench.exports.findings import findings, miss_in_words, misses
+from estibench.exports.questions import questions_table
 from estibench.exports.short_names import short_names
 from estibench.exports.standings import standings
 from estibench.exports.tables import markdown_table, md
@@ -136,7 +137,7 @@ def _tables(results: Results, prices_only: bool) -> list[SummaryTable]:
     if not prices_only:
         equal = [at_equal_work(rows, task, level) for task, rows in tasks]
         tables = [*equal, *tables, *(standings(rows, task, stated, 1 - level) for task, rows in tasks)]
-    tables += fits
+    tables = [questions_table(results), *tables, *fits]
     tables = [table for table in tables if table.rows]
     said = [table.explanation for table in tables]
     return [
