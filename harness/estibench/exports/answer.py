@@ -12,7 +12,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.advice import Advice, Evidence, Question, Source, advise
 from estibench.analysis.cells import is_deterministic, is_floor
@@ -117,11 +117,11 @@ def _about_task(results: Results, task: str, cells: pd.DataFrame, asked: bool) -
     floors, cells = cells[is_floor(cells)], cells[~is_floor(cells)]
     stated = results.about.get("budgets") or {}
     currencies: list[Cost] = ["time", "work"]
-    asked = [found for by in currencies if (found := _asked(source, task, cells, by, stated.get(by, ())))]
-    if not asked:
+    advised = [found for by in currencies if (found := _asked(source, task, cells, by, stated.get(by, ())))]
+    if not advised:
         yield Line(f"{task}: no estimator has both an error and a cost to be compared by.")
         return
-    for at, advice in enumerate(asked):
+    for at, advice in enumerate(advised):
         what = criterion_in_words(advice, cells)
         if at == 0:
             yield Line(f"{task}, {count(len(advice.evidence), 'problem')}, by {what}:")
@@ -227,7 +227,9 @@ def _at_the_floor(
     advice: Advice, floors: pd.DataFrame, names: Mapping[tuple[str, str, str], str], confidence: float
 ) -> Iterator[str]:
     """On which problems nothing shows that the winner errs more than what asks nothing of the problem."""
-    rows = {(row["problem"], row["device"], row["dtype"]): row for row in floors.to_dict("records")}
+    rows: dict[Any, dict[Any, Any]] = {
+        (row["problem"], row["device"], row["dtype"]): row for row in floors.to_dict("records")
+    }
     contests = [one for one in advice.evidence if (one.problem, one.device, one.dtype) in rows]
     reached = []
     for one in contests:
