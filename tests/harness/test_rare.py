@@ -1,6 +1,7 @@
 """What n draws cannot have seen: rare events refute no true claim, and hide no wrong estimator that has no excuse."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from estibench.measure.bench import Bench
 from estibench.measure.claims import gather_evidence
 from estibench.measure.kept import KeptDraws, pack, unpack
 from estibench.measure.statistics import Moments, component_rmse_interval, mse_interval, variance_interval
-from estibench.results.frame import to_frame
+from estibench.results import Results
 from estibench.suite import Block, Settings
 
 FLOAT = torch.float64
@@ -257,13 +258,10 @@ def test_true_claims_about_rare_coins_stand(host, probability, most):
 
 
 def test_the_summary_says_why(host):
-    class Run:
-        pass
-
     rows = measure_block(block(host, ("rare", {"probability": 1e-6})), Settings(rounds=0, max_draws=1024))
     named = {"problem": "p", "estimator": "e", "device": "cpu", "dtype": "float64"}
-    Run.frame = to_frame([row | named for row in rows])
-    undecided = [found for found in findings(Run) if found.verdict == "undecided"]
+    run = Results(Path("run"), {}, [row | named for row in rows])
+    undecided = [found for found in findings(run) if found.verdict == "undecided"]
     texts = [found.evidence for found in undecided if not found.claim.startswith("error bar")]  # which has few misses
     assert len(texts) == 4
     for text in texts:

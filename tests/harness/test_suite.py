@@ -272,7 +272,14 @@ def test_shipped_suites_are_valid(host, name):
     assert len(plan.expected) == EXPECTED.get(name, 0)
 
 
-FITS = ("cnf_fit", "discrete_fit", "score_fit", "zoo_2d", "zoo_digits")  # a whole training is timed a few times
+FITS = (
+    "cnf_fit",
+    "discrete_fit",
+    "score_fit",
+    "zoo_16d",
+    "zoo_2d",
+    "zoo_digits",
+)  # a whole training is timed a few times
 
 
 @pytest.mark.parametrize("name", sorted({*known_suites()} - {*FITS}))
