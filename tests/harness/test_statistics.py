@@ -165,3 +165,17 @@ def test_a_variance_without_spread_to_first_order_is_not_refuted():
         m = s.Moments(draws, truth)
         assert s.variance_p_value(m, 1.0) > 1e-3
         assert s.variance_p_value(m, 1.5) < 1e-3
+
+
+def test_draws_against_another_truth_keep_their_spread_and_nothing_else():
+    """All that is asked of moments, from those of another truth and made anew."""
+    draws, truth = normal(40, 6, 0), torch.full((6,), 3.0, dtype=torch.float64)
+    moments = s.Moments(draws, torch.zeros_like(truth), rounding=1e-9, truth_error=0.1)
+    other, anew = moments.against(truth), s.Moments(draws, truth, rounding=1e-9, truth_error=0.1)
+    for name in ("errors", "mean_error", "squared_errors", "squared_deviations"):
+        torch.testing.assert_close(getattr(other, name), getattr(anew, name))
+    assert other.trace == pytest.approx(anew.trace)
+    assert other.trace_squared == moments.trace_squared == pytest.approx(anew.trace_squared)
+    assert other.variance_along_bias == pytest.approx(anew.variance_along_bias)
+    assert (other.rounding, other.truth_error, other.unseen) == (1e-9, 0.1, None)
+    assert s.unbiasedness_p_value(other, 0.0) < 1e-9 < s.unbiasedness_p_value(moments, 0.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -113,6 +113,12 @@ class Moments:
             return self
         kept = ~self.unseen.barely
         return self.of(kept) if bool(kept.any()) else None
+
+    def against(self, truth: Tensor) -> Moments:
+        """The same draws against another truth: what is about their spread alone is kept, for it takes long."""
+        other = replace(self, truth=truth)
+        other.__dict__.update(squared_deviations=self.squared_deviations, trace_squared=self.trace_squared)
+        return other
 
     def of(self, components: Tensor) -> Moments:
         """Some components alone, given as a mask (D,)."""
