@@ -3,6 +3,7 @@
     python results/reference.py            all suites, and the self-test: hours
     python results/reference.py vq trace   these
 
+The published libraries are measured in the environment of `make peers`, where there is one.
 Runs stay in `results/runs/`; what readers see is written to `results/published/`, of which git keeps what a page on a
 code host shows (see `.gitignore`); `make site` writes the rest.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 RUNS, PUBLISHED = ROOT / "results" / "runs", ROOT / "results" / "published"
 SELFTEST = "selftest"
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
 CODE = ("harness", "plugins", "suites", "pyproject.toml", "constraints.txt")  # what numbers come from
 
 
@@ -30,12 +32,12 @@ def main(names: list[str]) -> int:
         )
         return 2
     commit = _said("git", "rev-parse", "HEAD")
-    known = [path.stem for path in sorted((ROOT / "suites").glob("*.yaml")) if not path.stem.startswith("peers_")]
+    known = [path.stem for path in sorted((ROOT / "suites").glob("*.yaml"))]
     failed = []
-    for name in names or known:
+    for name in names or [name for name in known if PEERS.exists() or not _of_peers(name)]:
         command = [SELFTEST] if name == SELFTEST else ["run", f"suites/{name}.yaml", "-q"]
         print(f"bench {' '.join(command)}", file=sys.stderr)
-        done = _bench(*command, "-o", str(RUNS / name))
+        done = _bench(*command, "-o", str(RUNS / name), python=str(PEERS) if _of_peers(name) else sys.executable)
         if done or _measured_at(name) != commit:
             failed.append(name)
         elif name == SELFTEST:
@@ -45,6 +47,10 @@ def main(names: list[str]) -> int:
     if failed:
         print(f"failed, or measured at another commit than {commit}: {', '.join(failed)}", file=sys.stderr)
     return int(bool(failed))
+
+
+def _of_peers(name: str) -> bool:
+    return name.startswith("peers_")
 
 
 def _measured_at(name: str) -> str:
@@ -57,8 +63,8 @@ def _own_business(folder: str, names: list[str]) -> set[str]:
     return set(names) - kept
 
 
-def _bench(*words: str) -> int:
-    return subprocess.run([sys.executable, "-m", "estibench", *words], cwd=ROOT, check=False).returncode
+def _bench(*words: str, python: str = sys.executable) -> int:
+    return subprocess.run([python, "-m", "estibench", *words], cwd=ROOT, check=False).returncode
 
 
 def _said(*words: str) -> str:

@@ -17,6 +17,8 @@ DEFAULTS: dict[str, tuple[str | None, str | None]] = {
     "curves": ("step", None),
     "regime": ("problem_dim", "mse"),
     "verdicts": (None, "family"),
+    "race": (None, None),
+    "parts": (None, None),
 }
 # The choices of axes that are no free columns, in words for a message, and the names.
 CHOICES: dict[tuple[str, str], tuple[str, Collection[str]]] = {
@@ -30,6 +32,10 @@ NO_AXIS = {
     ("ranks", "x"): "a plot of ranks has no x",
     ("curves", "y"): "a plot of curves has no choice of y: it shows the mean error",
     ("verdicts", "x"): "a verdict matrix has no choice of x: its columns are the claims",
+    ("race", "x"): "a race is run along both steps and time",
+    ("race", "y"): "a race has no choice of y: it shows the mean error",
+    ("parts", "x"): "the parts of an error have no choice of x: they are in the problem's own units",
+    ("parts", "y"): "the parts of an error have no choice of y: its rows are the estimators",
 }
 
 

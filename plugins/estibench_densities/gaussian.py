@@ -90,11 +90,15 @@ class Gaussian(LaplacianDensity, NoisedDensity):
         return self.log_prob_and_score(x)[0]
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        score = self.score(x)
-        return 0.5 * ((x - self._mean) * score).sum(-1) - 0.5 * self._log_det, score
+        y = self._mean - x
+        score = self._pulled(y)
+        return (y * score).sum(-1).mul_(-0.5).sub_(0.5 * self._log_det), score
 
     def score(self, x: Tensor) -> Tensor:
-        y = self._mean - x
+        return self._pulled(self._mean - x)
+
+    def _pulled(self, y: Tensor) -> Tensor:
+        """P y for rows y = μ − x."""
         return y * self._precision if self._precision.ndim == 1 else y @ self._precision
 
     def laplacian(self, x: Tensor) -> Tensor:

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from estibench_discrete.contract import is_summed as is_summed
     from estibench_discrete.distribution import sample as sample
     from estibench_discrete.fit import DiscreteFit as DiscreteFit
+    from estibench_discrete.fit import Step as Step
+    from estibench_discrete.lookup import Lookup as Lookup
     from estibench_discrete.quantisation import Quantisation as Quantisation
     from estibench_discrete.samplers import CategoricalSampler as CategoricalSampler
     from estibench_discrete.vector_quantiser import KnownQuantiser as KnownQuantiser
     from estibench_discrete.vector_quantiser import VectorQuantiser as VectorQuantiser
     from estibench_discrete.vq import VQ as VQ
+    from estibench_discrete.vq_fit import VQFit as VQFit
 
 _HOME = {
     "estibench_discrete.categorical_law": ("CategoricalLaw",),
@@ -43,11 +46,13 @@ _HOME = {
         "is_summed",
     ),
     "estibench_discrete.distribution": ("sample",),
-    "estibench_discrete.fit": ("DiscreteFit",),
+    "estibench_discrete.fit": ("DiscreteFit", "Step"),
+    "estibench_discrete.lookup": ("Lookup",),
     "estibench_discrete.quantisation": ("Quantisation",),
     "estibench_discrete.samplers": ("CategoricalSampler",),
     "estibench_discrete.vector_quantiser": ("KnownQuantiser", "VectorQuantiser"),
     "estibench_discrete.vq": ("VQ",),
+    "estibench_discrete.vq_fit": ("VQFit",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from estibench import PositiveInt
 from estibench_discrete.bernoulli_quadratic import Probability
 from estibench_discrete.contract import Objective
-from estibench_discrete.fit import DiscreteFit, Parameters
+from estibench_discrete.fit import DiscreteFit, Parameters, Step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +55,8 @@ class BernoulliFit(DiscreteFit):
 
         return Objective(mean_power, self.torch_dtype)
 
-    def at_parameters(self, parameters: Parameters) -> tuple[Objective, Tensor]:
-        return self._objective, parameters[0]
-
-    def pull(self, parameters: Parameters, gradient: Tensor, generator: torch.Generator) -> Parameters:
-        return (gradient,)
+    def at_parameters(self, parameters: Parameters, generator: torch.Generator) -> Step:
+        return Step(self._objective, parameters[0], lambda gradient: (gradient,))
 
     def loss(self, parameters: Parameters) -> Tensor:
         q = torch.softmax(parameters[0], -1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from estibench_discrete.lookup import Lookup
 from estibench_discrete.quantisation import Quantisation
 from estibench_discrete.vector_quantiser import KnownQuantiser
 
@@ -31,5 +32,5 @@ class CodebookLoss(KnownQuantiser):
         pull = 2 * (problem.codebook[:, None] - problem.outputs)  # (codes, batch, dim)
         return torch.eye(len(pull), dtype=pull.dtype)[:, None, :, None] * pull[:, :, None]
 
-    def with_codes(self, problem: Quantisation, z: Tensor) -> Tensor:
+    def with_codes(self, problem: Lookup, z: Tensor) -> Tensor:
         return z.mT @ problem.slope_at(z @ problem.codebook)

@@ -13,7 +13,7 @@ from torch import Tensor
 from estibench import Fit, PositiveFloat, PositiveInt
 from estibench_discrete.contract import MOST_STATES, Objective
 from estibench_discrete.distribution import sample, wide
-from estibench_discrete.fit import DiscreteFit, Parameters
+from estibench_discrete.fit import DiscreteFit, Parameters, Step
 from estibench_discrete.vae import Shape, digits, divergence_gradient
 
 LONGER = 4  # times the steps that the reference is trained for
@@ -86,18 +86,19 @@ class DigitsFit(DiscreteFit):
     def start(self) -> Parameters:
         return self._start
 
-    def at_parameters(self, parameters: Parameters) -> tuple[Objective, Tensor]:
-        x = self._images
-        objective = Objective(lambda z: self.shape.losses(parameters[4:], z, x), self.torch_dtype)
-        return objective, self.shape.encode(parameters[:4], x)
-
-    def pull(self, parameters: Parameters, gradient: Tensor, generator: torch.Generator) -> Parameters:
+    def at_parameters(self, parameters: Parameters, generator: torch.Generator) -> Step:
         x, shape = self._images, self.shape
-        logits, back = torch.func.vjp(lambda encoder: shape.encode(encoder, x), parameters[:4])[:2]
-        (of_encoder,) = back((gradient + divergence_gradient(logits)) / self.images)
-        z = sample(torch.softmax(wide(logits), -1), 1, generator)[0].to(logits.dtype)
-        of_decoder = torch.func.grad(lambda decoder: shape.losses(decoder, z, x).mean())(parameters[4:])
-        return (*of_encoder, *of_decoder)
+        objective = Objective(lambda z: shape.losses(parameters[4:], z, x), self.torch_dtype)
+        logits = shape.encode(parameters[:4], x)
+
+        def pull(gradient: Tensor) -> Parameters:
+            back = torch.func.vjp(lambda encoder: shape.encode(encoder, x), parameters[:4])[1]
+            (of_encoder,) = back((gradient + divergence_gradient(logits)) / self.images)
+            z = sample(torch.softmax(wide(logits), -1), 1, generator)[0].to(logits.dtype)
+            of_decoder = torch.func.grad(lambda decoder: shape.losses(decoder, z, x).mean())(parameters[4:])
+            return (*of_encoder, *of_decoder)
+
+        return Step(objective, logits, pull)
 
     def loss(self, parameters: Parameters) -> Tensor:
         return self.shape.negative_elbo(parameters, self._images)

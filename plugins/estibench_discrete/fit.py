@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +15,22 @@ from estibench_discrete.contract import DiscreteEstimator, DiscreteProblem, Obje
 from estibench_discrete.distribution import wide
 
 Parameters = tuple[Tensor, ...]
+
+
+class Step(NamedTuple):
+    """What one step of training is made of.
+
+    Attributes:
+        objective: f of the data of this step.
+        logits: θ of their variables, (batch, L, K).
+        pull: the gradient in all that is trained, from that of Σ_b E f_b in the logits.
+        settle: the parameters that the step ends with, from those that Adam leaves. Default: the same.
+    """
+
+    objective: Objective
+    logits: Tensor
+    pull: Callable[[Tensor], Parameters]
+    settle: Callable[[Parameters], Parameters] = lambda parameters: parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +52,12 @@ class DiscreteFit(FitProblem, DiscreteProblem):
         """What is trained, as it is at first, the same for every run."""
 
     @abstractmethod
-    def at_parameters(self, parameters: Parameters) -> tuple[Objective, Tensor]:
-        """The objective and the logits, (batch, L, K)."""
+    def at_parameters(self, parameters: Parameters, generator: torch.Generator) -> Step:
+        """The objective and the logits, (batch, L, K), of one step, and how its gradient is pulled back.
 
-    @abstractmethod
-    def pull(self, parameters: Parameters, gradient: Tensor, generator: torch.Generator) -> Parameters:
-        """The gradient in what is trained, from that of Σ_b E f_b in the logits."""
+        Args:
+            generator: of a minibatch, and of whatever `pull` draws.
+        """
 
     @abstractmethod
     def loss(self, parameters: Parameters) -> Tensor:
@@ -49,13 +66,17 @@ class DiscreteFit(FitProblem, DiscreteProblem):
     def use(self, estimator: DiscreteEstimator, generator: torch.Generator) -> Fit:
         """One run."""
 
-        def gradient(parameters: Parameters, state: State) -> tuple[Parameters, State]:
-            objective, logits = self.at_parameters(parameters)
-            slope, state = estimator.step(objective, wide(logits), state, generator)
-            return self.pull(parameters, slope.to(logits.dtype), generator), state
+        def gradient(parameters: Parameters, last: tuple[State, Step] | None) -> tuple[Parameters, tuple[State, Step]]:
+            step = self.at_parameters(parameters, generator)
+            logits = wide(step.logits)
+            state = estimator.begin(logits, generator) if last is None else last[0]
+            slope, state = estimator.step(step.objective, logits, state, generator)
+            return step.pull(slope.to(step.logits.dtype)), (state, step)
 
-        start = self.start()
-        return self.train(start, gradient, estimator.begin(wide(self.at_parameters(start)[1]), generator))
+        return self.train(self.start(), gradient)
+
+    def after_step(self, parameters: Parameters, state: tuple[State, Step]) -> Parameters:
+        return state[1].settle(parameters)
 
     def curve(self, fit: Fit, estimator: Any) -> Tensor:
         """The exact loss."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from estibench import EstimatorEntry, ProblemEntry, TaskEntry, hookimpl
 
 GRADIENTS = ("discrete_gradient", "discrete_fit")
-CODEBOOKS = ("discrete_gradient",)
+CODEBOOKS = ("discrete_gradient",)  # the codebook's own loss; a VQ-VAE in training follows it in any case
 SAMPLING = ("categorical_sampling",)
 
 
@@ -44,6 +44,8 @@ def bench_problems() -> list[ProblemEntry]:
         _problem("digits_vae", "digits_vae:DigitsVAE", task, "encoder of an autoencoder of real digits"),
         _problem("bernoulli_fit", "bernoulli_fit:BernoulliFit", "discrete_fit", "coins with wrong fixed points"),
         _problem("digits_fit", "digits_fit:DigitsFit", "discrete_fit", "autoencoder of real digits, trained"),
+        _problem("vq_density", "vq_density:VQDensity", "discrete_fit", "VQ-VAE of a known density, trained"),
+        _problem("vq_digits", "vq_digits:VQDigits", "discrete_fit", "VQ-VAE of real digits, trained"),
         _problem("categorical_law", "categorical_law:CategoricalLaw", "categorical_sampling", "frequencies of samples"),
     ]
 
@@ -65,9 +67,9 @@ def bench_estimators() -> list[EstimatorEntry]:
             "double_control", "double_control:DoubleControl", GRADIENTS, "score function of what is not linear in f"
         ),
         _estimator(
-            "vq_straight_through", "vq_straight_through:VQStraightThrough", CODEBOOKS, "the code's gradient, copied"
+            "vq_straight_through", "vq_straight_through:VQStraightThrough", GRADIENTS, "the code's gradient, copied"
         ),
-        _estimator("rotation_trick", "rotation_trick:RotationTrick", CODEBOOKS, "gradient at the code, rotated back"),
+        _estimator("rotation_trick", "rotation_trick:RotationTrick", GRADIENTS, "gradient at the code, rotated back"),
         _estimator("codebook_loss", "codebook_loss:CodebookLoss", CODEBOOKS, "codes move to their data"),
         _estimator("gumbel_max", "samplers:GumbelMax", SAMPLING, "argmax of logits and Gumbel noise"),
         _estimator("inverse_cdf", "samplers:InverseCDF", SAMPLING, "one uniform number for each sample"),

@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from estibench import PositiveFloat, PositiveInt, count
+from estibench import PositiveFloat, PositiveInt
 from estibench_discrete.contract import GradientProblem
-from estibench_discrete.differentiate import gradient_of_sum
 from estibench_discrete.distribution import wide
+from estibench_discrete.lookup import Lookup
 
 Normal = Callable[..., Tensor]  # sizes → standard normal numbers, float64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantisation(GradientProblem):
+class Quantisation(GradientProblem, Lookup):
     """The gradient in an encoder's outputs x, (batch, dim), of Σ_b E f_b(e_c), f = ½‖y − decoder(e_c)‖².
 
     Each datum gets the code c, of K, with a probability that depends on x. How it does is for subclasses to say.
@@ -91,11 +91,9 @@ class Quantisation(GradientProblem):
         _, _, y, W, bias, V = self._data
         return 0.5 * (y - linear(torch.tanh(linear(point, W, bias)), V)).square().sum(-1)
 
-    def slope_at(self, point: Tensor) -> Tensor:
-        """∇ of `loss_at`, like `point`, (batch, dim). Costs an evaluation and a gradient."""
-        count("evaluation")
-        count("gradient")
-        return gradient_of_sum(self.loss_at, point)[0]
+    @property
+    def has_zero(self) -> bool:
+        return not bool(self.exact.codebook.any(-1).all())
 
     @property
     def posterior_kl(self) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from estibench import Unsupported
+from estibench_discrete.lookup import Lookup
 from estibench_discrete.quantisation import Quantisation
 from estibench_discrete.vector_quantiser import KnownQuantiser
 from estibench_discrete.vq_straight_through import VQStraightThrough
@@ -46,8 +47,8 @@ class RotationTrick(KnownQuantiser):
         R = R + sine * (outer(second, first) - outer(first, second))
         return size / x.norm(dim=-1, keepdim=True) * (R.mT @ slopes[..., None])[..., 0]
 
-    def with_codes(self, problem: Quantisation, z: Tensor) -> Tensor:
-        if not bool(problem.exact.codebook.any(-1).all()):
+    def with_codes(self, problem: Lookup, z: Tensor) -> Tensor:
+        if problem.has_zero:
             raise Unsupported("no rotation takes x to a code that is 0, and there is one")
         x, code = problem.outputs, z @ problem.codebook
         g = problem.slope_at(code)

@@ -52,11 +52,11 @@ class Shape:
 
     def encode(self, encoder: Parameters, x: Tensor) -> Tensor:
         """Logits of q(z|x), (images, L, K)."""
-        return _layers(encoder, x).unflatten(-1, (self.variables, self.values))
+        return layers(encoder, x).unflatten(-1, (self.variables, self.values))
 
     def losses(self, decoder: Parameters, z: Tensor, x: Tensor) -> Tensor:
         """−log p(x|z), (…, images). Where z has one image for all, the decoder sees each z once."""
-        pixels = _layers(decoder, z.flatten(-2))
+        pixels = layers(decoder, z.flatten(-2))
         return softplus(pixels).sum(-1) - torch.einsum("...bp,bp->...b", pixels, x)
 
     def negative_elbo(self, parameters: Parameters, x: Tensor) -> Tensor:
@@ -76,14 +76,14 @@ class Shape:
         W = decoder[0]
         like: dict[str, Any] = {"generator": generator, "device": W.device}
         codes = torch.randint(self.values, (n, self.variables), **like)
-        pixels = _layers(decoder, torch.nn.functional.one_hot(codes, self.values).to(W.dtype).flatten(1))
+        pixels = layers(decoder, torch.nn.functional.one_hot(codes, self.values).to(W.dtype).flatten(1))
         return (torch.rand(pixels.shape, dtype=W.dtype, **like) < torch.sigmoid(pixels)).to(W.dtype)
 
     def _losses_of_states(self, decoder: Parameters, x: Tensor) -> Tensor:
         """−log p(x|z) of each state and image, (states, images): the decoder sees each state once."""
         like = x.new_zeros(1, self.variables, self.values)
         states = some_states(slice(0, self.values**self.variables), like, self.variables)[:, 0]
-        pixels = _layers(decoder, states.flatten(-2))
+        pixels = layers(decoder, states.flatten(-2))
         return softplus(pixels).sum(-1, keepdim=True) - pixels @ x.mT
 
     def train_exactly(self, parameters: Parameters, x: Tensor, steps: int, rate: float) -> Parameters:
@@ -107,6 +107,7 @@ def divergence_gradient(logits: Tensor) -> Tensor:
     return q * (log_q - (q * log_q).sum(-1, keepdim=True))
 
 
-def _layers(weights: Parameters, x: Tensor) -> Tensor:
+def layers(weights: Parameters, x: Tensor) -> Tensor:
+    """A tanh layer (W, b) and a linear one (V, c)."""
     W, b, V, c = weights
     return linear(torch.tanh(linear(x, W, b)), V, c)

@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 
 from estibench import Bias, Cost, Estimator, Unsupported, Variance
+from estibench_discrete.contract import is_gradient
 from estibench_discrete.distribution import one_hot, sample
+from estibench_discrete.lookup import Lookup
 from estibench_discrete.quantisation import Quantisation
+from estibench_discrete.vq_fit import VQFit
 
 
 @dataclass(frozen=True)
@@ -30,17 +33,23 @@ class VectorQuantiser(Estimator):
         """The loss that it is for: `reconstruction` or `codebook`."""
 
     @abstractmethod
-    def with_codes(self, problem: Quantisation, z: Tensor) -> Tensor:
-        """The estimate for given codes, one-hot (batch, codes), shaped like the truth."""
+    def with_codes(self, problem: Lookup, z: Tensor) -> Tensor:
+        """The estimate for given codes, one-hot (batch, codes), like x or like the codebook."""
 
-    def estimate(self, problem: Any, generator: torch.Generator) -> Tensor:
-        """The estimate, shaped like the truth."""
-        if not isinstance(problem, Quantisation) or problem.loss != self.loss:
-            raise Unsupported(f"needs a codebook and its {self.loss} loss")
+    def gradient(self, lookup: Lookup, generator: torch.Generator) -> Tensor:
+        """The estimate, like x or like the codebook."""
         if self.assignment == "nearest":
-            return self.with_codes(problem, one_hot(problem.nearest, problem.codebook[:, 0]))
-        z = sample(problem.probabilities[:, None], 1, generator)[0]
-        return self.with_codes(problem, z[:, 0].to(problem.torch_dtype))
+            return self.with_codes(lookup, one_hot(lookup.nearest, lookup.codebook[:, 0]))
+        z = sample(lookup.probabilities[:, None], 1, generator)[0]
+        return self.with_codes(lookup, z[:, 0].to(lookup.outputs.dtype))
+
+    def estimate(self, problem: Any, generator: torch.Generator) -> Any:
+        """The gradient, shaped like the truth, or the fit that such gradients lead to."""
+        if isinstance(problem, Quantisation) and problem.loss == self.loss:
+            return self.gradient(problem, generator)
+        if isinstance(problem, VQFit) and self.loss == "reconstruction":
+            return problem.follow(self.gradient, generator)
+        raise Unsupported(f"needs a codebook and its {self.loss} loss")
 
 
 def code_weights(problem: Quantisation, estimator: KnownQuantiser) -> Tensor:
@@ -68,9 +77,19 @@ class KnownQuantiser(VectorQuantiser):
     """One that can also write out its estimate code by code, from which its bias and variance follow exactly."""
 
     claims = (
-        Bias(lambda problem, estimator: expected(problem, estimator) - problem.truth, "sum over codes"),
-        Variance(variance, "sum over codes"),
-        Cost("evaluation", lambda problem, estimator: 1, "1"),
+        Bias(
+            lambda problem, estimator: expected(problem, estimator) - problem.truth,
+            "sum over codes",
+            when=lambda problem, estimator: is_gradient(problem),
+            given="the gradient itself is wanted",
+        ),
+        Variance(
+            variance,
+            "sum over codes",
+            when=lambda problem, estimator: is_gradient(problem),
+            given="the gradient itself is wanted",
+        ),
+        Cost("evaluation", lambda problem, estimator: problem.calls, "1 for each gradient"),
     )
 
     @abstractmethod

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from estibench_discrete.differentiate import gradient_of_sum
+from estibench_discrete.lookup import Lookup
 from estibench_discrete.quantisation import Quantisation
 from estibench_discrete.vector_quantiser import KnownQuantiser
 
@@ -28,5 +29,5 @@ class VQStraightThrough(KnownQuantiser):
         codes = problem.codebook[:, None].expand(-1, problem.batch, -1)
         return gradient_of_sum(problem.loss_at, codes)[0]
 
-    def with_codes(self, problem: Quantisation, z: Tensor) -> Tensor:
+    def with_codes(self, problem: Lookup, z: Tensor) -> Tensor:
         return problem.slope_at(z @ problem.codebook)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from estibench import Cost, PositiveFloat, PositiveInt, Reads
 from estibench_sampling.contract import MetropolisSampler, constant
-from estibench_sampling.mala import State, init, square
-from estibench_sampling.metropolis import accept, stationary_acceptance
+from estibench_sampling.mala import State, decided, init, square
+from estibench_sampling.metropolis import stationary_acceptance
 from estibench_sampling.normal import normal_like
 from estibench_sampling.problem import Sampling
 from estibench_sampling.target import Potential, Target
@@ -22,24 +22,17 @@ def step(state: State, target: Potential, h: float, leapfrogs: int, generator: t
 
     As many score evaluations as leapfrog steps, and one of log p.
     """
-    x, score, log_prob, accepted = state
-    v = normal_like(x, generator)
-    kinetic = 0.5 * square(v)
-    y = x
-    v.add_(score, alpha=h / 2)
+    v = normal_like(state.x, generator)
+    kinetic = square(v)
+    v.add_(state.score, alpha=h / 2)
+    y = torch.add(state.x, v, alpha=h)
     for _ in range(leapfrogs - 1):
-        y = torch.add(y, v, alpha=h)
         v.add_(target.score(y), alpha=h)
-    y = torch.add(y, v, alpha=h)
-    log_prob_y, score_y = target.log_prob_and_score(y)
-    v.add_(score_y, alpha=h / 2)
-    moved = accept(log_prob_y - log_prob + kinetic - 0.5 * square(v), generator)
-    return State(
-        torch.where(moved[:, None], y, x),
-        torch.where(moved[:, None], score_y, score),
-        torch.where(moved, log_prob_y, log_prob),
-        accepted + moved,
-    )
+        y.add_(v, alpha=h)
+    log_prob, score = target.log_prob_and_score(y)
+    v.add_(score, alpha=h / 2)
+    log_ratio = torch.sub(log_prob, state.log_prob).add_(kinetic, alpha=0.5).sub_(square(v), alpha=0.5)
+    return decided(state, y, score, log_prob, log_ratio, generator)
 
 
 def acceptance(problem: Sampling, estimator: Any) -> float | None:

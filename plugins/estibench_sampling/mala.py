@@ -37,18 +37,26 @@ def step(state: State, target: Potential, eta: float, generator: torch.Generator
 
     log q(x, y) = −‖y − x − η∇log p(x)‖²/4η; for the way there that is −½‖ξ‖².
     """
-    x, score, log_prob, accepted = state
+    x, score, log_prob, _ = state
     noise = normal_like(x, generator)
     y = torch.add(x, score, alpha=eta).add_(noise, alpha=math.sqrt(2 * eta))
     log_prob_y, score_y = target.log_prob_and_score(y)
     back = torch.sub(x, y).sub_(score_y, alpha=eta)
-    log_ratio = log_prob_y - log_prob + 0.5 * square(noise) - square(back) / (4 * eta)
+    log_ratio = torch.sub(log_prob_y, log_prob).add_(square(noise), alpha=0.5).sub_(square(back).div_(4 * eta))
+    return decided(state, y, score_y, log_prob_y, log_ratio, generator)
+
+
+def decided(
+    state: State, y: Tensor, score: Tensor, log_prob: Tensor, log_ratio: Tensor, generator: torch.Generator
+) -> State:
+    """The state after a proposal y, with the score and log p there, accepted with probability min(1, e^log_ratio)."""
     moved = accept(log_ratio, generator)
+    rows = moved[:, None]
     return State(
-        torch.where(moved[:, None], y, x),
-        torch.where(moved[:, None], score_y, score),
-        torch.where(moved, log_prob_y, log_prob),
-        accepted + moved,
+        torch.where(rows, y, state.x),
+        torch.where(rows, score, state.score),
+        torch.where(moved, log_prob, state.log_prob),
+        state.accepted + moved,
     )
 
 

@@ -38,12 +38,10 @@ def rademacher(k: int, batch: int, dim: int, generator: torch.Generator, dtype: 
 
     `randint(0, 2)` spends a whole random number on each sign and costs as much as the products it serves.
     """
-    needed = k * batch * dim
-    words = torch.randint(
-        -(2**63), 2**63 - 1, ((needed + 63) // 64,), generator=generator, device=generator.device, dtype=torch.int64
-    )
-    signs = torch.nn.functional.embedding(words.view(torch.uint8).int(), _signs_of_bytes(generator.device, dtype))
-    return signs.reshape(-1)[:needed].reshape(k, batch, dim)
+    words, device = (k * batch * dim + 63) // 64, generator.device
+    bits = torch.randint(-(2**63), 2**63 - 1, (words,), generator=generator, device=device, dtype=torch.int64)
+    signs = _signs_of_bytes(device, dtype).index_select(0, bits.view(torch.uint8).int())
+    return signs.as_strided((k, batch, dim), (batch * dim, dim, 1))  # the first k · batch · dim of them
 
 
 @lru_cache(maxsize=32)

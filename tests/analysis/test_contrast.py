@@ -58,6 +58,15 @@ def test_what_is_exact_needs_no_test() -> None:
     assert contrast(Measured(2.0, 0.0, math.inf, 0.95), exact(1.0), 0.95).p_value == 1  # bounds that exclude nothing
 
 
+def test_two_equal_draws_of_a_deterministic_estimator_are_no_small_sample() -> None:
+    solver = {"mse": 1e-12, "mse_low": 1e-12, "mse_high": 1e-12, "draws": 2}
+    noisy = {"mse": 1.0, "mse_low": 0.5, "mse_high": 2.0, "draws": 16}
+    found = contrast(measured(noisy, "mse", 0.95), measured(solver, "mse", 0.95), 0.95)
+    error = math.log(2) / stats.t.ppf(0.975, 15)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(math.log(1e12) / error, 15))
+    assert found.low == pytest.approx(0.5e12)
+
+
 def test_difference() -> None:
     a, b = Measured(3.0, 2.0, 4.0, 0.95), Measured(1.0, 0.0, 1.5, 0.95)
     found = difference(a, b, 0.95)
@@ -70,7 +79,7 @@ def test_absent_bounds_exclude_nothing_and_counts_need_none() -> None:
     row = {"mse": 2.0, "mse_low": 1.5, "mse_high": math.nan, "draws": 65, "time": 1.0, "time_rounds": 11, "work": 3}
     assert measured(row, "mse", 0.9) == Measured(2.0, 1.5, math.inf, 0.9, 64)
     assert measured(row, "time", 0.9) == Measured(1.0, -math.inf, math.inf, 0.9, 10)
-    assert measured(row, "work", 0.9) == Measured(3.0, 3.0, 3.0, 0.9, 64)
+    assert measured(row, "work", 0.9) == Measured(3.0, 3.0, 3.0, 0.9)
     other = Measured(200.0, 199.0, 201.0, 0.9, 64)
     for unknown in (Measured(2.0, 1.5, math.inf, 0.9, 64), Measured(2.0, -math.inf, math.inf, 0.9, 64)):
         assert contrast(other, unknown, 0.9).p_value == 1.0

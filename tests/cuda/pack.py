@@ -17,7 +17,6 @@ MOST = 50 * 2**20  # bytes of all wheels together: they travel with the tree
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 LACKING = (
     # what estibench imports …
-    "altair",
     "annotated-types",
     "itables",
     "platformdirs",
@@ -25,11 +24,7 @@ LACKING = (
     "ruamel.yaml",
     "vl-convert-python",
     # … what that needs …
-    "jsonschema",
-    "jsonschema-specifications",
     "pydantic_core",
-    "referencing",
-    "rpds-py",
     "typing-extensions",
     "typing-inspection",
     # … and what builds estibench there, so that the code that runs is the tree's

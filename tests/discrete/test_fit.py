@@ -91,9 +91,9 @@ def test_digits_are_binary_and_not_more_than_there_are():
 def test_with_the_exact_gradient_a_step_is_that_of_the_whole_elbo_in_the_encoder(build):
     problem = build("problem", "digits_fit", variables=2, values=3, images=5, hidden=4)
     parameters = problem.start()
-    objective, logits = problem.at_parameters(parameters)
-    exact, _ = build("estimator", "enumeration").step(objective, logits, (), torch.Generator())
-    pulled = problem.pull(parameters, exact, torch.Generator().manual_seed(0))
+    step = problem.at_parameters(parameters, torch.Generator().manual_seed(0))
+    exact, _ = build("estimator", "enumeration").step(step.objective, step.logits, (), torch.Generator())
+    pulled = step.pull(exact)
     expected = torch.func.grad(problem.loss)(parameters)
     for found, slope in zip(pulled[:4], expected[:4], strict=True):
         torch.testing.assert_close(found, slope, rtol=1e-8, atol=1e-10)

@@ -12,7 +12,7 @@ import pytest
 
 from estibench.engines import messages
 from estibench.engines.board import new_file
-from estibench.engines.process import _Spawned, new_worker
+from estibench.engines.process import _Spawned, load_compiler, new_worker
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is a nursery on Linux only")
 
@@ -86,6 +86,18 @@ def test_workers_of_one_environment_come_from_one_nursery(start):
     third, _ = start(environment=dict(os.environ) | {"OMP_NUM_THREADS": "3"})
     assert psutil.Process(third.pid).ppid() != psutil.Process(first.pid).ppid()
     assert first.poll() is None, "the former nursery ends with its last worker, not before"
+
+
+def test_the_compiler_is_loaded_once_a_worker_has_needed_it(start, tmp_path):
+    said = tmp_path / "asks_for_the_compiler.py"
+    said.write_text("import sys\nprint('compiler:', 'torch._dynamo' in sys.modules, flush=True)\n")
+    another = dict(os.environ) | {"A_NURSERY": "of its own"}
+    start(environment=another, plugins=[str(said)])
+    load_compiler()
+    load_compiler()
+    start(environment=another, plugins=[str(said)])
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [line for line in lines if line.startswith("compiler:")] == ["compiler: False", "compiler: True"]
 
 
 def test_a_killed_nursery_takes_its_workers_along_and_is_replaced(start, patience):

@@ -21,6 +21,7 @@ from estibench.exports.answer import (
     wrapped,
 )
 from estibench.results import Results
+from estibench.results.run_directory import once
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 
@@ -156,3 +157,34 @@ def test_runs_with_little_in_them() -> None:
     bare = {name: value for name, value in row("a", 1.0, 1).items() if name not in ("time", "work")}
     assert told(bare)[1] == "trace: no estimator has both an error and a cost to be compared by."
     assert list(contests_in_words([], {}, None)) == []
+
+
+def test_what_asks_nothing_of_the_problem_is_the_floor_and_wins_nothing() -> None:
+    rows = [row("perfect", 1.0, 0.0, problem=problem) for problem in ("easy", "hard")]
+    rows += [row("good", mse, 10.0, problem=problem) for problem, mse in (("easy", 1.02), ("hard", 9.0))]
+    rows += [row("bad", 100.0, 10.0, problem=problem) for problem in ("easy", "hard")]
+    text = "\n".join(line.text for line in answer_lines(Results(Path("run"), {}, rows)))
+    assert "good wins 2 (easy, hard)" in text
+    assert "not told apart from perfect, the floor, on 1 of 2 (easy)" in text
+
+
+@pytest.mark.parametrize(("rounds", "said"), [(3, True), (6, False)])
+def test_too_few_rounds_for_an_interval_are_told(rounds: int, said: bool) -> None:
+    bounds = {} if rounds == 6 else {"time_low": -math.inf, "time_high": math.inf}
+    rows = [row(name, mse, 10.0, time_rounds=rounds, **bounds) for name, mse in (("good", 1.0), ("bad", 9.0))]
+    lines = [line.text for line in answer_lines(Results(Path("run"), {}, rows))]
+    told = "Times of 3 rounds have no interval, and by them nothing is told apart: timing.rounds: 6."
+    assert (told in lines) == said
+
+
+def test_what_several_exporters_ask_is_computed_once_for_a_run() -> None:
+    asked = []
+
+    @once
+    def directory(results: Results) -> Path:
+        asked.append(results)
+        return results.directory
+
+    one, other = Results(Path("one"), {}, []), Results(Path("other"), {}, [])
+    assert [directory(one), directory(other), directory(one)] == [Path("one"), Path("other"), Path("one")]
+    assert len(asked) == 2

@@ -1,4 +1,7 @@
-"""The chart's specification, which a run does not validate: that takes longer than making it."""
+"""The chart's specification, which nobody validates in a run."""
+
+import json
+import re
 
 import altair
 import jsonschema
@@ -6,6 +9,7 @@ import pytest
 
 from estibench.exports.canvas import Look
 from estibench.exports.explorer import _spec
+from estibench.exports.scripts import SPEC
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +22,13 @@ def test_it_is_valid_vega_lite(spec):
     altair.LayerChart.from_dict(spec)
 
 
+def test_every_blank_is_filled_in(spec):
+    blanks = set(re.findall(r'"\{\w+\}"', SPEC.read_text(encoding="utf-8")))
+    assert blanks
+    assert not any(blank in json.dumps(spec) for blank in blanks)
+
+
 def test_one_that_is_not_would_be_found(spec):
-    wrong = spec | {"layer": [spec["layer"][0] | {"mark": "no such mark"}]}
+    wrong = spec | {"layer": [spec["layer"][1] | {"mark": "no such mark"}]}
     with pytest.raises(jsonschema.ValidationError):
         altair.LayerChart.from_dict(wrong)

@@ -97,9 +97,9 @@ def test_the_plugin_is_listed_and_measured(environment, tmp_path):
     assert len(others) == 3
     assert set(others["status"]) == {"ok"}
     assert (others["claims_refuted"] == 0).all()
-    exported = bench(environment, "export", tmp_path / "run", cwd=tmp_path)
-    assert exported.returncode == 0, exported.stderr
-    assert "unit_vector" in (tmp_path / "run" / "tables" / "error.md").read_text()
+    said = bench(environment, "summary", tmp_path / "run", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert "unit_vector" in said.stdout
 
 
 def test_the_plugins_own_tests_pass(environment, tmp_path):

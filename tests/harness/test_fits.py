@@ -119,3 +119,18 @@ def test_a_curve_is_no_fit(measured):
 
 def test_a_run_that_explodes_is_not_finite(measured):
     assert measured("exploding")["status"] == "not_finite"
+
+
+def test_what_follows_a_rule_of_its_own_is_settled_after_each_step(build):
+    """Step k adds k, the state that its gradient returns; Adam leaves alone what has a gradient of 0."""
+    problem = build("problem", "valley", steps=10)
+    rule = type("Rule", (type(problem),), {"after_step": lambda self, parameters, k: (parameters[0] + k,)})
+    seen = []
+
+    def gradient(parameters, k):
+        seen.append(float(parameters[0]))
+        return (torch.zeros_like(parameters[0]),), k + 1
+
+    fit = rule(steps=10).train((torch.zeros((), dtype=torch.float64),), gradient, 0)
+    assert fit.snapshots[0].tolist() == [k * (k + 1) / 2 for k in problem.checkpoints]
+    assert seen == [k * (k + 1) / 2 for k in range(10)]

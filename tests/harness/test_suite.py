@@ -272,6 +272,15 @@ def test_shipped_suites_are_valid(host, name):
     assert len(plan.expected) == EXPECTED.get(name, 0)
 
 
+FITS = ("cnf_fit", "discrete_fit", "score_fit", "zoo_2d", "zoo_digits")  # a whole training is timed a few times
+
+
+@pytest.mark.parametrize("name", sorted({*known_suites()} - {*FITS}))
+def test_shipped_suites_time_nothing_or_enough_for_an_interval(host, name):
+    settings = read_suite(find_suite(name), host).settings
+    assert settings.rounds == 0 or 2 ** (1 - settings.rounds) <= 1 - settings.confidence
+
+
 def test_lookup(tmp_path, monkeypatch):
     assert find_suite("trace").name == "trace.yaml"
     monkeypatch.chdir(tmp_path)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+
+from estibench import Fit
 
 GAUSSIAN = {"name": "gaussian", "covariance": "full"}
 
@@ -89,3 +93,55 @@ def test_claims_about_gradients_are_silent_about_fits(build):
     for name in ("explicit", "implicit", "sliced", "denoising", "denoising_ladder", "finite_difference"):
         estimator = build("estimator", name)
         assert not any(claim.applies(problem, estimator) for claim in estimator.claims)
+
+
+Q = 0.8
+
+
+def _known(build, **parameters):
+    """The model s = −Q(x − μ) with its one checkpoint, μ, and its problem on N(0, I) in 16 dimensions."""
+    problem = _fit(build, model="gaussian", density={"name": "gaussian"}, dim=16, **parameters).at("cpu", "float64")
+    mean = torch.linspace(-1, 1, 16, dtype=torch.float64)
+    theta = torch.cat([(Q * torch.eye(16, dtype=torch.float64)).flatten(), mean])
+    return problem, Fit((theta.expand(len(problem.checkpoints), -1),)), mean
+
+
+def test_samples_start_at_the_law_of_the_data_and_go_through_the_levels(build):
+    """Down the probability flow d(x − μ)/dσ = σQ(x − μ): a factor of exp(−Q(1 − 0.04)/2) from σ = 1 to 0.2. At the one
+    level of an objective without noise, Langevin steps."""
+    ladder = build("estimator", "denoising_ladder", sigmas=[0.2, 1.0])
+    problem, fit, mean = _known(build, sampler="probability_flow", sampler_steps=24)
+    x = problem._test_points[0]
+    noise = torch.randn(7, 16, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    start = x.mean(0) + (x.var(0).mean() + 1).sqrt() * noise
+    found = problem.samples(fit, ladder, 7, torch.Generator().manual_seed(4))
+    torch.testing.assert_close(found, mean + math.exp(-0.48 * Q) * (start - mean), rtol=1e-5, atol=1e-6)
+
+    problem, fit, mean = _known(build, sampler="annealed_langevin", sampler_steps=1, langevin_step=0.1)
+    stream = torch.Generator().manual_seed(4)
+    start = x.mean(0) + x.var(0).mean().sqrt() * torch.randn(7, 16, generator=stream, dtype=torch.float64)
+    moved = start - 0.1 * Q * (start - mean) + 0.2**0.5 * torch.randn(7, 16, generator=stream, dtype=torch.float64)
+    found = problem.samples(fit, build("estimator", "implicit"), 7, torch.Generator().manual_seed(4))
+    torch.testing.assert_close(found, moved)
+
+
+def test_the_likelihood_along_the_probability_flow_is_the_closed_form(build):
+    """log q(x) = log N(μ + e^0.48Q (x − μ); mean and variance at the start) + 16 · 0.48 Q."""
+    ladder = build("estimator", "denoising_ladder", sigmas=[0.2, 1.0])
+    problem, fit, mean = _known(build, sampler="probability_flow")
+    x = problem._test_points[0]
+    start = torch.distributions.Normal(x.mean(0), (x.var(0).mean() + 1).sqrt())
+    log_q = start.log_prob(mean + math.exp(0.48 * Q) * (x - mean)).sum(-1) + 16 * 0.48 * Q
+    log_p = torch.distributions.Normal(0.0, 1.0).log_prob(x).sum(-1)
+    found = problem.readings(fit, ladder)
+    assert float(found["excess_nll"]) == pytest.approx(float((log_p - log_q).mean()), rel=1e-5)
+    assert 0 < float(found["solver_error"]) < 1e-3
+
+
+def test_a_network_gets_closer_to_the_score_in_16_dimensions_and_modes_are_counted(build, draw):
+    mixture = {"name": "gaussian_mixture", "layout": "random", "spread": 1.5, "scale": 1.0}
+    problem = _fit(build, model="mlp", density=mixture, dim=16, sampler="annealed_langevin", rate=0.03, steps=80)
+    curves = draw(build("estimator", "implicit"), problem, 2)
+    assert (curves[:, -1] < 0.6 * curves[:, 0]).all()
+    assert problem.modes.shape[1] == 16
+    assert _fit(build, model="mlp", density=mixture, dim=17).modes is None

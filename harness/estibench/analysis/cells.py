@@ -29,6 +29,15 @@ def at_rounding(frame: pd.DataFrame) -> pd.Series[bool]:
     return found
 
 
+def is_floor(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Which cells ask nothing of the problem, as exact samples do: what perfection has, out of competition."""
+    import pandas as pd
+
+    if "work" not in frame:
+        return pd.Series(False, index=frame.index)
+    return pd.to_numeric(frame["work"]) == 0
+
+
 def is_refuted(frame: pd.DataFrame) -> pd.Series[bool]:
     """Of which cells a claim was refuted: wherever such a one wins, this must be said."""
     import pandas as pd

@@ -46,7 +46,7 @@ def measured(row: Mapping[str, Any], column: str, confidence: float) -> Measured
     """A quantity of a row of the table. NaN where the row lacks it.
 
     A bound that is absent excludes nothing: the harness gives none where the draws cannot have seen what matters. Only
-    counts are exact.
+    counts are exact, and what has no width: a deterministic estimator is known after two draws, which are not a sample.
     """
     value = _number(row.get(column))
     low, high = (_number(row.get(f"{column}_{side}")) for side in ("low", "high"))
@@ -54,7 +54,8 @@ def measured(row: Mapping[str, Any], column: str, confidence: float) -> Measured
     low, high = (other if math.isnan(bound) else bound for bound, other in zip((low, high), unknown, strict=True))
     rounds, draws = TRIALS
     trials = _number(row.get(rounds if column.startswith("time") else draws))
-    return Measured(value, low, high, confidence, max(trials - 1, 1.0) if math.isfinite(trials) else math.inf)
+    sampled = math.isfinite(trials) and low < high
+    return Measured(value, low, high, confidence, max(trials - 1, 1.0) if sampled else math.inf)
 
 
 def contrast(a: Measured, b: Measured, confidence: float, margin: float = 0.0) -> Contrast:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
@@ -40,6 +40,7 @@ class Race:
         standings: from the least excess on.
         level: confidence of the intervals.
         left_out: of `among_random`, the best one that is not random.
+        looks: how many races are looked at as one, for the correction.
     """
 
     place: tuple[str, str, str]
@@ -48,6 +49,7 @@ class Race:
     standings: tuple[Standing, ...]
     level: float
     left_out: Standing | None = None
+    looks: int = 1
 
     @property
     def exact(self) -> Standing | None:
@@ -81,14 +83,43 @@ class Race:
 
     @property
     def open(self) -> tuple[Standing, ...]:
-        """Those that are not told apart from the winner: Welch's test by the intervals, Bonferroni over the rivals."""
+        """Those that are not told apart from the winner: Welch's test by the intervals, Bonferroni over all rivals."""
         rivals = self.standings[1:]
         alpha, normal = 1 - self.level, NormalDist()
-        wider = normal.inv_cdf(1 - alpha / (2 * max(len(rivals), 1))) / normal.inv_cdf(1 - alpha / 2)
+        wider = normal.inv_cdf(1 - alpha / (2 * max(len(rivals) * self.looks, 1))) / normal.inv_cdf(1 - alpha / 2)
         best = self.winner
         return tuple(
             one for one in rivals if not one.excess - best.excess > wider * math.hypot(one.half_width, best.half_width)
         )
+
+
+@dataclass(frozen=True)
+class Course:
+    """How the winner of a race has come to the front.
+
+    Attributes:
+        ahead: the first checkpoint from which on the winner is ahead of all beyond doubt; None where it is not.
+        led: who was ahead of the winner beyond doubt at an earlier one, the last time that anybody was.
+        until: that checkpoint.
+    """
+
+    ahead: float | None
+    led: Row | None = None
+    until: float = 0.0
+
+
+def course(race: Race) -> Course:
+    """Of a race, by what is seen at the checkpoints of the quickest, with a correction for as many looks."""
+    rows, by = [one.row for one in race.standings], race.by
+    quickest = min(rows, key=_seconds)
+    whole = quickest["curve"]["x"][-1]
+    places = [race.at * x / whole for x in quickest["curve"]["x"] if x > 0]
+    looks = [replace(race, at=at, standings=_standings(rows, at, by), looks=len(places)) for at in places]
+    leads = [look.winner.row is race.winner.row and not look.open for look in looks]
+    since = max((k + 1 for k, ahead in enumerate(leads) if not ahead), default=0)
+    behind = [look for look in looks if race.winner.row not in [one.row for one in (look.winner, *look.open)]]
+    found = Course(looks[since].at if since < len(looks) else None)
+    return replace(found, led=behind[-1].winner.row, until=behind[-1].at) if behind else found
 
 
 def of_training(cells: pd.DataFrame) -> bool:
@@ -105,8 +136,11 @@ def races(cells: pd.DataFrame, by: By, level: float) -> Iterator[Race]:
         if not rows:
             continue
         at = min(map(_seconds, rows)) if by == "time" else float(rows[0]["curve"]["x"][-1])
-        standings = sorted((_standing(row, at, by) for row in rows), key=lambda one: one.excess)
-        yield Race(tuple(map(str, place)), by, at, tuple(standings), level)  # type: ignore[arg-type]
+        yield Race(tuple(map(str, place)), by, at, _standings(rows, at, by), level)  # type: ignore[arg-type]
+
+
+def _standings(rows: Sequence[Row], at: float, by: By) -> tuple[Standing, ...]:
+    return tuple(sorted((_standing(row, at, by) for row in rows), key=lambda one: one.excess))
 
 
 def _is_run(curve: Any) -> bool:

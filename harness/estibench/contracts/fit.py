@@ -171,6 +171,16 @@ class FitProblem(Problem):
     def magnitude(self) -> float:
         return 1.0
 
+    def after_step(self, parameters: Parameters, state: Any) -> Parameters:
+        """The parameters that a step ends with. Default: as Adam has left them.
+
+        For what follows a rule of its own, such as a moving average: its gradient is 0, so that Adam leaves it alone.
+
+        Args:
+            state: that of the next step, as `gradient` has returned it in this one.
+        """
+        return parameters
+
     def train(self, start: Parameters, gradient: Gradient, state: Any = None, side_by_side: bool = False) -> Fit:
         """One run, or several at once: Adam treats every number by itself. It works under `torch.func.vmap`.
 
@@ -185,6 +195,7 @@ class FitProblem(Problem):
         for step in range(1, min(self.steps, _AT_MOST.get() or self.steps) + 1):
             slope, state = gradient(parameters, state)
             parameters, optimiser = replace(optimiser, rate=self._rate(step)).step(parameters, slope)
+            parameters = self.after_step(parameters, state)
             if step in marks:
                 snapshots.append(parameters)
         return Fit(tuple(torch.stack(one, int(side_by_side)) for one in zip(*snapshots, strict=True)))

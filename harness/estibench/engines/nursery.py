@@ -7,6 +7,7 @@ so that its copies begin like fresh processes. On Linux only: elsewhere system l
 
 from __future__ import annotations
 
+import importlib
 import os
 import select
 import signal
@@ -32,7 +33,7 @@ from estibench.plain import from_json, to_json
 PID = struct.Struct("<q")  # what a nursery answers at once
 EXIT = struct.Struct("<i")  # and when the worker has ended: as of `Popen.returncode`
 PATIENCE = 0.5  # seconds that a worker which is to be killed may take to be born
-FORK, END = b"fork", b"end"  # orders
+FORK, COMPILER, END = b"fork", b"compiler", b"end"  # orders
 READ_LATE = ("COLUMNS", "ESTIBENCH_", "LINES", "NO_COLOR", "PYTEST_")  # names that no library reads as it loads
 
 
@@ -116,6 +117,7 @@ class Nursery:
     environment: dict[str, str]
     _orders: socket.socket
     owner: int = field(default_factory=os.getpid)
+    has_compiler: bool = False
 
     def __post_init__(self) -> None:
         self._orders.send(to_json(sys.path).encode())
@@ -126,6 +128,13 @@ class Nursery:
         with theirs:
             socket.send_fds(self._orders, [FORK], [connection, board, log.fileno(), theirs.fileno()])
         return Forked(self.process, ours)
+
+    def load_compiler(self) -> None:
+        """Let it import torch's compiler, if it has not."""
+        if not self.has_compiler:
+            self.has_compiler = True
+            with suppress(OSError):
+                self._orders.send(COMPILER)
 
     def retire(self) -> None:
         """Let it end with the last of its workers."""
@@ -151,6 +160,13 @@ def fork(environment: dict[str, str], connection: int, board: int, log: BinaryIO
             return _nursery(environment, log).fork(connection, board, log)
         except OSError:  # somebody has killed it
             return _nursery(environment, log, renew=True).fork(connection, board, log)
+
+
+def load_compiler() -> None:
+    """Have the nursery of this process load torch's compiler, which a worker of it has found that it needs."""
+    with _lock:
+        if _current is not None and _current.owner == os.getpid():
+            _current.load_compiler()
 
 
 def here() -> None:
@@ -235,6 +251,7 @@ def _be_nursery(orders: socket.socket) -> NoReturn:
 def serve(orders: socket.socket) -> None:
     """Fork a worker for every order, and tell when it has ended, until nobody is left to give orders."""
     from estibench.engines.worker import load, warm_up
+    from estibench.measure import compiler
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     sys.path[:] = from_json(orders.recv(2**20).decode())
@@ -257,6 +274,8 @@ def serve(orders: socket.socket) -> None:
             if not word:
                 return  # and the system kills the workers: they have asked for it
             retired |= word == END
+            if word == COMPILER:
+                importlib.import_module(compiler.NAME)
             if word == FORK:
                 connection, board, log, status = fds
                 answer = socket.socket(fileno=status)

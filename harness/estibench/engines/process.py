@@ -34,6 +34,11 @@ def new_worker(environment: dict[str, str], connection: int, board: int, log: Bi
     return nursery.fork(environment, connection, board, log) or _Spawned(environment, connection, board, log)
 
 
+def load_compiler() -> None:
+    """Later workers are forked with torch's compiler, which a worker has found that it needs."""
+    nursery.load_compiler()
+
+
 class _Spawned:
     def __init__(self, environment: dict[str, str], connection: int, board: int, log: BinaryIO) -> None:
         command = [sys.executable, "-P", "-m", "estibench.engines.worker"]

@@ -21,7 +21,7 @@ from estibench.engines import messages
 from estibench.engines.board import Board, Notice, new_file
 from estibench.engines.contract import Context
 from estibench.engines.nursery import threads_of
-from estibench.engines.process import WorkerProcess, new_worker
+from estibench.engines.process import WorkerProcess, load_compiler, new_worker
 from estibench.errors import UserError
 from estibench.suite.plan import COMPILING, OF_THE_PROBLEM, Block, Measurement, Settings
 
@@ -132,6 +132,8 @@ class Supervisor:
                     self._send_order()
                 elif "done" in header:
                     self.job = None
+                    if header["compiler"]:
+                        load_compiler()
                     if self._tainted:
                         self.stop()
                     yield None

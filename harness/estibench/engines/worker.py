@@ -39,6 +39,7 @@ def main(connection: Connection, board: Board, parent: int) -> None:
     import torch
 
     from estibench import host as plugin_host
+    from estibench.measure import compiler
 
     torch.set_num_threads(hello["threads"])
     plugin_host.start(hello["plugins"])
@@ -50,7 +51,7 @@ def main(connection: Connection, board: Board, parent: int) -> None:
         except EOFError:
             return
         worker.do(order)
-        messages.send(connection, {"done": True})
+        messages.send(connection, {"done": True, "compiler": compiler.is_loaded()})
         sys.stdout.flush()
         sys.stderr.flush()
 
@@ -89,13 +90,13 @@ def load() -> None:
 
 
 def warm_up() -> None:
-    """Import what torch imports on first use, or the first cell would pay for it, perhaps beyond its limit."""
+    """Import what torch imports on first use, or the first cell would pay for it; its compiler is another matter."""
     import torch
 
     from estibench.measure.work import measure_work
 
     ones = torch.ones(2, requires_grad=True)
-    measure_work(lambda: torch.func.vmap(torch.func.grad(lambda x: x.square().sum()))(ones[:, None]), "cpu")
+    measure_work(lambda: torch.func.vmap(lambda x: x.square().sum())(ones[:, None]).sum().backward(), "cpu")
 
 
 def _die_with(parent: int) -> None:

@@ -12,11 +12,11 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.advice import Advice, Evidence, Question, Source, advise
-from estibench.analysis.cells import is_deterministic
-from estibench.analysis.contrast import Contrast
+from estibench.analysis.cells import is_deterministic, is_floor
+from estibench.analysis.contrast import Contrast, contrast, measured
 from estibench.analysis.criteria import criteria
 from estibench.analysis.noise import noise_warning
 from estibench.analysis.price import Cost
@@ -24,14 +24,15 @@ from estibench.analysis.training import of_training
 from estibench.exports.budgets import budget_in_words
 from estibench.exports.contests import named, unit_of_work
 from estibench.exports.findings import count, findings, headline, miss_in_words, misses
+from estibench.exports.questions import questions
 from estibench.exports.short_names import listed, short_names
 from estibench.exports.training import training_in_words
+from estibench.results.run_directory import Results, once
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from estibench.results.run_directory import Results
 
 MOST_LINES = 15
 TIED = "\N{NO-BREAK SPACE}"
@@ -54,13 +55,16 @@ class Line:
     weight: int = 0
 
 
+@once
 def answer_lines(results: Results) -> list[Line]:
     """What a run has found, the most important first; the last lines say whether it is right."""
     lines = [Line(headline(results))]
+    asked = [Line(f"{question} {said}", 0, 1) for question, said in questions(results)]
+    lines += asked
     frame = results.frame
     ok = frame[frame["status"] == "ok"] if len(frame) else frame
     for task, cells in ok.groupby("task", sort=False) if len(ok) else ():
-        lines += _about_task(results, str(task), cells)
+        lines += _about_task(results, str(task), cells, bool(asked))
     return [*lines, *_is_it_right(results)]
 
 
@@ -93,29 +97,37 @@ def grouped(lines: Sequence[Line]) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _about_task(results: Results, task: str, cells: pd.DataFrame) -> Iterator[Line]:
-    """Its contests by the clock, or by counted work where that was not read; and how the other currency decides."""
+def _about_task(results: Results, task: str, cells: pd.DataFrame, asked: bool) -> Iterator[Line]:
+    """Its contests by the clock, or by counted work where that was not read; and how the other currency decides.
+
+    Args:
+        asked: whether the suite asks questions of its own, which come before who leads where.
+    """
     if of_training(cells):
         texts = list(training_in_words(cells, problem_names(cells), results.confidence))
         yield Line(
-            f"{task}, {count(len(problem_names(cells)), 'problem')}: {texts[0] if texts else 'nothing to compare'}"
+            f"{task}, {count(len(problem_names(cells)), 'problem')}: {texts[0] if texts else 'nothing to compare'}",
+            0,
+            2 if asked else 0,
         )
-        yield from (Line(f"{task}: {text}", 0, 2) for text in texts[1:])
+        yield from (Line(f"{task}: {text}", 0, 3 if asked else 2) for text in texts[1:])
         return
     source = Source(str(results.directory), results.frame, results.confidence, results.about)
     names = problem_names(cells)
+    floors, cells = cells[is_floor(cells)], cells[~is_floor(cells)]
     stated = results.about.get("budgets") or {}
     currencies: list[Cost] = ["time", "work"]
-    asked = [found for by in currencies if (found := _asked(source, task, cells, by, stated.get(by, ())))]
-    if not asked:
+    advised = [found for by in currencies if (found := _asked(source, task, cells, by, stated.get(by, ())))]
+    if not advised:
         yield Line(f"{task}: no estimator has both an error and a cost to be compared by.")
         return
-    for at, advice in enumerate(asked):
+    for at, advice in enumerate(advised):
         what = criterion_in_words(advice, cells)
         if at == 0:
             yield Line(f"{task}, {count(len(advice.evidence), 'problem')}, by {what}:")
             for weight, text in contests_in_words(advice.evidence, names, advice.question.budget):
                 yield Line(text, 1, weight)
+            yield from (Line(text, 1, 3) for text in _at_the_floor(advice, floors, names, results.confidence))
             if advice.biased:
                 yield Line(_biased_in_words(advice, task), 1, 6)
         else:
@@ -211,6 +223,25 @@ def contests_in_words(
         yield 4, f"no other kind to compare with on {len(found.alone)} ({where(found.alone)}): {_tally(found.alone)}"
 
 
+def _at_the_floor(
+    advice: Advice, floors: pd.DataFrame, names: Mapping[tuple[str, str, str], str], confidence: float
+) -> Iterator[str]:
+    """On which problems nothing shows that the winner errs more than what asks nothing of the problem."""
+    rows: dict[Any, dict[Any, Any]] = {
+        (row["problem"], row["device"], row["dtype"]): row for row in floors.to_dict("records")
+    }
+    contests = [one for one in advice.evidence if (one.problem, one.device, one.dtype) in rows]
+    reached = []
+    for one in contests:
+        floor = measured(rows[one.problem, one.device, one.dtype], "mse", confidence)
+        found = contrast(measured(one.winner, "mse", confidence), floor, confidence)
+        reached += [one] if found.ratio <= 1 or found.p_value >= 1 - confidence else []
+    if contests:
+        kinds = " and ".join(dict.fromkeys(str(row["family"]) for row in rows.values()))
+        where = f" ({listed([names[one.problem, one.device, one.dtype] for one in reached])})" if reached else ""
+        yield f"not told apart from {kinds}, the floor, on {len(reached)} of {len(contests)}{where}"
+
+
 def counts_in_words(contests: Sequence[Evidence]) -> str:
     """The same, counted only."""
     found = _sorted(contests)
@@ -284,9 +315,24 @@ def _is_it_right(results: Results) -> Iterator[Line]:
         yield Line(
             f"Undecided: {count(undecided, 'claim')}, of which the draws tell too little: raise draws.max.", 0, 3
         )
+    if rounds := _too_few_rounds(results):
+        enough = math.ceil(1 - math.log2(1 - results.confidence))
+        told = f"Times of {count(rounds, 'round')} have no interval, and by them nothing is told apart"
+        yield Line(f"{told}: timing.rounds: {enough}.", 0, 2)
     warning = noise_warning(results.frame)
     if warning:
         yield Line(f"{warning[0].upper()}{warning[1:]}.", 0, 1)
+
+
+def _too_few_rounds(results: Results) -> int:
+    """The most timed rounds of a cell where that is too few for an interval of any; else 0. Fits are set apart."""
+    frame = results.frame
+    if not {"time", "time_low", "time_rounds"} <= {*frame.columns} or of_training(frame):
+        return 0
+    timed = frame[frame["time"].notna()]
+    if timed.empty or timed["time_low"].map(math.isfinite).any():
+        return 0
+    return int(timed["time_rounds"].max())
 
 
 def print_answer(lines: Sequence[Line], console: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from estibench.exports.canvas import (
@@ -15,6 +15,7 @@ from estibench.exports.canvas import (
     Look,
     legend_text,
     literal,
+    look,
     panel_grid,
     tick,
     tick_steps,
@@ -72,7 +73,25 @@ def curves_of(rows: pd.DataFrame, x: str) -> dict[str, list[Line]]:
     return found
 
 
-def draw_curves(panels: dict[str, list[Line]], looks: dict[str, Look]) -> Figure:
+def draw_race(panels: dict[str, list[Line]], names: dict[str, str]) -> Figure:
+    """Excess against steps and against time side by side, one line of its own colour for each contestant.
+
+    Args:
+        panels: by title; two for each problem.
+        names: short ones of the contestants.
+    """
+    looks = {name: look(index) for index, name in enumerate(dict.fromkeys(names.values()))}
+    named = {
+        title: [replace(line, estimator=names[line.estimator], family=names[line.estimator]) for line in lines]
+        for title, lines in panels.items()
+    }
+    figure = draw_curves(named, looks, across=2)
+    for axis, lines in zip(figure.axes, named.values(), strict=True):
+        axis.set_xlabel(literal(lines[0].axis), fontsize=8, labelpad=2)
+    return figure
+
+
+def draw_curves(panels: dict[str, list[Line]], looks: dict[str, Look], across: int = 3) -> Figure:
     """One panel per problem, and one legend for all: a family's look, and a line style for each of one colour."""
     from matplotlib.lines import Line2D
 
@@ -89,7 +108,7 @@ def draw_curves(panels: dict[str, list[Line]], looks: dict[str, Look]) -> Figure
     ]
     rows = sum(1 + str(key.get_label()).count("\n") for key in keys)
     titles = title_lines(panels, TITLE_WIDTH)
-    figure, axes = panel_grid(len(panels), Layout(2.6, 2.1, 0.62, 3, 2.4), 0.9 + 0.17 * rows, titles)
+    figure, axes = panel_grid(len(panels), Layout(2.6, 2.1, 0.62, across, 2.4), 0.9 + 0.17 * rows, titles)
     for axis, (problem, lines) in zip(axes, panels.items(), strict=True):
         _draw_panel(axis, lines, styles)
         axis.set_title(literal(wrapped(problem, TITLE_WIDTH)), fontsize=7.5, loc="left", pad=4)

@@ -1,11 +1,12 @@
 """The interactive chart of a run: any measured quantity against any cost, problem by problem.
 
-Altair writes the specification, with a parameter for everything that the page lets a reader choose; the page's script
-sets them. All transformations (Pareto front, ratios to it) happen in Vega, on the data of the page.
+`explorer.vl.json` is its specification in Vega-Lite, with a parameter for everything that the page lets a reader
+choose; the page's script sets them. All transformations (Pareto front, ratios to it) happen in Vega, on its data.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from estibench.analysis.cells import at_rounding
 from estibench.columns import BLOCK, ERROR_PREFIX, ERRORS, WITH_INTERVAL, label
 from estibench.exports.comparison import blocks
+from estibench.exports.scripts import SPEC
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,74 +171,22 @@ def _number(value: Any) -> float | None:
     return float(f"{float(value):.{DIGITS}g}") if value is not None and math.isfinite(float(value)) else None
 
 
-def _shown(name: str) -> str:
-    return f"format(datum.{name}, '.3~g')"
-
-
 def _spec(families: Sequence[str], looks: Mapping[str, Look], panel: str, metric: str, cost: str) -> dict[str, Any]:
-    """Layers: the front, each family's line and band, bars and marks, and what lies at the level of rounding."""
-    import altair as alt
-
-    chosen = {"panel": panel, "metric": metric, "cost": cost, "relative": False, "x_words": "", "y_words": ""}
-    params = {name: alt.param(name=name, value=value) for name, value in chosen.items()}
-    shown = alt.selection_point(fields=["family"], bind="legend", name="shown")
-    colours, shapes = [looks[name].colour for name in families], [SHAPES[looks[name].marker] for name in families]
-    legend = alt.Legend(title=None, labelLimit=0, labelExpr=LEGEND, symbolSize=90, symbolOpacity=1)
-    colour = alt.Color("family:N").scale(domain=[*families], range=colours).legend(legend)
-    shape = alt.Shape("family:N").scale(domain=[*families], range=shapes).legend(legend)
-    opacity = alt.when(shown).then(alt.value(1.0)).otherwise(alt.value(0.12))
-    faint = alt.when(shown).then(alt.value(0.15)).otherwise(alt.value(0.02))
-    base = (
-        alt.Chart(alt.NamedData("cells"))
-        .transform_filter("datum.panel == panel")
-        .transform_calculate(x="datum[cost]", value="datum[metric]", lower="datum[metric + '_low']")
-        .transform_calculate(upper="datum[metric + '_high']")
-        .transform_filter("datum.x > 0")
-    )
-    measured = base.transform_filter("datum.value > 0").transform_window(
-        best="min(value)", sort=[alt.SortField("x"), alt.SortField("value")], frame=[None, 0]
-    )
-    scaled = measured.transform_calculate(unit="relative ? datum.best : 1").transform_calculate(
-        y="datum.value / datum.unit",
-        low="(datum.lower > 0 ? datum.lower : datum.value) / datum.unit",
-        high="(isValid(datum.upper) ? datum.upper : datum.value) / datum.unit",
-        front="datum.best / datum.unit",
-        interval=f"isValid(datum.upper) ? '[' + {_shown('lower')} + ', ' + {_shown('upper')} + ']' : ''",
-    )
-    x = alt.X("x:Q").scale(type="log", nice=False, padding=12).title(None).axis(format="~g", tickCount=6, grid=False)
-    y = alt.Y("y:Q").scale(type="log", nice=False, padding=12).title(None).axis(format="~g", tickCount=6)
-    tooltip = [
-        alt.Tooltip("estimator:N"),
-        *(alt.Tooltip("parameters:N"), alt.Tooltip("value:Q", format=".4~g"), alt.Tooltip("interval:N")),
-        *(alt.Tooltip("x:Q", format=".4~g", title="cost"), alt.Tooltip("draws:Q", title="draws n")),
-        alt.Tooltip("y:Q", format=".3~g", title="as drawn"),
-    ]
-    front = scaled.mark_line(interpolate="step-after", strokeWidth=5, opacity=0.25, color="#888888").encode(
-        x=x, y=alt.Y("front:Q"), order="x:Q"
-    )
-    band = scaled.mark_area(opacity=0.15).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour, opacity=faint)
-    bars = scaled.mark_rule(strokeWidth=1.2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour, opacity=opacity)
-    lines = scaled.mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour, opacity=opacity, order="x:Q")
-    marks = scaled.mark_point(filled=True, size=75).encode(
-        x=x, y=y, color=colour, shape=shape, opacity=opacity, tooltip=tooltip
-    )
-    exact = (
-        base.transform_filter("datum.flat && !isValid(datum.value)")
-        .mark_point(shape="triangle-down", size=75, strokeWidth=1.6)
-        .encode(x=x, y=alt.value("height"), color=colour, opacity=opacity, tooltip=tooltip[:2])
-    )
-    nothing = alt.Chart(alt.InlineData([{}]))
-    above = nothing.mark_text(text=alt.expr("y_words"), align="left", baseline="bottom", dy=-8, fontWeight="bold")
-    below = nothing.mark_text(text=alt.expr("x_words"), align="right", baseline="top", dy=26, fontWeight="bold")
-    words = [
-        above.encode(x=alt.value(0), y=alt.value(0)),
-        below.encode(x=alt.value("width"), y=alt.value("height")),
-    ]
-    chart = (
-        alt.layer(front, band, bars, lines, marks.add_params(shown), exact, *words)
-        .add_params(*params.values())
-        .properties(width="container", height=420, padding={"top": 8, "bottom": 26, "left": 4, "right": 8})
-        .configure_view(stroke=None)
-    )
-    spec: dict[str, Any] = chart.to_dict(validate=False)  # a test does, once: it takes longer than all the rest
+    """The specification with its blanks filled in."""
+    legend = {"title": None, "labelLimit": 0, "labelExpr": LEGEND, "symbolSize": 90, "symbolOpacity": 1}
+    blanks = {
+        **{"families": list(families), "legend": legend, "panel": panel, "metric": metric, "cost": cost},
+        "colours": [looks[name].colour for name in families],
+        "shapes": [SHAPES[looks[name].marker] for name in families],
+    }
+    spec: dict[str, Any] = _filled(json.loads(SPEC.read_text(encoding="utf-8")), blanks)
     return spec
+
+
+def _filled(node: Any, blanks: Mapping[str, Any]) -> Any:
+    """The same, with its value for each text `{name}`."""
+    if isinstance(node, dict):
+        return {key: _filled(value, blanks) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_filled(value, blanks) for value in node]
+    return blanks[node[1:-1]] if isinstance(node, str) and node[:1] == "{" else node

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from estibench.exports.contests import block_label, several_places, short
 from estibench.exports.standings import VERDICTS
 from estibench.results.expected import as_expected, expectation, is_surprise
-
-if TYPE_CHECKING:
-    from estibench.results.run_directory import Results
+from estibench.results.run_directory import Results, once
 
 PLACE = ("problem", "device", "dtype")
 AS_EXPECTED, AGAINST = " as expected", " against expectation"
@@ -60,6 +58,7 @@ def _state(row: Mapping[Any, Any]) -> str:
     return str(row["status"]).replace("_", " ") + (AS_EXPECTED if as_expected(row) else "")
 
 
+@once
 def findings(results: Results) -> list[Finding]:
     """Every tested claim of the run with its verdict."""
     frame = results.frame

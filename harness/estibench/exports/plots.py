@@ -20,16 +20,20 @@ from estibench.analysis.ranks import ranking
 from estibench.analysis.regimes import budget_of, regimes
 from estibench.analysis.verdict_matrix import verdict_matrix
 from estibench.axes import axes_of
-from estibench.columns import EFFICIENCIES, label
+from estibench.columns import CURVE_AXES, EFFICIENCIES, label
 from estibench.exports.budgets import budget_in_words
 from estibench.exports.canvas import heading, label_axes, looks_for, style, svg_text
 from estibench.exports.comparison import blocks
 from estibench.exports.contests import seconds
-from estibench.exports.curves_plot import curves_of, draw_curves
+from estibench.exports.curves_plot import Line, curves_of, draw_curves, draw_race
 from estibench.exports.panels import panels_of, shows_frontiers, shows_fronts, shows_levels, small_multiples
+from estibench.exports.parts import draw_parts, parts_of
+from estibench.exports.questions import selected, sentence
+from estibench.exports.races import contestants
 from estibench.exports.rank_plot import draw_ranks
 from estibench.exports.regime_plot import budget_text, draw_regimes
 from estibench.exports.scaling_plot import draw_scaling
+from estibench.exports.short_names import short_names
 from estibench.exports.verdict_plot import draw_verdicts
 
 if TYPE_CHECKING:
@@ -98,6 +102,14 @@ CAPTIONS = {
         "are costs that occur{further}. Hatched: the winner is not told apart from every estimator of every other "
         "kind, tested at 5 % with Holm's correction over all contests of the figure. Empty: no estimator spends as "
         "little. References take part: where certainty is affordable, it wins."
+    ),
+    "race": (
+        "Mean error along a run, at the left against steps and at the right against time; bands are {level:g} % "
+        "confidence intervals over independent runs."
+    ),
+    "parts": (
+        "By how much the likelihood of the model at the end of training falls short of the truth, and by how much the "
+        "estimator that has trained it overstates that likelihood, with {level:g} % confidence intervals over runs."
     ),
     "verdicts": (
         "How many tests of each kind of claim were supported (✓), refuted (✗) or undecided (?), over all problems. A "
@@ -174,7 +186,7 @@ def _log_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     x, y = map(str, axes_of(plot))
     parts = list(blocks(results.frame))
     for device, dtype, cells in parts:
-        rows = _with_relative_std(_wanted(cells, plot.get("problems")))
+        rows = _with_relative_std(_ok(cells, plot))
         name, title = _words(plot, [device, dtype] if len(parts) > 1 else [])
         caption = CAPTIONS[kind].format(level=100 * level)
         draw: Callable[[], Figure]
@@ -206,7 +218,7 @@ def _rank_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     looks, level = looks_for(results), 1 - results.confidence
     by = budget_of(str(axes_of(plot)[1]))
     stated = (results.about.get("budgets") or {}).get(by, ())
-    tasks = list(_wanted(results.frame, plot.get("problems")).groupby("task", sort=False))
+    tasks = list(_ok(results.frame, plot).groupby("task", sort=False))
     for task, cells in tasks:
         for criterion in criteria(cells, by, stated):
             found = ranking(criterion.errors(cells), "error", level)
@@ -236,7 +248,7 @@ def _curve_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]
     looks, x = looks_for(results), str(axes_of(plot)[0])
     parts = list(blocks(results.frame))
     for device, dtype, cells in parts:
-        panels = curves_of(_wanted(cells, plot.get("problems")), x)
+        panels = curves_of(_ok(cells, plot), x)
         if not panels:
             continue
         name, title = _words(plot, [device, dtype] if len(parts) > 1 else [])
@@ -245,13 +257,49 @@ def _curve_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]
         yield Picture(name, title, caption, partial(_finished, partial(draw_curves, panels, looks), title, axes))
 
 
+def _race_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
+    """Curves against steps and against time, and who is ahead; one figure for each device and dtype."""
+    for cells, name, title, said in _questions(results, plot):
+        panels: dict[str, list[Line]] = {}
+        along = [(axis, curves_of(_ok(cells, plot), axis)) for axis in CURVE_AXES]
+        problems = list(along[0][1])
+        short = short_names(problems)
+        for problem in problems:
+            for axis, lines in along:
+                if problem in lines:
+                    panels[f"{short[problem]} · equal {axis}" if len(problems) > 1 else f"equal {axis}"] = lines[
+                        problem
+                    ]
+        if panels:
+            caption = f"{said} {CAPTIONS['race'].format(level=100 * results.confidence)}{SCALED}".strip()
+            draw = partial(draw_race, panels, contestants(selected(cells, plot)))
+            yield Picture(name, title, caption, partial(_finished, draw, title, ("", "mean error")))
+
+
+def _part_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
+    """The model's error beside its estimator's; one figure for each device and dtype."""
+    for cells, name, title, said in _questions(results, plot):
+        found = parts_of(selected(cells, plot), results.confidence)
+        if found:
+            caption = f"{said} {CAPTIONS['parts'].format(level=100 * results.confidence)}".strip()
+            yield Picture(name, title, caption, partial(_finished, partial(draw_parts, found), title, ("nats", "")))
+
+
+def _questions(results: Results, plot: dict[str, Any]) -> Iterator[tuple[pd.DataFrame, str, str, str]]:
+    """The cells of each device and dtype, name and title of their figure, and what they say to its question."""
+    parts = list(blocks(results.frame))
+    for device, dtype, cells in parts:
+        name, title = _words(plot, [device, dtype] if len(parts) > 1 else [])
+        yield cells, name, title, sentence(cells, plot, results.confidence)
+
+
 def _regime_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
     """Who wins over a parameter and the budget, one figure for each device, dtype and task: work differs in kind."""
     looks, (x, error) = looks_for(results), map(str, axes_of(plot))
     parts = [
         (device, dtype, str(task), some)
         for device, dtype, cells in blocks(results.frame)
-        for task, some in _wanted(cells, plot.get("problems")).groupby("task", sort=False)
+        for task, some in _ok(cells, plot).groupby("task", sort=False)
     ]
     several = [len({part[at] for part in parts}) > 1 for at in range(3)]
     for *place, rows in parts:
@@ -279,7 +327,7 @@ def _verdict_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Pictur
     """Verdicts on claims, one figure for each task."""
     if results.frame.empty:
         return
-    tasks = list(_wanted(results.frame, plot.get("problems")).groupby("task", sort=False))
+    tasks = list(_ok(results.frame, plot).groupby("task", sort=False))
     for task, cells in tasks:
         found = verdict_matrix(cells, str(axes_of(plot)[1]))
         if found is None:
@@ -296,6 +344,8 @@ PAINTERS: dict[str, Callable[[Results, dict[str, Any]], Iterator[Picture]]] = {
     "curves": _curve_pictures,
     "regime": _regime_pictures,
     "verdicts": _verdict_pictures,
+    "race": _race_pictures,
+    "parts": _part_pictures,
 }
 
 
@@ -328,12 +378,9 @@ def _with_relative_std(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{f"relative_std{side}": rows[f"variance{side}"].clip(lower=0) ** 0.5 / norm for side in sides})
 
 
-def _wanted(cells: pd.DataFrame, problems: Sequence[str] | None) -> pd.DataFrame:
-    """Ok cells of the problems that a plot names, by label or registered name; of all where it names none."""
-    ok = cells["status"] == "ok"
-    if problems:
-        ok &= cells["problem"].isin(problems) | cells["problem_name"].isin(problems)
-    return cells[ok]
+def _ok(cells: pd.DataFrame, plot: dict[str, Any]) -> pd.DataFrame:
+    """The cells that a plot names, as far as they were measured."""
+    return selected(cells[cells["status"] == "ok"], plot)
 
 
 def _finished(draw: Callable[[], Figure], title: str, axes: tuple[str, str] | None = None) -> Figure:

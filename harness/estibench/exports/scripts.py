@@ -7,6 +7,7 @@ tables and pictures are there without them.
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import re
 from contextlib import suppress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
+SPEC = TEMPLATES / "explorer.vl.json"
 LICENCES = "Charts by Vega-Lite (BSD-3-Clause), the table by DataTables (MIT)."
 
 
@@ -52,8 +54,6 @@ def inline_script(text: str) -> Markup:
 
 def inline_data(data: Any) -> Markup:
     """Plain data as JSON for an element of the type application/json, which nothing in it can end."""
-    import json
-
     from markupsafe import Markup
 
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -61,14 +61,13 @@ def inline_data(data: Any) -> Markup:
 
 
 def _vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed, of the version whose specifications the installed Altair writes.
+    """Vega, Vega-Lite and Vega-Embed, of the version that the chart's specification names.
 
     Bundling takes a second and a half, so that the user's cache folder keeps what was bundled.
     """
-    import altair
     from platformdirs import user_cache_path
 
-    version = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    version = Path(json.loads(SPEC.read_text(encoding="utf-8"))["$schema"]).stem.removeprefix("v")
     bundled_by = importlib.metadata.version("vl-convert-python")
     kept = user_cache_path("estibench") / f"vega-{version}-{bundled_by}.js"
     with suppress(OSError, UnicodeError):

@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from estibench.analysis.cells import is_floor
 from estibench.analysis.training import of_training
 from estibench.exports.answer import MOST_REFUTED, UNTOLD, answer_lines, grouped
 from estibench.exports.budgets import price_tables
 from estibench.exports.contests import SummaryTable, at_equal_work, measured
 from estibench.exports.findings import findings, miss_in_words, misses
+from estibench.exports.questions import questions_table
 from estibench.exports.short_names import short_names
 from estibench.exports.standings import standings
 from estibench.exports.tables import markdown_table, md
 from estibench.exports.training import training_table
+from estibench.results.run_directory import Results, once
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from estibench.results.run_directory import Results
 
 NAME_WIDTH = 31  # characters of a problem on one line of a narrow terminal …
 WIDE_NAME = 56  # … and of a wide one
@@ -117,6 +119,7 @@ def price_summary(results: Results) -> list[SummaryTable]:
     return _tables(results, prices_only=True)
 
 
+@once
 def summary_tables(results: Results) -> list[SummaryTable]:
     """The tables of the summary; those for which the run has nothing are left out."""
     return _tables(results, prices_only=False)
@@ -125,7 +128,7 @@ def summary_tables(results: Results) -> list[SummaryTable]:
 def _tables(results: Results, prices_only: bool) -> list[SummaryTable]:
     if results.frame.empty or not (results.frame["status"] == "ok").any():
         return []
-    cells = measured(results.frame)
+    cells = measured(results.frame[~is_floor(results.frame)])
     tasks = [(str(task), rows) for task, rows in cells.groupby("task", sort=False)]
     level, stated = results.confidence, results.about.get("budgets") or {}
     fits = [training_table(rows, task, level) for task, rows in tasks if of_training(rows)]
@@ -134,7 +137,7 @@ def _tables(results: Results, prices_only: bool) -> list[SummaryTable]:
     if not prices_only:
         equal = [at_equal_work(rows, task, level) for task, rows in tasks]
         tables = [*equal, *tables, *(standings(rows, task, stated, 1 - level) for task, rows in tasks)]
-    tables += fits
+    tables = [questions_table(results), *tables, *fits]
     tables = [table for table in tables if table.rows]
     said = [table.explanation for table in tables]
     return [

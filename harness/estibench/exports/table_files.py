@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from estibench.results.published import TABLE_FILE
+from estibench.results.run_directory import Results, once
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from estibench.results.run_directory import Results
-
 
 def export(results: Results) -> list[Path]:
     """Writes `table.parquet` and `table.csv`; claims become JSON text."""
-    csv, parquet = results.directory / "table.csv", results.directory / TABLE_FILE
-    flat = _flat(results)
-    flat.to_csv(csv, index=False)
-    flat.to_parquet(parquet, index=False)
-    return [parquet, csv]
+    csv = results.directory / "table.csv"
+    csv.write_text(to_csv(results), encoding="utf-8", newline="")
+    return [export_parquet(results), csv]
 
 
 def export_parquet(results: Results) -> Path:
@@ -30,11 +27,13 @@ def export_parquet(results: Results) -> Path:
     return path
 
 
+@once
 def to_csv(results: Results) -> str:
     """The whole table as CSV."""
     return str(_flat(results).to_csv(index=False))
 
 
+@once
 def _flat(results: Results) -> pd.DataFrame:
     """The table with columns of one type each; lists and mappings as JSON."""
     import pandas as pd

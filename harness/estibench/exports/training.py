@@ -76,7 +76,7 @@ def training_table(cells: pd.DataFrame, task: str, level: float) -> SummaryTable
         for one in race.standings:
             at_time = "" if other is None else _of(other, one.row)
             block = str(one.row["block"]) if one is race.winner else ""
-            rows.append((block, named(one.row), _with_interval(race, one), at_time, *_rest(one.row)))
+            rows.append((block, named(one.row), _marked(race, one), at_time, *_rest(one.row)))
     shown = [column for column in range(len(HEADER)) if any(row[column] for row in rows)]
     return SummaryTable(
         f"Where training has led ({task})",
@@ -88,14 +88,17 @@ def training_table(cells: pd.DataFrame, task: str, level: float) -> SummaryTable
 
 def _of(race: Race, row: Row) -> str:
     found = [one for one in race.standings if one.row["estimator"] == row["estimator"]]
-    return _with_interval(race, found[0]) if found else ""
+    return _marked(race, found[0]) if found else ""
 
 
-def _with_interval(race: Race, one: Standing) -> str:
-    sign = " †" if one in race.open else ""
-    if one.low == one.high:
-        return f"{one.excess:.3g}{sign}"
-    return f"{one.excess:.3g} [{one.low:.3g}, {one.high:.3g}]{sign}"
+def _marked(race: Race, one: Standing) -> str:
+    return with_interval(one) + (" †" if one in race.open else "")
+
+
+def with_interval(one: Standing) -> str:
+    """`1.02 [0.94, 1.1]`, without an interval where all runs end alike."""
+    interval = "" if one.low == one.high else f" [{one.low:.3g}, {one.high:.3g}]"
+    return f"{one.excess:.3g}{interval}"
 
 
 def _rest(row: Row) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from estibench.host.components import PLAIN
 from estibench.measure.calls import FirstCall, SingleCall, draws_afresh, kernels_of, seconds_of, warmed
 from estibench.measure.claims import LOOKS, confirmed, is_doubtful, rounding_tolerance
 from estibench.measure.compiled import compiling, settle, why_not
+from estibench.measure.compiler import loading
 from estibench.measure.contract import ContractError, check_estimate
 from estibench.measure.device import (
     generator,
@@ -257,11 +258,11 @@ class Bench:
             self._watch(cell, "first call")
             start = time.perf_counter()
             try:
-                with watched(allowed), counting() as counts:
+                with loading() as loaded, watched(allowed), counting() as counts:
                     value = call()
                 synchronise(self.block.device)
             finally:
-                self._seconds[cell] = time.perf_counter() - start
+                self._seconds[cell] = time.perf_counter() - start - loaded.seconds
             check_estimate(value, self._problem)
             self._firsts[cell] = FirstCall(call, value, self._seconds[cell], dict(counts))
         return self._firsts[cell]

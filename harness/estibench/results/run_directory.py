@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from estibench.errors import UserError
 from estibench.plain import printable
@@ -23,6 +23,7 @@ from estibench.results.store import Record, Store, latest
 if TYPE_CHECKING:
     import pandas as pd
 
+T = TypeVar("T")
 RUN_FILE = "run.json"
 FORMAT = 2
 
@@ -87,6 +88,20 @@ class Results:
             suite = about.get("suite_file") or "SUITE"
             raise UserError(f"{directory}: the run has no rows yet; measure some: bench run {suite}")
         return cls(directory, about, rows)
+
+
+def once(function: Callable[[Results], T]) -> Callable[[Results], T]:
+    """The same function of a run's results, computed for whoever asks first and kept for the others."""
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def kept(results: Results) -> T:
+        if name not in results.scratch:
+            results.scratch[name] = function(results)
+        found: T = results.scratch[name]
+        return found
+
+    return kept
 
 
 def read_about(directory: Path) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class _Reader:
         assert suite is not None
         blocks = tuple(self.blocks(problems, estimators, devices, tuple(suite.dtypes), wanted))
         expected = expectations(suite.expect, blocks, self.complain)
+        plots = tuple(self.chosen(entry.model_dump(), blocks, index) for index, entry in enumerate(suite.plots))
         self.finish()
         return Plan(
             name=suite.name,
@@ -98,7 +99,7 @@ class _Reader:
             scaling=tuple(entry.model_dump() for entry in suite.scaling),
             break_even=tuple(entry.model_dump() for entry in suite.break_even),
             tables=tuple(entry.model_dump() for entry in suite.tables),
-            plots=tuple(entry.model_dump() for entry in suite.plots),
+            plots=plots,
             budgets=suite.budgets.model_dump(),
             expected=expected,
         )
@@ -250,6 +251,25 @@ class _Reader:
                     if message:
                         self.complain((section, index, key), message)
 
+    def chosen(self, plot: dict[str, Any], blocks: Sequence[Block], index: int) -> dict[str, Any]:
+        """A plot with the labels of the problems and the estimators that it selects."""
+        known = {
+            "problems": [block.problem for block in blocks],
+            "estimators": [one for b in blocks for one in b.estimators],
+        }
+        for key, components in known.items():
+            labels: list[str] = []
+            for place, wanted in enumerate(plot[key] or ()):
+                some = [one.label for one in components if wanted == one.label or fits(one, wanted)]
+                if not some:
+                    self.complain(
+                        ("plots", index, key, place), f"no {key[:-1]} of this suite fits{_hint(wanted, components)}"
+                    )
+                labels += some
+            if plot[key]:
+                plot[key] = list(dict.fromkeys(labels))
+        return plot
+
     def between(self, suite: Any, estimators: list[Component]) -> None:
         """Check that break-evens are between estimators of the suite: names, families, or labels.
 
@@ -331,6 +351,12 @@ def _keys_at(model: Any, trail: Trail) -> list[str]:
             arguments = typing.get_args(annotation)
             model = arguments[0] if arguments else annotation
     return list(model.model_fields)
+
+
+def _hint(wanted: Any, components: Sequence[Component]) -> str:
+    """For a selection that nothing fits: the name that may have been meant."""
+    name, names = wanted.get("name") if isinstance(wanted, dict) else wanted, {one.name for one in components}
+    return did_you_mean(name, names) if isinstance(name, str) and name not in names else ""
 
 
 def _line_and_column(message: str) -> tuple[int, int]:

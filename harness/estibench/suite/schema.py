@@ -65,14 +65,16 @@ class Table(_Strict):
 class Plot(_Strict):
     """A figure. `x` and `y` are columns; each kind has its own defaults.
 
-    Which axes a kind has, and what they may be, is said in `estibench.axes`.
+    Which axes a kind has, and what they may be, is said in `estibench.axes`. Problems and estimators are given by their
+    name, their label, or by a mapping of the name and some parameters, as in `expect`; without them all are drawn.
     """
 
-    kind: Literal["error_cost", "scaling", "bias_variance", "ranks", "curves", "regime", "verdicts"]
+    kind: Literal["error_cost", "scaling", "bias_variance", "ranks", "curves", "regime", "verdicts", "race", "parts"]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     x: str | None = None
     y: str | None = None
-    problems: list[str] | None = None
+    problems: list[str | dict[str, Any]] | None = None
+    estimators: list[str | dict[str, Any]] | None = None
     title: str = ""
 
 
