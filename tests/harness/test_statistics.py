@@ -165,3 +165,29 @@ def test_a_variance_without_spread_to_first_order_is_not_refuted():
         m = s.Moments(draws, truth)
         assert s.variance_p_value(m, 1.0) > 1e-3
         assert s.variance_p_value(m, 1.5) < 1e-3
+
+
+def test_draws_against_another_truth_keep_their_spread_and_nothing_else():
+    """All that is asked of moments, from those of another truth and made anew."""
+    draws, truth = normal(40, 6, 0), torch.full((6,), 3.0, dtype=torch.float64)
+    moments = s.Moments(draws, torch.zeros_like(truth), rounding=1e-9, truth_error=0.1)
+    other, anew = moments.against(truth), s.Moments(draws, truth, rounding=1e-9, truth_error=0.1)
+    for name in ("errors", "mean_error", "squared_errors", "squared_deviations"):
+        torch.testing.assert_close(getattr(other, name), getattr(anew, name))
+    assert other.trace == pytest.approx(anew.trace)
+    assert other.trace_squared == moments.trace_squared == pytest.approx(anew.trace_squared)
+    assert other.variance_along_bias == pytest.approx(anew.variance_along_bias)
+    assert (other.rounding, other.truth_error, other.unseen) == (1e-9, 0.1, None)
+    assert s.unbiasedness_p_value(other, 0.0) < 1e-9 < s.unbiasedness_p_value(moments, 0.0)
+
+
+def test_what_was_seen_well_is_kept_against_another_truth():
+    """Two of three components vary; the third has one hit in 60 draws."""
+    draws, truth = normal(60, 3, 0), torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    draws[:, 1] = 0.0
+    draws[7, 1] = 5.0
+    part = s.Moments(draws, torch.zeros_like(truth)).against(truth).seen()
+    anew = s.Moments(draws[:, [0, 2]], truth[[0, 2]])
+    torch.testing.assert_close(part.errors, anew.errors)
+    assert part.trace_squared == pytest.approx(anew.trace_squared)
+    assert s.Moments(draws[:, 1:2], truth[1:2]).against(truth[:1]).seen() is None

@@ -188,7 +188,7 @@ def _biased(title: str, m: Moments, formula: Tensor | float | None, variance: Bo
         claimed, off = float(bias.norm()), " that is off by"
         if not math.isfinite(claimed):
             return _certain(title, measured.value, claimed, False)
-        about = replace(about, truth=m.truth + bias)
+        about = about.against(m.truth + bias)
     effect = f"a bias{off} {BIAS_THAT_MATTERS:g} RMSE" if off else f"a bias of {BIAS_THAT_MATTERS:g} RMSE"
     mse = float(m.squared_errors.mean())
     p_value, power = _test_of_mean(about, mse, variance)

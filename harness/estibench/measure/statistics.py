@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -109,10 +109,22 @@ class Moments:
 
     def seen(self) -> Moments | None:
         """Those components alone that were seen well; None where there is none."""
-        if self.unseen is None:
-            return self
+        return self if self.unseen is None else self._seen_part
+
+    @cached_property
+    def _seen_part(self) -> Moments | None:
+        assert self.unseen is not None
         kept = ~self.unseen.barely
         return self.of(kept) if bool(kept.any()) else None
+
+    def against(self, truth: Tensor) -> Moments:
+        """The same draws against another truth: what is about their spread alone is kept, for it takes long."""
+        other = replace(self, truth=truth)
+        other.__dict__.update(squared_deviations=self.squared_deviations, trace_squared=self.trace_squared)
+        if self.unseen is not None:
+            part, kept = self._seen_part, ~self.unseen.barely
+            other.__dict__["_seen_part"] = None if part is None else part.against(truth[kept])
+        return other
 
     def of(self, components: Tensor) -> Moments:
         """Some components alone, given as a mask (D,)."""
