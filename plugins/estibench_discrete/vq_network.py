@@ -139,7 +139,8 @@ class Minibatch(Lookup):
     @cached_property
     def _encoded(self) -> tuple[Tensor, Any]:
         """The encoder's outputs, (batch, L, d), and the way back to its parameters."""
-        outputs, back = torch.func.vjp(lambda encoder: self.network.encode(encoder, self.x), self.parameters[ENCODER])
+        encoder = self.parameters[ENCODER]
+        outputs, back = torch.func.vjp(lambda weights: self.network.encode(weights, self.x), encoder)[:2]
         return outputs, back
 
     @property
