@@ -146,6 +146,15 @@ baseline: exct
         ),
         ("plots: [{kind: ranks, y: relative_rmse}]", "9:23: plots[0].y: ranks are by mse_work or mse_time, got 'rel"),
         ("plots: [{kind: ranks, x: work}]", "9:23: plots[0].x: a plot of ranks has no x"),
+        ("plots: [{kind: race, x: work}]", "9:22: plots[0].x: a race is run along both steps and time"),
+        (
+            "plots: [{kind: race, estimators: [exact, hutchinsn]}]",
+            "9:42: plots[0].estimators[1]: no estimator of this suite fits; did you mean 'hutchinson'?",
+        ),
+        (
+            "plots: [{kind: race, problems: [{name: matrix, dim: 5}]}]",
+            "9:33: plots[0].problems[0]: no problem of this suite fits",
+        ),
         ("plots: [{kind: pie}]", "9:10: plots[0].kind: input should be"),
     ],
 )
