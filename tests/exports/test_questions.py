@@ -58,8 +58,8 @@ def test_whoever_takes_longer_may_lose_at_equal_time() -> None:
     """Ten times as dear: when the quick one is done, it is at step 100 of its own, at 0.2 of 0.15."""
     dear, quick = row("dear", [3, 2.0, 0.6, 0.2, 0.1], time=10.0), row("quick", [3, 2, 1, 0.5, 0.15])
     assert said(quick, dear) == (
-        "After 1000 steps dear 0.1 [0.09, 0.11] is better than quick 0.15 [0.14, 0.16], from step 10 on; at equal time, "
-        "1 s, quick 0.15 [0.14, 0.16] is better than dear 0.2 [0.19, 0.21], from 1 ms on."
+        "After 1000 steps dear 0.1 [0.09, 0.11] is better than quick 0.15 [0.14, 0.16], from step 10 on; "
+        "at equal time, 1 s, quick 0.15 [0.14, 0.16] is better than dear 0.2 [0.19, 0.21], from 1 ms on."
     )
 
 

@@ -18,6 +18,7 @@ from estibench.measure.claims import gather_evidence
 from estibench.measure.kept import KeptDraws, pack, unpack
 from estibench.measure.statistics import Moments, component_rmse_interval, mse_interval, variance_interval
 from estibench.results import Results
+from estibench.results.frame import to_frame
 from estibench.suite import Block, Settings
 
 FLOAT = torch.float64
