@@ -191,7 +191,7 @@ PAIRS = [
     (Underdamped, NoFluctuation, {"step_size": 0.5}),
     (MALA, ForgetsTheProposal, {"step_size": 0.5}),
     (HMC, AcceptsAll, {"step_size": 0.9, "leapfrogs": 3}),
-    (ParallelTempering, SwapsAll, {"levels": 3, "hottest": 2.0}),
+    pytest.param(ParallelTempering, SwapsAll, {"levels": 3, "hottest": 2.0}, marks=pytest.mark.nightly),
     (DDIM, ForwardVariance, {"eta": 1.0, "sigma_max": 9.0}),
     (EDMHeun, SlopeAtTheStart, {"sigma_max": 9.0}),
     (DPMSolver, NeverExtrapolates, {"sigma_max": 9.0}),
