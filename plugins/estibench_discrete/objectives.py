@@ -14,6 +14,8 @@ from torch.nn.functional import linear
 
 Kind = Literal["linear", "quadratic", "cubic", "network"]
 Weights = tuple[Tensor, ...]
+FULL = 512  # sizes up to which a quadratic form has a matrix of full rank
+RANK = 32  # of larger ones: all K states together would cost K³
 DEGREES: dict[str, int | None] = {"linear": 1, "quadratic": 2, "cubic": 3, "network": None}
 
 
@@ -28,6 +30,9 @@ def draw_weights(kind: Kind, size: int, hidden: int, generator: torch.Generator)
 
     if kind == "linear":
         return (normal(size),)
+    if kind == "quadratic" and size > FULL:
+        scale = RANK**-0.25
+        return (normal(size), normal(size, RANK) * scale, normal(size, RANK) * scale)
     if kind == "quadratic":
         Q = normal(size, size)
         return (normal(size), (Q + Q.T) / 2)
@@ -40,13 +45,16 @@ def make(kind: Kind, weights: Weights) -> Callable[[Tensor], Tensor]:
     """f with such weights:
 
     linear     cᵀx
-    quadratic  cᵀx + ½ xᵀQx
+    quadratic  cᵀx + ½ xᵀQx; of more than 512 numbers, Q = (A Bᵀ + B Aᵀ)/2 with 32 columns
     cubic      cᵀx + ½ (aᵀx)² + ½ (bᵀx)³
     network    wᵀ tanh(W x + b)
     """
     if kind == "linear":
         (c,) = weights
         return lambda x: x @ c
+    if kind == "quadratic" and len(weights) == 3:
+        c, A, B = weights
+        return lambda x: x @ c + 0.5 * ((x @ A) * (x @ B)).sum(-1)
     if kind == "quadratic":
         c, Q = weights
         return lambda x: x @ c + 0.5 * (linear(x, Q) * x).sum(-1)

@@ -100,16 +100,25 @@ def test_two_hundred_variables_are_no_obstacle(build):
 
 def test_degrees_are_those_of_the_objectives(build):
     """Along a line in one variable the (d + 1)-th difference vanishes and the d-th does not."""
-    for kind, degree in (("linear", 1), ("quadratic", 2), ("cubic", 3)):
-        problem = build("problem", "product", objective_kind=kind, variables=2, values=3)
+    for kind, degree, values in (("linear", 1, 3), ("quadratic", 2, 3), ("quadratic", 2, 600), ("cubic", 3, 3)):
+        shape = ("product", {"variables": 2}) if values == 3 else ("categorical", {})
+        problem = build("problem", shape[0], objective_kind=kind, values=values, **shape[1])
         assert problem.degree == degree
         line = torch.linspace(0, 1, degree + 2, dtype=torch.float64)[:, None, None, None]
-        start = torch.rand(1, 1, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        start = torch.rand(1, *problem.logits.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         direction = torch.zeros_like(start)
-        direction[..., 0, :] = torch.tensor([1.0, -2.0, 0.5])
+        direction[..., 0, :3] = torch.tensor([1.0, -2.0, 0.5])
         f = problem.objective.function(start + line * direction)[:, 0]
         assert f.diff(n=degree + 1).abs().max() < 1e-10
         assert f.diff(n=degree).abs().max() > 1e-3
+
+
+def test_objectives_of_many_values_vary_as_those_of_few_do(build):
+    """cᵀx + ½ xᵀQx of a one-hot vector has variance 1 + ¼, of full rank and, beyond 512 values, of low rank."""
+    for values in (512, 1024):
+        problem = build("problem", "categorical", objective_kind="quadratic", values=values)
+        found = problem.objective.function(torch.eye(values, dtype=torch.float64)[:, None, None])
+        assert found.var().item() == pytest.approx(1.25, rel=5 * (2 / values) ** 0.5)  # five standard errors, and more
 
 
 def test_data_are_the_same_in_every_dtype_and_differ_by_seed(build):
