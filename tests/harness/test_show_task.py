@@ -18,11 +18,7 @@ SAYS = {  # of each task: a sentence of its contract, an oracle with its shapes,
         "VelocityEstimator",
     ),
     "discrete_gradient": ("independent z_bl ~ Cat(softmax θ_bl)", "f(z): (n, batch, L, K) → (n, batch)", "Memoryless"),
-    "discrete_fit": (
-        "Minimise E f, each step",
-        "The objective and the logits, (batch, L, K), of one step",
-        "DiscreteFit",
-    ),
+    "discrete_fit": ("Minimise E f, each step", "The objective and the logits, (batch, L, K), of", "DiscreteFit"),
     "categorical_sampling": (
         "The probabilities of a categorical variable",
         "Uniform numbers in (0, 1)",
