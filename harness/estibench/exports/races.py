@@ -72,8 +72,9 @@ def _order(race: Race, names: Names) -> str:
     run = course(race)
     text = f"{_several(best, names)} is better than {rest}"
     text += "" if run.ahead is None else f", from {_place(race.by, run.ahead)} on"
-    led = run.led and f" ({names[str(run.led['estimator'])]} was ahead up to {_place(race.by, run.until)})"
-    return text + (led or "")
+    if run.led is not None:
+        text += f" ({names[str(run.led['estimator'])]} was ahead up to {_place(race.by, run.until)})"
+    return text
 
 
 def _several(some: Sequence[Standing], names: Names) -> str:
