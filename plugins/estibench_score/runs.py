@@ -44,8 +44,8 @@ def many_runs(problem: Any, estimator: LossEstimator, batches: Batches, n: int, 
     def gradient(parameters: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
         leaf = parameters[0].detach().requires_grad_()
         losses, state = many(leaf, batches(n), state)
-        # The sum over runs: each has a gradient of its own. Outside of vmap the backward pass is the plain one, whose
-        # kernels are fused; that of `torch.func.grad` can be differentiated again, and takes twice as many operations.
+        # The sum over runs: each has a gradient of its own. By plain autograd outside of vmap kernels are fused; a
+        # gradient by `torch.func.grad` could be differentiated again, and takes half as many operations more.
         return torch.autograd.grad(losses.sum(), leaf), tuple(one.detach() for one in state)
 
     start = problem.place(problem.initial).expand(n, -1)

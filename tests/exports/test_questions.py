@@ -58,8 +58,8 @@ def test_whoever_takes_longer_may_lose_at_equal_time() -> None:
     """Ten times as dear: when the quick one is done, it is at step 100 of its own, at 0.2 of 0.15."""
     dear, quick = row("dear", [3, 2.0, 0.6, 0.2, 0.1], time=10.0), row("quick", [3, 2, 1, 0.5, 0.15])
     assert said(quick, dear) == (
-        "After 1000 steps dear 0.1 [0.09, 0.11] is better than quick 0.15 [0.14, 0.16], from step 10 on; "
-        "at equal time, 1 s, quick 0.15 [0.14, 0.16] is better than dear 0.2 [0.19, 0.21], from 1 ms on."
+        "After 1000 steps dear 0.1 [0.09, 0.11] is better than quick 0.15 [0.14, 0.16], from step 10 on; at equal "
+        "time, 1 s, quick 0.15 [0.14, 0.16] is better than dear 0.2 [0.19, 0.21], from 1 ms on."
     )
 
 
@@ -79,6 +79,15 @@ def test_the_lead_along_the_way_is_corrected_for_the_number_of_looks() -> None:
     assert course(race).ahead is None
     wider = next(races(run(a, row("b", [3, 2, 1, 1, 0.119])).frame, "steps", 0.95))
     assert course(wider).ahead == 1000
+
+
+def test_runs_of_which_nothing_is_known_are_told_apart_from_none_but_those_without_randomness_are() -> None:
+    """Bounds are None where draws are equal or nearly so."""
+    silent = row("silent", [3, 2, 1, 1, 0.9])
+    silent["curve"]["low"][-1] = silent["curve"]["high"][-1] = None
+    assert "noisy 0.1 [0.09, 0.11] and silent 0.9 (no interval) are not told apart" in said(NOISY, silent)
+    assert next(races(run(NOISY, silent).frame, "steps", 0.95)).plain()["standings"][1]["low"] is None
+    assert "is better than silent 0.9, from" in said(NOISY, silent | {"stopped": "deterministic"})
 
 
 def test_contestants_are_called_by_what_differs() -> None:

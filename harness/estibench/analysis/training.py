@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
+from estibench.analysis.cells import is_deterministic
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -18,7 +20,7 @@ STEP = "step"
 
 @dataclass(frozen=True)
 class Standing:
-    """A model of one estimator: mean excess over runs, with its confidence interval."""
+    """A model of one estimator: mean excess over runs, with its confidence interval, infinite where none is known."""
 
     row: Row
     excess: float
@@ -73,8 +75,8 @@ class Race:
             {
                 "estimator": one.row["estimator"],
                 "excess": one.excess,
-                "low": one.low,
-                "high": one.high,
+                "low": one.low if math.isfinite(one.low) else None,
+                "high": one.high if math.isfinite(one.high) else None,
                 "best": one is self.winner or one in self.open,
             }
             for one in self.standings
@@ -153,16 +155,24 @@ def _seconds(row: Row) -> float:
 
 
 def _standing(row: Row, at: float, by: By) -> Standing:
-    """At so many steps or seconds, straight between two checkpoints. Without an interval runs end alike."""
-    curve = row["curve"]
-    steps = curve["x"]
+    """At so many steps or seconds, straight between two checkpoints."""
+    steps = row["curve"]["x"]
     here = at if by == "steps" else steps[-1] * at / _seconds(row)
     after = next((k for k, step in enumerate(steps) if step >= here), len(steps) - 1)
     before = max(after - 1, 0)
     share = 1.0 if after == before else (here - steps[before]) / (steps[after] - steps[before])
+    ends = [_at_checkpoint(row, k) for k in ((after,) if share == 1 else (before, after))]
+    mean, low, high = (
+        sum(w * one for w, one in zip((1 - share, share)[-len(ends) :], some, strict=True))
+        for some in zip(*ends, strict=True)
+    )
+    return Standing(row, mean, low, high)
 
-    def between(name: str) -> float:
-        ends = [curve["error"][k] if curve[name][k] is None else curve[name][k] for k in (before, after)]
-        return float((1 - share) * ends[0] + share * ends[1])
 
-    return Standing(row, *map(between, ("error", "low", "high")))
+def _at_checkpoint(row: Row, k: int) -> tuple[float, float, float]:
+    """Mean and bounds, infinite where none are known; but all runs start alike, and without randomness end alike."""
+    curve = row["curve"]
+    mean, low, high = (curve[name][k] for name in ("error", "low", "high"))
+    if low is not None and high is not None:
+        return mean, low, high
+    return (mean, mean, mean) if curve["x"][k] == 0 or is_deterministic(row) else (mean, -math.inf, math.inf)

@@ -85,14 +85,19 @@ def draw_race(panels: dict[str, list[Line]], names: dict[str, str]) -> Figure:
         title: [replace(line, estimator=names[line.estimator], family=names[line.estimator]) for line in lines]
         for title, lines in panels.items()
     }
-    figure = draw_curves(named, looks, across=2)
+    figure = draw_curves(named, looks, across=2, more=1)
     for axis, lines in zip(figure.axes, named.values(), strict=True):
         axis.set_xlabel(literal(lines[0].axis), fontsize=8, labelpad=2)
     return figure
 
 
-def draw_curves(panels: dict[str, list[Line]], looks: dict[str, Look], across: int = 3) -> Figure:
-    """One panel per problem, and one legend for all: a family's look, and a line style for each of one colour."""
+def draw_curves(panels: dict[str, list[Line]], looks: dict[str, Look], across: int = 3, more: int = 0) -> Figure:
+    """One panel per problem, and one legend for all: a family's look, and a line style for each of one colour.
+
+    Args:
+        across: columns of panels.
+        more: lines of room above each panel, beyond its title.
+    """
     from matplotlib.lines import Line2D
 
     styles: dict[str, Any] = {}
@@ -107,7 +112,7 @@ def draw_curves(panels: dict[str, list[Line]], looks: dict[str, Look], across: i
         Line2D([], [], **style, ms=4, lw=1.2, mew=0, label=literal(legend_text(name))) for name, style in styles.items()
     ]
     rows = sum(1 + str(key.get_label()).count("\n") for key in keys)
-    titles = title_lines(panels, TITLE_WIDTH)
+    titles = title_lines(panels, TITLE_WIDTH) + more
     figure, axes = panel_grid(len(panels), Layout(2.6, 2.1, 0.62, across, 2.4), 0.9 + 0.17 * rows, titles)
     for axis, (problem, lines) in zip(axes, panels.items(), strict=True):
         _draw_panel(axis, lines, styles)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from estibench.analysis.cells import is_deterministic
 from estibench.analysis.training import Standing, races
 from estibench.exports.canvas import COLOURS, MARKERS, Layout, literal, panel_grid
 from estibench.exports.races import contestants
@@ -47,7 +48,9 @@ def parts_of(cells: pd.DataFrame, level: float) -> list[Parts]:
         for one in race.standings:
             value, low, high = (_number(one.row.get(f"{READING}{side}")) for side in ("", "_low", "_high"))
             if math.isfinite(value):
-                told = Standing(one.row, value, *((low, high) if math.isfinite(low + high) else (value, value)))
+                if not math.isfinite(low + high):
+                    low, high = (value, value) if is_deterministic(one.row) else (-math.inf, math.inf)
+                told = Standing(one.row, value, low, high)
                 found.append(Parts(race.place[0], names[str(one.row["estimator"])], one, told))
     return found
 
@@ -95,7 +98,8 @@ def draw_parts(found: Sequence[Parts]) -> Figure:
     for axis, (problem, rows) in zip(axes, panels.items(), strict=True):
         for place, one in enumerate(rows):
             for part, (colour, marker, _) in zip((one.model, one.estimator), STYLES, strict=True):
-                axis.plot([part.low, part.high], [place, place], color=colour, lw=1.4)
+                if math.isfinite(part.half_width):
+                    axis.plot([part.low, part.high], [place, place], color=colour, lw=1.4)
                 axis.plot([part.excess], [place], color=colour, marker=marker, ms=5, mew=0, ls="")
         axis.axvline(0, color="0.7", lw=0.8, zorder=0)
         axis.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 FOLDER = "plots"
 FORMATS = ("svg", "png")
 RESOLUTION = 150  # dots per inch
+AT_EQUAL = {"step": "at equal steps", "time": "at equal time"}
 SCALED = " A run's time is measured as a whole, and spread evenly over its steps."
 PARETO = (
     " Grey steps: the Pareto front, the least error that so much buys. Cells behind it by no more than noise count to "

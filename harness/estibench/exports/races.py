@@ -42,7 +42,7 @@ def race_in_words(cells: pd.DataFrame, level: float) -> str:
     where = short_names([race.place[0] for race in found])
     parts = [_told(race, by_time.get(race.place), names) for race in found]
     if len(found) > 1:
-        parts = [f"{where[race.place[0]]}: {text}" for race, text in zip(found, parts, strict=True)]
+        parts = [f"on {where[race.place[0]]}, {text}" for race, text in zip(found, parts, strict=True)]
     wild = cells.loc[cells["status"] == "not_finite", "estimator"].unique()
     parts += [f"{listed([names[str(label)] for label in wild])} went beyond all bounds"] if found and len(wild) else []
     return "; ".join(parts)
@@ -72,8 +72,9 @@ def _order(race: Race, names: Names) -> str:
     run = course(race)
     text = f"{_several(best, names)} is better than {rest}"
     text += "" if run.ahead is None else f", from {_place(race.by, run.ahead)} on"
-    led = run.led and f" ({names[str(run.led['estimator'])]} was ahead up to {_place(race.by, run.until)})"
-    return text + (led or "")
+    if run.led is not None:
+        text += f" ({names[str(run.led['estimator'])]} was ahead up to {_place(race.by, run.until)})"
+    return text
 
 
 def _several(some: Sequence[Standing], names: Names) -> str:

@@ -97,6 +97,8 @@ def _marked(race: Race, one: Standing) -> str:
 
 def with_interval(one: Standing) -> str:
     """`1.02 [0.94, 1.1]`, without an interval where all runs end alike."""
+    if math.isinf(one.half_width):
+        return f"{one.excess:.3g} (no interval)"
     interval = "" if one.low == one.high else f" [{one.low:.3g}, {one.high:.3g}]"
     return f"{one.excess:.3g}{interval}"
 
