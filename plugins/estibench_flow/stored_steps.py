@@ -21,7 +21,7 @@ from torch import Tensor
 
 from estibench import Unsupported
 from estibench_flow.field import Dynamics
-from estibench_flow.solvers import Scheme
+from estibench_flow.solvers import Norm, Scheme
 from estibench_flow.step_sizes import change, first_step, rms
 from estibench_flow.tableaus import tableau
 
@@ -47,13 +47,27 @@ class StoredSteps:
         final: z(end), (batch, dim), without a graph.
     """
 
-    def __init__(self, field: Dynamics, z: Tensor, end: float, scheme: Scheme, graphs: bool = False) -> None:
-        """With `graphs` the graph of every evaluation is kept, so that none is repeated backwards.
+    def __init__(
+        self,
+        field: Dynamics,
+        z: Tensor,
+        end: float,
+        scheme: Scheme,
+        graphs: bool = False,
+        kept: bool = True,
+        norm: Norm = rms,
+    ) -> None:
+        """Takes them.
+
+        Args:
+            graphs: whether the graph of every evaluation is kept, so that none is repeated backwards.
+            kept: whether steps are; without, only their end is known.
+            norm: of the scaled error of an adaptive step, shaped like the state.
 
         Raises:
             Unsupported: the solve cannot go on.
         """
-        self._field, self._graphs = field, graphs
+        self._field, self._graphs, self._kept, self._norm = field, graphs, kept, norm
         method = tableau(scheme.solver)
         s = len(method.nodes)
         rows = [(), *method.weights, method.error]
@@ -100,23 +114,23 @@ class StoredSteps:
         for n in range(steps):
             stages = self._stages(self._begin(n * h, h), z, self._graphs)
             self._keep(n * h, h, z, stages)
-            z = self._combined(z, len(stages))
+            z = self._combined(z, len(self._nodes))
         return z
 
     def _adaptive(self, z: Tensor, end: float, tolerance: float, order: int) -> Tensor:
         t, size = 0.0, z.abs()
         first = self._evaluated(z.new_zeros(()), z, self._graphs)
-        h = first_step(self._field, z, first[1], tolerance, order)
+        h = first_step(self._field, z, first[1], tolerance, order, self._norm)
         while t < end:
             if not t + h > t:  # nor where h is not a number
                 raise Unsupported("a solve breaks down: underflow in dt")
             h, after = (end - t, end) if t + h > end else (h, t + h)
             stages = self._stages(self._begin(t, h), z, self._graphs, first)
-            following = self._combined(z, len(stages))
+            following = self._combined(z, len(self._nodes))
             last = self._evaluated(following.new_full((), after), following, self._graphs)
             self._slope[-1].copy_(last[1])
             scale = torch.maximum(size, following.abs()).mul_(tolerance).add_(tolerance)
-            ratio = rms(torch.mv(*self._error).view(z.shape).div_(scale))
+            ratio = float(self._norm(torch.mv(*self._error).view(z.shape).div_(scale)))
             if ratio <= 1:
                 self._keep(t, h, z, stages)
                 z, first, t, size = following.detach(), last, after, following.abs()
@@ -131,12 +145,14 @@ class StoredSteps:
         return (self._nodes * h).add_(t).unbind()
 
     def _stages(self, times: Sequence[Tensor], z: Tensor, graphs: bool, first: Stage | None = None) -> list[Stage]:
-        """All of a step from z; of which the first may be known."""
+        """All of a step from z; of which the first may be known. They are returned where they have graphs."""
         stages: list[Stage] = []
         for i, t in enumerate(times):
             known = first if i == 0 else None
-            stages.append(known or self._evaluated(t, self._combined(z, i), graphs))
-            self._slope[i].copy_(stages[i][1].detach())
+            stage = known or self._evaluated(t, self._combined(z, i), graphs)
+            self._slope[i].copy_(stage[1].detach())
+            if graphs:
+                stages.append(stage)
         return stages
 
     def _combined(self, z: Tensor, i: int) -> Tensor:
@@ -149,4 +165,5 @@ class StoredSteps:
             return y, self._field(t, y)
 
     def _keep(self, t: float, h: float, z: Tensor, stages: list[Stage]) -> None:
-        self.steps.append(Step(t, h, z, tuple(stages) if self._graphs else ()))
+        if self._kept:
+            self.steps.append(Step(t, h, z, tuple(stages)))
