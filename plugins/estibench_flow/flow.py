@@ -20,6 +20,8 @@ from estibench_flow.field import CountedField, Dynamics
 from estibench_flow.gradients import Adjoint
 from estibench_flow.pullback import Pullback, pullback
 from estibench_flow.solvers import Norm, Scheme, integrate
+from estibench_flow.step_sizes import rms
+from estibench_flow.stored_steps import StoredSteps
 from estibench_flow.traces import TraceMethod
 
 
@@ -83,7 +85,9 @@ def solve(
 
     start = torch.cat([x, x.new_zeros(*x.shape[:-1], trace.columns)], -1)
     with torch.set_grad_enabled(flow.differentiable):
-        if adjoint and flow.differentiable and flow.weights is not None:
+        if not (flow.differentiable or scheme.fixed):  # the same steps as torchdiffeq's, in half of the calls
+            final = StoredSteps(augmented, start, flow.time, scheme, kept=False, norm=norm or rms).final
+        elif adjoint and flow.differentiable and flow.weights is not None:
             final = Adjoint.solved(augmented, flow.field, start, flow.weights, flow.time, scheme, norm)
         else:
             final = integrate(augmented, start, 0.0, flow.time, scheme, norm)

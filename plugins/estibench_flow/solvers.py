@@ -26,7 +26,7 @@ SolverName = Literal[
     "dopri5",
     "dopri8",
 ]
-Norm = Callable[[Any], Tensor]
+Norm = Callable[[Any], Tensor | float]
 
 STAGES = {"euler": 1, "midpoint": 2, "heun": 2, "rk4": 4, "reversible_heun": 1, "asynchronous_leapfrog": 1}
 IMPLICIT = {"backward_euler": 1.0, "implicit_midpoint": 0.5}  # where in a step its equation stands

@@ -8,21 +8,22 @@ import torch
 from torch import Tensor
 
 from estibench_flow.field import Dynamics
+from estibench_flow.solvers import Norm
 
 SAFETY, FASTEST, SLOWEST = 0.9, 10.0, 0.2
 
 
-def first_step(field: Dynamics, z: Tensor, slope: Tensor, tolerance: float, order: int) -> float:
-    """h from z(0) = z and f(0, z) = `slope`; one evaluation. 0 where there is none.
+def first_step(field: Dynamics, z: Tensor, slope: Tensor, tolerance: float, order: int, norm: Norm) -> float:
+    """h from z(0) = z and f(0, z) = `slope`, by the norm of a step's error; one evaluation. 0 where there is none.
 
     Hairer, Nørsett, Wanner: Solving ordinary differential equations I, II.4.
     """
     scale = z.abs().mul_(tolerance).add_(tolerance)
-    d0, d1 = rms(z / scale), rms(slope / scale)
+    d0, d1 = float(norm(z / scale)), float(norm(slope / scale))
     h0 = 1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1
     if not (math.isfinite(h0) and h0 > 0):
         return 0.0
-    d2 = rms((field(z.new_full((), h0), torch.add(z, slope, alpha=h0)) - slope) / scale) / h0
+    d2 = float(norm((field(z.new_full((), h0), torch.add(z, slope, alpha=h0)) - slope) / scale)) / h0
     h1 = max(1e-6, 1e-3 * h0) if max(d1, d2) <= 1e-15 else (0.01 / max(d1, d2)) ** (1 / order)
     return min(100 * h0, h1)
 

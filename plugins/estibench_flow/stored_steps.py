@@ -21,7 +21,7 @@ from torch import Tensor
 
 from estibench import Unsupported
 from estibench_flow.field import Dynamics
-from estibench_flow.solvers import Scheme
+from estibench_flow.solvers import Norm, Scheme
 from estibench_flow.step_sizes import change, first_step, rms
 from estibench_flow.tableaus import tableau
 
@@ -35,7 +35,7 @@ class Step:
     t: float
     h: float
     z: Tensor
-    stages: list[Stage]
+    stages: tuple[Stage, ...] = ()
 
 
 class StoredSteps:
@@ -47,13 +47,27 @@ class StoredSteps:
         final: z(end), (batch, dim), without a graph.
     """
 
-    def __init__(self, field: Dynamics, z: Tensor, end: float, scheme: Scheme, graphs: bool = False) -> None:
-        """With `graphs` the graph of every evaluation is kept, so that none is repeated backwards.
+    def __init__(
+        self,
+        field: Dynamics,
+        z: Tensor,
+        end: float,
+        scheme: Scheme,
+        graphs: bool = False,
+        kept: bool = True,
+        norm: Norm = rms,
+    ) -> None:
+        """Takes them.
+
+        Args:
+            graphs: whether the graph of every evaluation is kept, so that none is repeated backwards.
+            kept: whether steps are; without, only their end is known.
+            norm: of the scaled error of an adaptive step, shaped like the state.
 
         Raises:
             Unsupported: the solve cannot go on.
         """
-        self._field, self._graphs = field, graphs
+        self._field, self._graphs, self._kept, self._norm = field, graphs, kept, norm
         method = tableau(scheme.solver)
         s = len(method.nodes)
         rows = [(), *method.weights, method.error]
@@ -67,8 +81,10 @@ class StoredSteps:
         self.steps: list[Step] = []
         self.rejected = 0
         with torch.no_grad():
-            take = self._fixed if scheme.fixed else self._adaptive
-            self.final = take(z.detach(), end, scheme)
+            if scheme.fixed:
+                self.final = self._fixed(z.detach(), end, scheme.steps)
+            else:
+                self.final = self._adaptive(z.detach(), end, scheme.tolerance, method.order)
 
     def gradient(self, cotangent: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
         """∂L/∂z(0), (batch, dim), and ∂L/∂θ, (p,), from ∂L/∂z(end); forgets the steps.
@@ -82,7 +98,7 @@ class StoredSteps:
         while self.steps:
             step = self.steps.pop()
             times = self._begin(step.t, step.h)
-            stages = step.stages or self._stages(times, step.z, graphs=True)
+            stages = list(step.stages) or self._stages(times, step.z, graphs=True)
             del step
             for i in range(s - 1, -1, -1):
                 y, k = stages.pop()
@@ -93,31 +109,30 @@ class StoredSteps:
             of_states[s] = of_states.sum(0)
         return of_states[s].view(cotangent.shape).clone(), of_theta
 
-    def _fixed(self, z: Tensor, end: float, scheme: Scheme) -> Tensor:
-        h = end / scheme.steps
-        for n in range(scheme.steps):
+    def _fixed(self, z: Tensor, end: float, steps: int) -> Tensor:
+        h = end / steps
+        for n in range(steps):
             stages = self._stages(self._begin(n * h, h), z, self._graphs)
-            self.steps.append(Step(n * h, h, z, stages if self._graphs else []))
-            z = self._combined(z, len(stages))
+            self._keep(n * h, h, z, stages)
+            z = self._combined(z, len(self._nodes))
         return z
 
-    def _adaptive(self, z: Tensor, end: float, scheme: Scheme) -> Tensor:
-        tolerance, order = scheme.tolerance, tableau(scheme.solver).order
+    def _adaptive(self, z: Tensor, end: float, tolerance: float, order: int) -> Tensor:
         t, size = 0.0, z.abs()
         first = self._evaluated(z.new_zeros(()), z, self._graphs)
-        h = first_step(self._field, z, first[1], tolerance, order)
+        h = first_step(self._field, z, first[1], tolerance, order, self._norm)
         while t < end:
             if not t + h > t:  # nor where h is not a number
                 raise Unsupported("a solve breaks down: underflow in dt")
             h, after = (end - t, end) if t + h > end else (h, t + h)
             stages = self._stages(self._begin(t, h), z, self._graphs, first)
-            following = self._combined(z, len(stages))
+            following = self._combined(z, len(self._nodes))
             last = self._evaluated(following.new_full((), after), following, self._graphs)
             self._slope[-1].copy_(last[1])
             scale = torch.maximum(size, following.abs()).mul_(tolerance).add_(tolerance)
-            ratio = rms(torch.mv(*self._error).view(z.shape).div_(scale))
+            ratio = float(self._norm(torch.mv(*self._error).view(z.shape).div_(scale)))
             if ratio <= 1:
-                self.steps.append(Step(t, h, z, stages if self._graphs else []))
+                self._keep(t, h, z, stages)
                 z, first, t, size = following.detach(), last, after, following.abs()
             else:
                 self.rejected += 1
@@ -130,12 +145,14 @@ class StoredSteps:
         return (self._nodes * h).add_(t).unbind()
 
     def _stages(self, times: Sequence[Tensor], z: Tensor, graphs: bool, first: Stage | None = None) -> list[Stage]:
-        """All of a step from z; of which the first may be known."""
+        """All of a step from z; of which the first may be known. They are returned where they have graphs."""
         stages: list[Stage] = []
         for i, t in enumerate(times):
             known = first if i == 0 else None
-            stages.append(known or self._evaluated(t, self._combined(z, i), graphs))
-            self._slope[i].copy_(stages[i][1].detach())
+            stage = known or self._evaluated(t, self._combined(z, i), graphs)
+            self._slope[i].copy_(stage[1].detach())
+            if graphs:
+                stages.append(stage)
         return stages
 
     def _combined(self, z: Tensor, i: int) -> Tensor:
@@ -146,3 +163,7 @@ class StoredSteps:
         with torch.set_grad_enabled(graphs):
             y = y.requires_grad_(graphs)
             return y, self._field(t, y)
+
+    def _keep(self, t: float, h: float, z: Tensor, stages: list[Stage]) -> None:
+        if self._kept:
+            self.steps.append(Step(t, h, z, tuple(stages)))

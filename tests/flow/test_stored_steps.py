@@ -161,3 +161,19 @@ def test_coefficients_are_those_of_a_method_of_its_order(solver):
         total = sum(b * c**k for b, c in zip(method.weights[-1], method.nodes, strict=True))
         assert total == pytest.approx(1 / (k + 1), abs=1e-12)
     assert sum(method.error) == pytest.approx(0, abs=1e-12)
+
+
+def test_log_densities_go_along_torchdiffeqs_steps(build):
+    """A flow that is trained goes through torchdiffeq, one that is read goes our way: by either norm of the error."""
+    problem, evaluations = build("problem", "mlp_flow", dim=3, batch=16, hidden=8), {}
+    for norm in ("batch", "worst"):
+        cnf = build("estimator", "cnf", solver="dopri5", tolerance=1e-9, error_norm=norm)
+        found = []
+        for trained in (False, True):
+            flow = replace(problem.flow, differentiable=trained)
+            with counting() as counts:
+                found.append(cnf.values(flow, problem.points, 1, torch.Generator()).detach())
+            evaluations[norm, trained] = counts["nfe"]
+        assert relative(*found) < 1e-9
+        assert evaluations[norm, False] == evaluations[norm, True]
+    assert evaluations["worst", False] > evaluations["batch", False]
