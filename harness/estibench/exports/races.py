@@ -21,7 +21,7 @@ def contestants(cells: pd.DataFrame) -> dict[str, str]:
     """Estimators by what tells them apart: `probes=4`, or `exact` where the others have another `trace`."""
     rows = cells.drop_duplicates("estimator")
     names = short_names([str(label) for label in rows["estimator"]])
-    parameters = [name for name in rows if str(name).startswith("estimator_") and name != "estimator_name"]
+    parameters = [name for name in map(str, rows) if name.startswith("estimator_") and name != "estimator_name"]
     for label, name in names.items():
         if "(" in name or name != label.partition("(")[0] or rows["estimator_name"].nunique() > 1 or len(rows) < 2:
             continue
