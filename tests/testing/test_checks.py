@@ -105,6 +105,11 @@ def test_what_is_right_passes(zoo, zoo_host, animal):
     assert sum(one.status == "passed" for one in found) >= 10
 
 
+def test_what_a_library_draws_as_it_loads_is_no_trace_of_a_problem(zoo, zoo_host):
+    (found,) = outcomes("LoadsLate", zoo, zoo_host, "truth_repeats")
+    assert found.status == "passed", found
+
+
 def test_a_right_density_passes(zoo, zoo_host):
     """It is registered nowhere, which is known."""
     expected = {"registered": "lives in the zoo"}

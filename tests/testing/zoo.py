@@ -11,7 +11,7 @@ import os
 import random
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -484,6 +484,18 @@ class RandomTruth(Mean):
     @cached_property
     def truth(self) -> Tensor:
         return torch.randn(self.dim, dtype=torch.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadsLate(Mean):
+    """Its first preparation in a process imports a library, which draws from the global generator as it loads."""
+
+    is_loaded: ClassVar[bool] = False
+
+    def prepare(self) -> None:
+        if not LoadsLate.is_loaded:
+            random.random()
+        LoadsLate.is_loaded = True
 
 
 @dataclass(frozen=True, kw_only=True)
