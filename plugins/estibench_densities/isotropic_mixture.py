@@ -121,12 +121,14 @@ class IsotropicMixture(LaplacianDensity, NoisedDensity):
     def modes(self) -> Tensor:
         """The limits of the mean shift x ← Σ r_kτ_kμ_k / Σ r_kτ_k from every μ_k (Carreira-Perpiñán 2000)."""
         exact = self.at("cpu", "float64")
-        x = exact._means
+        x = exact._means.clone()
+        going = torch.arange(len(x))  # points that have not arrived
         for _ in range(MEAN_SHIFTS):
-            r = exact._log_joint(x).softmax(-1)
-            shifted = (r @ exact._precise_means) / (r @ exact._precisions)[:, None]
-            step, x = (shifted - x).abs().max(), shifted
-            if step <= 1e-13 * (1 + x.abs().max()):
+            before = x[going]
+            r = exact._log_joint(before).softmax(-1)
+            x[going] = (r @ exact._precise_means) / (r @ exact._precisions)[:, None]
+            going = going[(x[going] - before).abs().amax(-1) > 1e-13 * (1 + x.abs().max())]
+            if not len(going):
                 break
         return _distinct(x, 1e-4 * exact._components[2].min())
 

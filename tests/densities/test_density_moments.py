@@ -62,8 +62,6 @@ def test_moments_that_do_not_exist_are_none(classes):
 
 def test_modes_are_stationary_and_concave(density):
     """Every mode of every case; the exponential's is a corner and Laplace's a kink."""
-    if type(density).__name__ == "KernelDensity" and density.dim == 64:
-        pytest.skip("a mean shift of 1797 points takes its time")
     modes = density.modes
     if modes is None:
         assert type(density).__name__ == "Rings"
