@@ -78,7 +78,8 @@ class Catalogue:
         import pandas as pd
 
         parts = [run.results.frame.assign(run=run.folder, machine=run.machine.slug) for run in self.runs]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        # A copy has the columns of a type side by side; without, pandas warns whoever adds one.
+        return pd.concat(parts, ignore_index=True).copy() if parts else pd.DataFrame()
 
     @property
     def machines(self) -> dict[str, Machine]:
