@@ -41,13 +41,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes in inches: a panel's axes, the gaps between panels, the columns, and the room at the right."""
+    """Sizes in inches: a panel's axes, the gaps between panels, the columns, and the room at the right and the left."""
 
     width: float
     height: float
     gap: float
     across: int
     right: float
+    left: float = 0.75
 
 
 def looks_of(frame: pd.DataFrame) -> dict[str, Look]:
@@ -76,14 +77,14 @@ def panel_grid(panels: int, layout: Layout, room: float = 0.0, titles: int = 3) 
 
     columns = min(layout.across, panels)
     lines = math.ceil(panels / columns)
-    left, top, bottom, between = 0.75, 0.42 + LINE * titles, 0.55, 0.34 + LINE * titles
-    width = left + columns * layout.width + (columns - 1) * layout.gap + layout.right
+    top, bottom, between = 0.42 + LINE * titles, 0.55, 0.34 + LINE * titles
+    width = layout.left + columns * layout.width + (columns - 1) * layout.gap + layout.right
     height = max(room, top + lines * layout.height + (lines - 1) * between + bottom)
     figure = Figure(figsize=(width, height))
     axes = []
     for index in range(panels):
         line, column = divmod(index, columns)
-        x = left + column * (layout.width + layout.gap)
+        x = layout.left + column * (layout.width + layout.gap)
         y = height - top - layout.height - line * (layout.height + between)
         axes.append(figure.add_axes((x / width, y / height, layout.width / width, layout.height / height)))
     return figure, axes

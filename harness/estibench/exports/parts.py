@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 READING = "reading_overstated"
-LINE = 0.3  # inches of an estimator
+LINE, LETTER = 0.3, 0.065  # inches of an estimator, and of a letter of its name
 NAMED = 3
 NONE = "nothing of the estimator's shows"
 STYLES = ((COLOURS[0], MARKERS[0], "the model lacks"), (COLOURS[1], MARKERS[1], "the estimator\noverstates"))
@@ -94,7 +94,8 @@ def draw_parts(found: Sequence[Parts]) -> Figure:
         panels.setdefault(one.problem, []).append(one)
     where = short_names(list(panels))
     height = 0.4 + LINE * max(map(len, panels.values()))
-    figure, axes = panel_grid(len(panels), Layout(3.0, height, 2.2, 2, 1.9), 1.6, 1)
+    room = 0.3 + LETTER * max(len(one.name) for one in found)
+    figure, axes = panel_grid(len(panels), Layout(3.0, height, room, 2, 1.9, room), 1.6, 1)
     for axis, (problem, rows) in zip(axes, panels.items(), strict=True):
         for place, one in enumerate(rows):
             for part, (colour, marker, _) in zip((one.model, one.estimator), STYLES, strict=True):

@@ -268,9 +268,8 @@ def _race_pictures(results: Results, plot: dict[str, Any]) -> Iterator[Picture]:
         for problem in problems:
             for axis, lines in along:
                 if problem in lines:
-                    panels[f"{short[problem]} · equal {axis}" if len(problems) > 1 else f"equal {axis}"] = lines[
-                        problem
-                    ]
+                    where = f": {short[problem]}" if len(problems) > 1 else ""
+                    panels[f"{AT_EQUAL[axis]}{where}"] = lines[problem]
         if panels:
             caption = f"{said} {CAPTIONS['race'].format(level=100 * results.confidence)}{SCALED}".strip()
             draw = partial(draw_race, panels, contestants(selected(cells, plot)))
