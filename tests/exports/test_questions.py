@@ -139,3 +139,14 @@ def test_the_parts_of_a_likelihoods_error() -> None:
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["short", "long", "fair"]
     dots = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
     assert [line.get_xdata()[0] for line in dots] == [0.2, 1.4, 0.5, -0.1, 0.5, 0.005]
+
+
+def test_what_a_model_of_data_lacks_is_not_told() -> None:
+    """Its curve is the likelihood itself, here of −50 nats: no excess over the least, which nobody knows."""
+    row_of_data = stated("short", -50.0, 1.4)
+    assert said(row_of_data, kind="parts") == (
+        "Beside a model of which nobody knows what it lacks, with short (overstates by 1.4 [1.39, 1.41])."
+    )
+    (figure,) = (picture.draw() for picture in pictures(run(row_of_data, kind="parts")))
+    dots = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
+    assert [line.get_xdata()[0] for line in dots] == [1.4]

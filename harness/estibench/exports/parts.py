@@ -22,6 +22,7 @@ READING = "reading_overstated"
 LINE, LETTER = 0.3, 0.065  # inches of an estimator, and of a letter of its name
 NAMED = 3
 NONE = "nothing of the estimator's shows"
+UNKNOWN = "beside a model of which nobody knows what it lacks,"
 STYLES = ((COLOURS[0], MARKERS[0], "the model lacks"), (COLOURS[1], MARKERS[1], "the estimator\noverstates"))
 
 
@@ -30,13 +31,14 @@ class Parts:
     """What a run's stated likelihood lacks of the truth.
 
     Attributes:
-        model: the excess of the exact likelihood at the end of training.
+        model: the excess of the exact likelihood at the end of training; None where nobody knows the least, as of data,
+            whose curve is the likelihood itself.
         estimator: by how much the estimator overstates the likelihood; below 0 it understates it.
     """
 
     problem: str
     name: str
-    model: Standing
+    model: Standing | None
     estimator: Standing
 
 
@@ -51,7 +53,8 @@ def parts_of(cells: pd.DataFrame, level: float) -> list[Parts]:
                 if not math.isfinite(low + high):
                     low, high = (value, value) if is_deterministic(one.row) else (-math.inf, math.inf)
                 told = Standing(one.row, value, low, high)
-                found.append(Parts(race.place[0], names[str(one.row["estimator"])], one, told))
+                model = one if one.excess > 0 else None
+                found.append(Parts(race.place[0], names[str(one.row["estimator"])], model, told))
     return found
 
 
@@ -63,7 +66,8 @@ def parts_in_words(cells: pd.DataFrame, level: float) -> str:
     """One sentence: with whom the estimator's part is the larger, with whom the model's, and with whom none shows."""
     found = parts_of(cells, level)
     where = short_names([one.problem for one in found])
-    groups: dict[str, list[str]] = {"mostly the estimator's": [], "mostly the model's": [], NONE: []}
+    heads = ("mostly the estimator's", "mostly the model's", UNKNOWN, NONE)
+    groups: dict[str, list[str]] = {head: [] for head in heads}
     for one in sorted(found, key=lambda one: -abs(one.estimator.excess)):
         name = f"{one.name} on {where[one.problem]}" if len(where) > 1 else one.name
         if one.estimator.low <= 0 <= one.estimator.high:
@@ -72,6 +76,9 @@ def parts_in_words(cells: pd.DataFrame, level: float) -> str:
         does = "overstates" if one.estimator.excess > 0 else "understates"
         size = replace(one.estimator, **{side: abs(getattr(one.estimator, side)) for side in ("excess", "low", "high")})
         size = replace(size, low=min(size.low, size.high), high=max(size.low, size.high))
+        if one.model is None:
+            groups[UNKNOWN].append(f"{name} ({does} by {with_interval(size)})")
+            continue
         which = "estimator" if size.excess > one.model.excess else "model"
         groups[f"mostly the {which}'s"].append(
             f"{name} ({does} by {with_interval(size)}, its model lacks {with_interval(one.model)})"
@@ -99,6 +106,8 @@ def draw_parts(found: Sequence[Parts]) -> Figure:
     for axis, (problem, rows) in zip(axes, panels.items(), strict=True):
         for place, one in enumerate(rows):
             for part, (colour, marker, _) in zip((one.model, one.estimator), STYLES, strict=True):
+                if part is None:
+                    continue
                 if math.isfinite(part.half_width):
                     axis.plot([part.low, part.high], [place, place], color=colour, lw=1.4)
                 axis.plot([part.excess], [place], color=colour, marker=marker, ms=5, mew=0, ls="")
