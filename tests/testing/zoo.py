@@ -494,7 +494,7 @@ class LoadsLate(Mean):
 
     def prepare(self) -> None:
         if not LoadsLate.is_loaded:
-            random.random()
+            random.gauss(0.0, 1.0)
         LoadsLate.is_loaded = True
 
 
