@@ -7,6 +7,7 @@ import random
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from estibench.__main__ import main
 from estibench.cli import bench as command_line
@@ -173,3 +175,27 @@ def bench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
         return Said(code if isinstance(code, int) else int(code is not None), said.out, said.err)
 
     return bench
+
+
+class _Calls(TorchDispatchMode):
+    """Counts what torch dispatches, forwards and backwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.found[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def calls() -> Callable[[Callable[[], Any]], Counter[str]]:
+    """`calls(function)`: what a call of it dispatches, by the operator's name."""
+
+    def calls(function: Callable[[], Any]) -> Counter[str]:
+        with _Calls() as counted:
+            function()
+        return counted.found
+
+    return calls

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from estibench import counting
 from estibench_densities.energy import EnergyDensity
@@ -15,24 +12,6 @@ from estibench_sampling.target import Target
 
 BESIDE = {"ula": 3, "leimkuhler_matthews": 4, "underdamped": 7, "mala": 21}  # noise, and the formula's sums
 LEAPFROGS = 5
-
-
-class Calls(TorchDispatchMode):
-    """Counts what torch dispatches, forwards and backwards."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: Counter[str] = Counter()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.found[func.overloadpacket.__name__] += 1
-        return func(*args, **(kwargs or {}))
-
-
-def calls(function):
-    with Calls() as counted:
-        function()
-    return counted.found
 
 
 class Energy(EnergyDensity):
@@ -64,7 +43,7 @@ def steps_of(target, x, generator):
 @pytest.mark.parametrize(
     ("sampler", "passes"), [("ula", 1), ("leimkuhler_matthews", 1), ("underdamped", 1), ("mala", 1), ("hmc", LEAPFROGS)]
 )
-def test_a_step_passes_once_through_an_energy_for_each_score(sampler, passes):
+def test_a_step_passes_once_through_an_energy_for_each_score(calls, sampler, passes):
     """Once forwards and once backwards; log p, which Metropolis steps need, comes along with the last."""
     target, generator = Target(Energy(dim=3)), torch.Generator().manual_seed(0)
     step = steps_of(target, torch.zeros(4, 3, dtype=torch.float64), generator)[sampler]
@@ -76,7 +55,7 @@ def test_a_step_passes_once_through_an_energy_for_each_score(sampler, passes):
 
 
 @pytest.mark.parametrize("density", ["gaussian", "gaussian_mixture"])
-def test_a_step_adds_only_its_formula(build, density):
+def test_a_step_adds_only_its_formula(build, calls, density):
     """To the score, or to log p and the score in one pass: the noise, a sum a term, and of a decision its ratio."""
     target, generator = Target(build("density", density, dim=3).at("cpu", "float64")), torch.Generator().manual_seed(0)
     x = torch.zeros(4, 3, dtype=torch.float64)
