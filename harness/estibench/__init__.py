@@ -24,15 +24,19 @@ if TYPE_CHECKING:
     from estibench.contracts.claims import Variance as Variance
     from estibench.contracts.counting import count as count
     from estibench.contracts.counting import counting as counting
+    from estibench.contracts.data_split import DataSplit as DataSplit
     from estibench.contracts.density import DataDensity as DataDensity
     from estibench.contracts.density import Density as Density
     from estibench.contracts.density import LaplacianDensity as LaplacianDensity
     from estibench.contracts.density import NoisedDensity as NoisedDensity
+    from estibench.contracts.density_split import DensitySplit as DensitySplit
+    from estibench.contracts.digits_split import DigitsSplit as DigitsSplit
     from estibench.contracts.estimator import ErrorBarEstimator as ErrorBarEstimator
     from estibench.contracts.estimator import Estimator as Estimator
     from estibench.contracts.fit import Fit as Fit
     from estibench.contracts.fit import FitProblem as FitProblem
     from estibench.contracts.known import Known as Known
+    from estibench.contracts.on_density import OnDensity as OnDensity
     from estibench.contracts.own import Own as Own
     from estibench.contracts.own_function import OwnFunction as OwnFunction
     from estibench.contracts.own_function import OwnPoints as OwnPoints
@@ -50,7 +54,6 @@ if TYPE_CHECKING:
     from estibench.contracts.placed import Placed as Placed
     from estibench.contracts.problem import Problem as Problem
     from estibench.contracts.sample_reference import SampleReference as SampleReference
-    from estibench.contracts.sample_reference import mode_shares as mode_shares
     from estibench.contracts.samples import SampleProblem as SampleProblem
     from estibench.contracts.samples import SampleSet as SampleSet
     from estibench.contracts.seeded import seeded as seeded
@@ -78,10 +81,14 @@ _HOME = {
         *("Bias", "Claim", "Cost", "Deterministic", "ErrorBar", "Exact", "Reads", "ScalesAs", "Unbiased", "Variance"),
     ),
     "estibench.contracts.counting": ("count", "counting"),
+    "estibench.contracts.data_split": ("DataSplit",),
     "estibench.contracts.density": ("DataDensity", "Density", "LaplacianDensity", "NoisedDensity"),
+    "estibench.contracts.density_split": ("DensitySplit",),
+    "estibench.contracts.digits_split": ("DigitsSplit",),
     "estibench.contracts.estimator": ("ErrorBarEstimator", "Estimator"),
     "estibench.contracts.fit": ("Fit", "FitProblem"),
     "estibench.contracts.known": ("Known",),
+    "estibench.contracts.on_density": ("OnDensity",),
     "estibench.contracts.own": ("Own",),
     "estibench.contracts.own_function": (
         *(
@@ -99,7 +106,7 @@ _HOME = {
     "estibench.contracts.parameters": ("NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt"),
     "estibench.contracts.placed": ("Placed",),
     "estibench.contracts.problem": ("Problem",),
-    "estibench.contracts.sample_reference": ("SampleReference", "mode_shares"),
+    "estibench.contracts.sample_reference": ("SampleReference",),
     "estibench.contracts.samples": ("SampleProblem", "SampleSet"),
     "estibench.contracts.seeded": ("seeded",),
     "estibench.contracts.task": ("Task",),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from estibench import Fit, NonNegativeFloat, PositiveFloat, PositiveInt
+from estibench import DataSplit, Fit, NonNegativeFloat, PositiveFloat, PositiveInt
 from estibench_discrete.bernoulli_quadratic import Probability
 from estibench_discrete.code_prior import CodePrior
 from estibench_discrete.contract import State
@@ -23,7 +22,7 @@ MOST_CODES = 1024  # sequences of codes, each of which the decoder sees in every
 
 
 @dataclass(frozen=True, kw_only=True)
-class VQFit(DiscreteFit):
+class VQFit(DataSplit, DiscreteFit):
     """Train a VQ-VAE in minibatches, drawn with replacement, each vector of the encoder replaced by its nearest code.
 
     The estimator says the gradient of −log p(x | c) past the codebook, which trains the encoder: a quantiser in the
@@ -31,7 +30,7 @@ class VQFit(DiscreteFit):
 
     The model is p(x) = Σ_c π(c) N(x; decoder(e_c), diag e^(2γ)), whose prior π counts the codes of the training data: a
     table for one code, the joint one for two, a chain beyond. The curve is the exact −log p(x), the sum over all K^L
-    sequences, a held-out datum, in nats where nothing else is said. At the end of a run `reading_data_error` is its
+    sequences, a held-out datum, in nats or what `unit` says. At the end of a run `reading_data_error` is its
     standard error over these, `reading_gap` by how much the two-part code is longer, which names the encoder's code
     first, −log π(c(x)) − log p(x | c(x)), and `reading_perplexity` e to the entropy of the single codes' shares.
 
@@ -44,10 +43,6 @@ class VQFit(DiscreteFit):
         commitment: β.
         codebook: codes follow their data by the `gradient` of the codebook's loss, or by moving averages (`ema`).
         decay: of these averages.
-
-    Class attributes:
-        unit: what the curve and these readings count in, per nat.
-        offset: what is added to the curve, for data that are trained on in other units.
 
     Source: van den Oord, Vinyals and Kavukcuoglu, NeurIPS 2017, Neural discrete representation learning.
     """
@@ -65,10 +60,8 @@ class VQFit(DiscreteFit):
     codebook: Literal["gradient", "ema"] = "gradient"
     decay: Probability = 0.9
 
-    unit: ClassVar[float] = 1.0
-    offset: ClassVar[float] = 0.0
-
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.states > MOST_CODES:
             raise ValueError(f"{self.codes}^{self.positions} sequences of codes are more than {MOST_CODES}")
 
@@ -77,23 +70,9 @@ class VQFit(DiscreteFit):
         return int(self.codes**self.positions)
 
     @property
-    @abstractmethod
-    def training(self) -> Tensor:
-        """The data, (points, D), on the problem's device in its dtype."""
-
-    @property
-    @abstractmethod
-    def held_out(self) -> Tensor:
-        """What the model is judged on, (points, D), likewise."""
-
-    @property
     def counted(self) -> Tensor:
         """The training data as their codes are counted, (points, D). Default: as they are."""
         return self.training
-
-    def dequantised(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """A minibatch as it is trained on. Default: as it is."""
-        return x
 
     @property
     def network(self) -> Network:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from estibench import Fit, FitProblem, NonNegativeInt, PositiveInt, counting
+from estibench import DataSplit, Fit, FitProblem, NonNegativeInt, PositiveInt, counting
 from estibench_evidence.elbo_gradient import ElboEstimator, ElboProblem
 from estibench_evidence.normal_vae import Minibatch, Parameters, Shape, decode, encode
 
@@ -20,13 +19,13 @@ NOISE = 8_009  # added to the seed of a problem
 
 
 @dataclass(frozen=True, kw_only=True)
-class VAEFit(FitProblem, ElboProblem):
+class VAEFit(DataSplit, FitProblem, ElboProblem):
     """Raise the bound L_K, K = `importance_samples`, of an autoencoder, in minibatches drawn with replacement.
 
     The estimator says the gradient in each datum's μ and λ, which trains the encoder. The decoder and the scales of x
     have the gradient of the same bound on K samples of their own, for all estimators alike.
 
-    The curve is −L_J a datum, J = `judged_samples`, in nats where nothing else is said, of points that are held out, on
+    The curve is −L_J a datum, J = `judged_samples`, in nats or what `unit` says, of points that are held out, on
     one fixed noise for all estimators and checkpoints. At the end of a run, in the same units: it is too high by
     about Var(w)/(2J E²w), `reading_importance_bias`; its standard errors over points and over noise are
     `reading_data_error` and `reading_importance_error`; and the ELBO is lower by `reading_gap`, L_J − L_1.
@@ -37,10 +36,6 @@ class VAEFit(FitProblem, ElboProblem):
         batch: data of a step.
         judged_samples: J.
 
-    Class attributes:
-        unit: what the curve and these readings count in, per nat.
-        offset: what is added to the curve, for data that are trained on in other units.
-
     Source: Kingma and Welling 2014; Burda, Grosse and Salakhutdinov 2016 (L_K as a judge).
     """
 
@@ -48,23 +43,6 @@ class VAEFit(FitProblem, ElboProblem):
     hidden: NonNegativeInt = 32
     batch: PositiveInt = 64
     judged_samples: PositiveInt = 64
-
-    @property
-    @abstractmethod
-    def training(self) -> Tensor:
-        """The data, (points, D), on the problem's device in its dtype."""
-
-    @property
-    @abstractmethod
-    def held_out(self) -> Tensor:
-        """What the model is judged on, (points, D), likewise."""
-
-    unit: ClassVar[float] = 1.0
-    offset: ClassVar[float] = 0.0
-
-    def dequantised(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """A minibatch as it is trained on. Default: as it is."""
-        return x
 
     @property
     def shape(self) -> Shape:

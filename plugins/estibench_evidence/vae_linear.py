@@ -42,6 +42,7 @@ class VAELinear(VAEFit):
     examples = ({"steps": 6, "batch": 8, "data": 32, "judged_samples": 4},)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.hidden:
             raise ValueError(f"a linear autoencoder has no hidden layer: hidden must be 0, got {self.hidden}")
         if self.data_dim <= self.dim:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from estibench_flow.fit_problem import FlowFit
-from estibench_flow.on_density import OnDensity
+from estibench_flow.on_density import FreshSamples
 
 
 @dataclass(frozen=True, kw_only=True)
-class DensityFit(OnDensity, FlowFit):
-    """A CNF (`FlowFit`) on a density (`OnDensity`): the truth is what the density itself scores on held-out points.
+class DensityFit(FreshSamples, FlowFit):
+    """A CNF (`FlowFit`) on a density (`FreshSamples`): the truth is what the density itself scores on held-out points.
 
     Parameters:
         density: the law of the data, normalised. It takes its dimension from `dim`.

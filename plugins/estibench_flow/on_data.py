@@ -9,12 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from estibench import PositiveInt
+from estibench import DigitsSplit, PositiveInt
 from estibench_flow.likelihood_fit import LikelihoodFit
 
 HELD_OUT = 0.3
 FEATURES = {"breast_cancer": 30, "diabetes": 10, "digits": 64, "wine": 13}
-LEVELS = 17  # grey levels of the digits, 0 to 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +37,7 @@ class OnData(LikelihoodFit):
     held_out: PositiveInt = 1000
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.dim > FEATURES[self.data]:
             raise ValueError(f"{self.data} has {FEATURES[self.data]} features, fewer than {self.dim}")
         if self._quantised and self.dim != FEATURES[self.data]:
@@ -64,7 +64,7 @@ class OnData(LikelihoodFit):
         if not self._quantised:
             return train, test
         generator = self.data_generator()
-        return _dequantised(train, generator), _dequantised(test, generator)
+        return DigitsSplit.in_unit_cube(train, generator), DigitsSplit.in_unit_cube(test, generator)
 
     @cached_property
     def _whitening(self) -> tuple[Tensor, Tensor]:
@@ -102,7 +102,7 @@ class OnData(LikelihoodFit):
         if not self._quantised:
             return found
         A, c = self._placed_whitening
-        return _dequantised(found, generator) @ A + c
+        return DigitsSplit.in_unit_cube(found, generator) @ A + c
 
     @property
     def exact_held_out(self) -> Tensor:
@@ -124,7 +124,7 @@ class OnData(LikelihoodFit):
 
     @property
     def grey_level(self) -> float | None:
-        return 1 / LEVELS if self._quantised else None
+        return 1 / DigitsSplit.levels if self._quantised else None
 
     @cached_property
     def truth(self) -> Tensor:
@@ -133,9 +133,3 @@ class OnData(LikelihoodFit):
     @property
     def truth_source(self) -> str:
         return "none: 0, so that the error is the held-out negative log-likelihood itself"
-
-
-def _dequantised(y: Tensor, generator: torch.Generator) -> Tensor:
-    """Grey levels with uniform noise over one of them, in the unit interval."""
-    u = torch.rand(y.shape, generator=generator, device=y.device, dtype=y.dtype)
-    return (y + u) / LEVELS

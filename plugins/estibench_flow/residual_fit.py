@@ -11,7 +11,7 @@ import torch
 from annotated_types import Gt, Lt
 from torch import Tensor
 
-from estibench import Fit, PositiveFloat, PositiveInt
+from estibench import Fit, PositiveInt
 from estibench_flow.block import Block
 from estibench_flow.capabilities import HasLogDet
 from estibench_flow.flow import standard_normal
@@ -42,7 +42,6 @@ class ResidualFit(LikelihoodFit):
         batch: points of a minibatch.
     """
 
-    rate: PositiveFloat = 0.03
     hidden: PositiveInt = 32
     blocks: PositiveInt = 6
     lipschitz: Annotated[float, Gt(0), Lt(1)] = 0.9

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from estibench_flow.on_data import OnData
-from estibench_flow.on_density import OnDensity
+from estibench_flow.on_density import FreshSamples
 from estibench_flow.residual_fit import ResidualFit
 
 SMALL = {"hidden": 8, "blocks": 2, "batch": 16, "steps": 10}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResidualDensityFit(OnDensity, ResidualFit):
-    """A residual flow (`ResidualFit`) on a density (`OnDensity`): the truth is what the density itself scores on
+class ResidualDensityFit(FreshSamples, ResidualFit):
+    """A residual flow (`ResidualFit`) on a density (`FreshSamples`): the truth is what the density itself scores on
     held-out points.
 
     Parameters:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from estibench import Density, SampleReference, mode_shares
+from estibench import Density, SampleReference
 
 PER_SAMPLE = 8  # samples of the reference for each one that is judged, so that its own noise hardly counts
-MODES = 64
-SHARES = 2**18
+SHARES = 2**18  # samples that say what the shares of the modes are
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Reference:
     """Made in float64, then placed.
 
     Attributes:
-        samples: of the density, with up to 64 modes, where it has several.
+        samples: of the density.
         mean, covariance, total_variance: the density's moments where they are known, (m,), (m, m) and their trace.
     """
 
@@ -41,14 +40,9 @@ def make_reference(
         place: float64 data onto the device and into the dtype of a problem.
     """
     samples = density.sample(PER_SAMPLE * judged, generator)
-    mean, covariance, modes = density.mean, density.covariance_matrix, density.modes
-    shares = None
-    if modes is not None and 2 <= len(modes) <= MODES:
-        shares = mode_shares(density.sample(SHARES, generator), modes)
-    else:
-        modes = None
+    mean, covariance = density.mean, density.covariance_matrix
     return Reference(
-        samples=SampleReference.of(samples, generator, place, modes, shares),
+        samples=SampleReference.of(samples, generator, place, density, SHARES),
         mean=None if mean is None else place(mean),
         covariance=None if mean is None or covariance is None else place(covariance),
         total_variance=float(samples.var(0).sum() if covariance is None else covariance.trace()),

@@ -26,7 +26,6 @@ from estibench_score.samplers import (
 
 FINE = 32  # steps of order 4 in a likelihood
 HELD_OUT = 256  # samples of a likelihood
-SEEN = 16  # dimensions up to which samples are counted by modes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,15 +106,11 @@ class ScoreFit(FitProblem, ScoreProblem):
         return torch.stack([divergence(one) for one in theta])
 
     def real(self, n: int, generator: torch.Generator) -> Tensor | None:
-        return None if self.sampler == "none" else self._law.sample(n, generator)
+        return None if self.sampler == "none" else self.law.sample(n, generator)
 
     @property
-    def modes(self) -> Tensor | None:
-        """Those of the law that minibatches come from, in up to 16 dimensions."""
-        return self._law.modes if self.dim <= SEEN else None
-
-    @property
-    def _law(self) -> Density:
+    def law(self) -> Density:
+        """That which minibatches come from."""
         return self.target(self.level).at("cpu", "float64")
 
     def samples(self, fit: Fit, estimator: ScoreEstimator, n: int, generator: torch.Generator) -> Tensor:
@@ -143,7 +138,7 @@ class ScoreFit(FitProblem, ScoreProblem):
 
     def readings(self, fit: Fit, estimator: ScoreEstimator) -> Mapping[str, Tensor]:
         """The floors; for a model of several levels `excess_nll` and `solver_error`, in nats."""
-        found, normalizer = super().readings(fit, estimator), self._law.log_normalizer
+        found, normalizer = super().readings(fit, estimator), self.law.log_normalizer
         if self.sampler == "none" or not estimator.levels or normalizer is None:
             return found
         x = self._test_points[0].double()[:HELD_OUT]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from estibench import Fit, FitProblem, PositiveInt
+from estibench import Fit, FitProblem, NoisedDensity, OnDensity, PositiveInt
 from estibench_score.minibatches import fresh_minibatches
 from estibench_score.models import ModelName
 from estibench_score.ode import Solver, even, everywhere, log_density, normal_log_density, solve
@@ -18,12 +18,11 @@ from estibench_score.runs import many_runs, one_run
 from estibench_score.velocity_contract import VelocityEstimator, VelocityProblem
 
 FINE = 16  # steps of order 4 in a likelihood
-SEEN = 16  # dimensions up to which samples are counted by modes
 TOGETHER = 16  # parameter vectors of one vectorised likelihood
 
 
 @dataclass(frozen=True, kw_only=True)
-class VelocityFit(FitProblem, VelocityProblem):
+class VelocityFit(OnDensity, FitProblem, VelocityProblem):
     """A velocity v_θ trained by an objective of flow matching. The model is the law that the flow dx/dt = v_θ(x, t)
     makes of x_0 ~ N(0, I) at t = 1.
 
@@ -41,6 +40,7 @@ class VelocityFit(FitProblem, VelocityProblem):
             evaluations a step) or rk4 (4).
     """
 
+    density: NoisedDensity
     model: ModelName = "mlp"
     times: PositiveInt = 32
     batch: PositiveInt = 128
@@ -63,10 +63,6 @@ class VelocityFit(FitProblem, VelocityProblem):
         },
     )
 
-    def __post_init__(self) -> None:
-        if self.density.log_normalizer is None:
-            raise ValueError(f"{type(self.density).__name__} is not normalised, so a likelihood has no truth")
-
     def use(self, estimator: VelocityEstimator, generator: torch.Generator) -> Fit:
         """One training run."""
         return one_run(self, estimator, lambda n: fresh_minibatches(self, n, generator), generator)
@@ -77,25 +73,18 @@ class VelocityFit(FitProblem, VelocityProblem):
 
     @cached_property
     def truth(self) -> Tensor:
-        value = 0.0 if self.measure == "divergence" else self._own_nll
-        return torch.full((len(self.checkpoints),), value, dtype=torch.float64)
+        value = torch.zeros((), dtype=torch.float64) if self.measure == "divergence" else self.own_score
+        return value.expand(len(self.checkpoints)).clone()
 
     @property
     def truth_source(self) -> str:
         if self.measure == "divergence":
             return "closed form: 0, a perfect fit"
-        return "closed form: the density's own negative log-likelihood on the held-out samples"
+        return super().truth_source
 
     @cached_property
-    def _held_out(self) -> Tensor:
-        """Samples of the density, (held_out, m), float64 on the CPU."""
+    def exact_held_out(self) -> Tensor:
         return self.density.sample(self.held_out, torch.Generator().manual_seed(self.seed + 1))
-
-    @cached_property
-    def _own_nll(self) -> float:
-        normalizer = self.density.log_normalizer
-        assert normalizer is not None
-        return normalizer - float(self.density.at("cpu", "float64").log_prob(self._held_out).mean())
 
     @cached_property
     def _test_points(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -125,7 +114,7 @@ class VelocityFit(FitProblem, VelocityProblem):
 
     def _nll(self, theta: Tensor, steps: int) -> Tensor:
         """−log q_θ of the held-out samples in float64, for each of n parameter vectors: (n, held_out)."""
-        x = self._held_out.to(self.device)
+        x = self.exact_held_out.to(self.device)
 
         def log_likelihood(one: Tensor) -> Tensor:
             return log_density(
@@ -148,21 +137,13 @@ class VelocityFit(FitProblem, VelocityProblem):
             self.solver,
         )
 
-    def real(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.density.sample(n, generator)
-
-    @property
-    def modes(self) -> Tensor | None:
-        """The density's, in up to 16 dimensions."""
-        return self.density.modes if self.dim <= SEEN else None
-
     def readings(self, fit: Fit, estimator: Any) -> Mapping[str, Tensor]:
         """The floors, and at the end of the run `excess_nll` and `solver_error`, in nats."""
         (theta,) = fit.final
         fine, coarse = (self._nll(theta[None], steps)[0] for steps in (FINE, FINE // 2))
         return {
             **super().readings(fit, estimator),
-            "excess_nll": fine.mean() - self._own_nll,
+            "excess_nll": fine.mean() - float(self.own_score),
             "solver_error": (fine - coarse).abs().mean(),
         }
 

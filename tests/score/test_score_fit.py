@@ -138,10 +138,8 @@ def test_the_likelihood_along_the_probability_flow_is_the_closed_form(build):
     assert 0 < float(found["solver_error"]) < 1e-3
 
 
-def test_a_network_gets_closer_to_the_score_in_16_dimensions_and_modes_are_counted(build, draw):
+def test_a_network_gets_closer_to_the_score_in_16_dimensions(build, draw):
     mixture = {"name": "gaussian_mixture", "layout": "random", "spread": 1.5, "scale": 1.0}
     problem = _fit(build, model="mlp", density=mixture, dim=16, sampler="annealed_langevin", rate=0.03, steps=80)
     curves = draw(build("estimator", "implicit"), problem, 2)
     assert (curves[:, -1] < 0.6 * curves[:, 0]).all()
-    assert problem.modes.shape[1] == 16
-    assert _fit(build, model="mlp", density=mixture, dim=17).modes is None

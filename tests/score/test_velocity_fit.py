@@ -34,7 +34,7 @@ def test_the_likelihood_of_a_linear_flow_is_the_closed_form(build):
     """x_1 = μ + e^{−0.6}(x_0 − μ) is normal, with mean (1 − e^{−0.6})μ and standard deviation e^{−0.6}."""
     problem, fit, mean = _linear(build)
     law = torch.distributions.Normal((1 - math.exp(-0.6)) * mean, math.exp(-0.6))
-    x = problem._held_out
+    x = problem.exact_held_out
     exact = -law.log_prob(x).sum(-1).mean()
     torch.testing.assert_close(problem.curve(fit, None), exact.expand(len(problem.checkpoints)), rtol=1e-6, atol=0)
     own = 0.5 * x.square().sum(-1).mean() + math.log(2 * math.pi)  # the density's, N(0, I)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from estibench.contracts.adam import Adam, Parameters
 from estibench.contracts.counting import counting
+from estibench.contracts.density import Density
 from estibench.contracts.parameters import PositiveFloat, PositiveInt
 from estibench.contracts.problem import Problem
 from estibench.contracts.sample_reference import SampleReference
@@ -111,8 +112,8 @@ class FitProblem(Problem):
         return None
 
     @property
-    def modes(self) -> Tensor | None:
-        """Modes of that law, (K, dim), where it has several: the shares of samples nearest to each are compared."""
+    def law(self) -> Density | None:
+        """That law, where it is known: the shares of samples that are nearest to each of its modes are compared."""
         return None
 
     @cached_property
@@ -127,7 +128,7 @@ class FitProblem(Problem):
         parts = found[: sets * judged].unflatten(0, (sets, judged))
         floors = min(FLOORS, sets // 2)
         others, rest = parts[:floors], parts[floors:].flatten(0, 1)
-        return SampleReference.of(rest, stream, self.place, self.modes), self.place(others)
+        return SampleReference.of(rest, stream, self.place, self.law), self.place(others)
 
     def errors(self, fit: Fit, estimator: Any) -> Mapping[str, Tensor]:
         """Distances of the final model's samples to real ones: sliced_wasserstein, energy_distance, mmd, and

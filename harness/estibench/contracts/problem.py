@@ -22,6 +22,9 @@ class Problem(Placed, ABC):
 
     citation: ClassVar[str] = ""
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for parameters that do not go together, after `super().__post_init__()`. Default: none."""
+
     @property
     @abstractmethod
     def truth(self) -> Tensor:

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from estibench.contracts.density import Density
+
 DIRECTIONS = 128
 PAIRED = 4096  # samples of the law for distances that look at all pairs
 JUDGED = 1024  # of the points, there
 ROWS = 512  # of a matrix of pairs that are held at once
+COUNTED = (2, 64)  # modes: of one there is nothing to compare, and of many each has few samples
+SEEN = 32  # dimensions up to which they are counted
 
 
 @dataclass(frozen=True)
@@ -48,23 +52,24 @@ class SampleReference:
         samples: Tensor,
         generator: torch.Generator,
         place: Callable[[Tensor], Tensor],
-        modes: Tensor | None = None,
-        shares: Tensor | None = None,
+        law: Density | None = None,
+        counted: int = 0,
     ) -> SampleReference:
         """The reference from samples (r, m) of the law, float64.
 
         Args:
-            generator: of directions, on the CPU.
+            generator: of directions and of samples that are counted, on the CPU.
             place: float64 data onto the device and into the dtype of a problem.
-            modes: (K, m).
-            shares: exact ones, where `mode_shares(samples, modes)` is not good enough.
+            law: the density, where it is known. In up to 32 dimensions the shares of its 2 to 64 modes are compared.
+            counted: so many further samples say what these shares are. Default: `samples` do.
         """
+        modes, shares = counted_modes(law), None
+        if law is not None and modes is not None:
+            shares = mode_shares(law.sample(counted, generator) if counted else samples, modes)
         along = directions(DIRECTIONS, samples.shape[1], generator)
         few = samples[:PAIRED]
         bandwidth = median_distance(few[:1000])
         distance, kernel = mean_distances(few, few, bandwidth)
-        if modes is not None and shares is None:
-            shares = mode_shares(samples, modes)
         return cls(
             along=place(along),
             projected=place(sorted_projections(samples, along)),
@@ -150,6 +155,12 @@ def median_distance(y: Tensor) -> float:
     """The median distance of pairs of points, the usual bandwidth of a Gaussian kernel."""
     i, j = torch.triu_indices(len(y), len(y), 1)
     return float((y[i] - y[j]).norm(dim=1).median())
+
+
+def counted_modes(law: Density | None) -> Tensor | None:
+    """The modes whose shares are compared, (K, m), None where there are none."""
+    modes = None if law is None or law.dim > SEEN else law.modes
+    return modes if modes is not None and COUNTED[0] <= len(modes) <= COUNTED[1] else None
 
 
 def mode_shares(x: Tensor, modes: Tensor) -> Tensor:
