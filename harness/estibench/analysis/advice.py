@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from estibench.analysis.cells import at_rounding, is_floor, is_reference
+from estibench.analysis.cells import at_rounding, competes, is_reference
 from estibench.analysis.contrast import Contrast
 from estibench.analysis.criteria import Criterion
 from estibench.analysis.curves import without_parameter
@@ -317,7 +317,7 @@ def _kinds(frame: pd.DataFrame, question: Question) -> Iterator[tuple[str, pd.Da
 
     if not {"task", "status", question.by, "mse"} <= {*frame.columns}:
         return
-    wanted = (frame["task"] == question.task) & (frame["status"] == "ok") & ~is_floor(frame)
+    wanted = (frame["task"] == question.task) & competes(frame)
     for name, value in (("device", question.device), ("dtype", question.dtype)):
         wanted &= frame[name].eq(value) if value else True
     cells = frame[wanted].copy()

@@ -1,4 +1,4 @@
-"""What kind of cell a row is: a reference, one whose error is no more than rounding, or one that claims too much."""
+"""What kind of cell a row is: who competes, a reference, an error of mere rounding, a claim too many."""
 
 from __future__ import annotations
 
@@ -29,13 +29,19 @@ def at_rounding(frame: pd.DataFrame) -> pd.Series[bool]:
     return found
 
 
-def is_floor(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Which cells ask nothing of the problem, as exact samples do: what perfection has, out of competition."""
+def competes(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Which cells compete, wherever a winner is picked: the measured ones that ask something of their problem.
+
+    What asks nothing, as exact samples do, is a floor: what perfection has, out of competition. A training run always
+    asks, whether it counts what or not. References compete; where they may win is each contest's own affair.
+    """
     import pandas as pd
 
-    if "work" not in frame:
-        return pd.Series(False, index=frame.index)
-    return pd.to_numeric(frame["work"]) == 0
+    found = frame["status"] == "ok" if "status" in frame else pd.Series(True, index=frame.index)
+    if "work" in frame:
+        free = pd.to_numeric(frame["work"]) == 0
+        found &= ~(free & frame["curve"].isna() if "curve" in frame else free)
+    return found
 
 
 def is_refuted(frame: pd.DataFrame) -> pd.Series[bool]:

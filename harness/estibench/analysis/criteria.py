@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from estibench.analysis.cells import at_rounding, is_reference
+from estibench.analysis.cells import at_rounding, competes, is_reference
 from estibench.analysis.price import Cost, Price, at_budget, price_of, priced
 from estibench.analysis.winners import Field
 
@@ -54,7 +54,7 @@ def criteria(cells: pd.DataFrame, by: Cost, stated: Sequence[float] = ()) -> lis
     """
     if by not in cells or "mse" not in cells:
         return []
-    some = cells[~is_reference(cells) & ~at_rounding(cells)]
+    some = cells[competes(cells) & ~is_reference(cells) & ~at_rounding(cells)]
     prices = [price for price in (price_of(row, by) for row in priced(some, by)) if price is not None]
     if not any(price.bias in ("known", "shown") for price in prices):
         return [Criterion(by, None)] if f"mse_{by}" in cells else []

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from estibench.analysis.cells import at_rounding
+from estibench.analysis.cells import at_rounding, competes
 from estibench.columns import BLOCK, is_counted
 
 if TYPE_CHECKING:
@@ -29,15 +29,16 @@ class Measured:
 def mark_fronts(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with the columns `front_work` and `front_time`, where the run has the error and that cost.
 
-    The ok cells of a block compete; deterministic references do too, as the end of a front where certainty is bought.
-    Errors of no more than rounding tie at 0. A cell without a finite error and cost has None, and beats nobody.
+    The cells of a block compete; deterministic references do too, as the end of a front where certainty is bought.
+    Errors of no more than rounding tie at 0. A floor has None, and so has a cell without a finite error and cost: it
+    beats nobody.
     """
     if not {*BLOCK, "status", "mse"} <= {*frame.columns}:
         return frame
     import numpy as np
 
     frame = frame.copy()
-    ok = frame[frame["status"] == "ok"]
+    ok = frame[competes(frame)]
     error = _quantity(ok, "mse")
     error[at_rounding(ok)] = 0.0
     for name in COSTS:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from estibench.analysis.cells import at_rounding, is_reference
+from estibench.analysis.cells import at_rounding, competes, is_reference
 from estibench.columns import BLOCK
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def ranking(cells: pd.DataFrame, column: str, level: float) -> Ranking | None:
     """
     if column not in cells or not {*BLOCK, "estimator"} <= {*cells.columns}:
         return None
+    cells = cells[competes(cells)]
     errors = cells[column].astype(float)
     errors = errors.where(~at_rounding(cells) | errors.isna(), 0.0)
     some = cells[~is_reference(cells)].assign(error=errors)

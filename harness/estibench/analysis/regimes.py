@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from estibench.analysis.cells import is_refuted
+from estibench.analysis.cells import competes, is_refuted
 from estibench.analysis.criteria import Criterion, criteria
 from estibench.analysis.curves import without_parameter
 from estibench.analysis.price import Cost
@@ -80,6 +80,7 @@ def regimes(rows: pd.DataFrame, x: str, error: str, confidence: float, stated: S
     cost = budget_of(error)
     if not {cost, "mse"} <= {*rows.columns}:
         return []
+    rows = rows[competes(rows)]
     values = rows[x] if x in rows else rows["problem"].map(lambda _: None)
     kinds = rows["problem"].map(lambda label: without_parameter(str(label), x, "problem_"))
     further = {one.budget for one in criteria(rows, cost, stated) if one.budget} if error != "mse" else set()

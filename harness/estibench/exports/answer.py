@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from estibench.analysis.advice import Advice, Evidence, Question, Source, advise
-from estibench.analysis.cells import is_deterministic, is_floor
+from estibench.analysis.cells import competes, is_deterministic
 from estibench.analysis.contrast import Contrast, contrast, measured
 from estibench.analysis.criteria import criteria
 from estibench.analysis.noise import noise_warning
@@ -114,7 +114,7 @@ def _about_task(results: Results, task: str, cells: pd.DataFrame, asked: bool) -
         return
     source = Source(str(results.directory), results.frame, results.confidence, results.about)
     names = problem_names(cells)
-    floors, cells = cells[is_floor(cells)], cells[~is_floor(cells)]
+    floors, cells = cells[~competes(cells)], cells[competes(cells)]
     stated = results.about.get("budgets") or {}
     currencies: list[Cost] = ["time", "work"]
     advised = [found for by in currencies if (found := _asked(source, task, cells, by, stated.get(by, ())))]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from estibench.analysis.cells import at_rounding, is_reference, is_refuted
+from estibench.analysis.cells import at_rounding, competes, is_reference, is_refuted
 from estibench.columns import ERRORS, HIGHER_IS_BETTER, MEASURED, WITH_INTERVAL, is_lower_better, label
 from estibench.results.expected import as_expected
 
@@ -27,10 +27,11 @@ BEST = "Bold: best of its {rows}; its interval overlaps no other."
 REFUTED = "✗ beside a best entry: a claim of that estimator was refuted there."
 TIE = "†: best of its {rows} together with the others marked so, whose intervals overlap its own."
 REFERENCE = "Italic: deterministic reference, out of competition."
+FLOOR = "Italic: a floor, which asks nothing of the problem, out of competition."
 UNSUPPORTED = "–: the estimator does not apply; the report says why."
 UNDEFINED = "n/a: not measured, or not defined: nothing is relative to a truth of 0."
 
-Mark = Literal["", "best", "tie", "reference"]
+Mark = Literal["", "best", "tie", "reference", "floor"]
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ def comparison_of(frame: pd.DataFrame, wanted: dict[str, Any], confidence: float
     entries = [entry for section in sections for _, row in section.grid.rows for entry in row]
     marks, texts = {entry.mark for entry in entries}, {entry.text for entry in entries}
     notes = [(BEST, "best" in marks), (TIE, "tie" in marks), (REFERENCE, "reference" in marks)]
+    notes += [(FLOOR, "floor" in marks)]
     notes += [(REFUTED, any(entry.sign for entry in entries))]
     notes += [(UNSUPPORTED, "–" in texts), (UNDEFINED, "n/a" in texts)]
     competing = columns if _is_of_estimators(rows) and not _is_of_estimators(columns) else rows
@@ -163,6 +165,7 @@ def _section(frame: pd.DataFrame, value: str, rows: str, columns: str, heading: 
     }
     known = frame[[name for name in frame.columns if name in names]]
     kinds = {"reference": is_reference(frame), "rounding": at_rounding(frame), "refuted": is_refuted(frame)}
+    kinds["floor"] = ~competes(frame)
     records = known.assign(**kinds).to_dict("records")
     cells: dict[tuple[Any, Any], list[dict[Any, Any]]] = {}
     for record in records:
@@ -233,7 +236,7 @@ def _entry(cells: Sequence[dict[Any, Any]], value: str) -> Entry:
         for side, nothing in (("low", -math.inf), ("high", math.inf))
     )
     error = value in ERRORS
-    mark: Mark = "reference" if error and cell["reference"] else ""
+    mark: Mark = "floor" if cell["floor"] else "reference" if error and cell["reference"] else ""
     draws = int(_or(cell.get("draws"), 0.0))
     rounding, refuted = error and bool(cell["rounding"]), bool(cell["refuted"])
     return Entry(float(cell[value]), low, high, "", mark, rounding, draws, refuted)
@@ -244,7 +247,7 @@ def mark_best(entries: Sequence[Entry], column: str) -> list[Entry]:
     lower = is_lower_better(column)
     if not lower and column not in HIGHER_IS_BETTER:
         return list(entries)
-    competing = [at for at, entry in enumerate(entries) if math.isfinite(entry.value) and entry.mark != "reference"]
+    competing = [at for at, entry in enumerate(entries) if math.isfinite(entry.value) and not entry.mark]
     if len(competing) < 2:
         return list(entries)
     best = min(competing, key=lambda at: entries[at].value if lower else -entries[at].value)

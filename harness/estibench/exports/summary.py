@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from estibench.analysis.cells import is_floor
+from estibench.analysis.cells import competes
 from estibench.analysis.training import of_training
 from estibench.exports.answer import MOST_REFUTED, UNTOLD, answer_lines, grouped
 from estibench.exports.budgets import price_tables
@@ -128,7 +128,7 @@ def summary_tables(results: Results) -> list[SummaryTable]:
 def _tables(results: Results, prices_only: bool) -> list[SummaryTable]:
     if results.frame.empty or not (results.frame["status"] == "ok").any():
         return []
-    cells = measured(results.frame[~is_floor(results.frame)])
+    cells = measured(results.frame[competes(results.frame)])
     tasks = [(str(task), rows) for task, rows in cells.groupby("task", sort=False)]
     level, stated = results.confidence, results.about.get("budgets") or {}
     fits = [training_table(rows, task, level) for task, rows in tasks if of_training(rows)]

@@ -143,9 +143,9 @@ def _latex_entry(entry: Entry) -> str:
     if exponent:
         body = rf"({body})" if spread or bounds else body
         body += rf"\mathrm{{e}}{{{exponent}}}"
-    body = {"best": rf"\mathbf{{{body}}}", "reference": rf"\mathit{{{body}}}", "tie": rf"{{{body}}}^\dagger"}.get(
-        entry.mark, body
-    )
+    apart = rf"\mathit{{{body}}}"
+    marks = {"best": rf"\mathbf{{{body}}}", "reference": apart, "floor": apart, "tie": rf"{{{body}}}^\dagger"}
+    body = marks.get(entry.mark, body)
     return f"${body}${latex(entry.sign)}"
 
 
@@ -185,7 +185,8 @@ def md(text: str) -> str:
 
 def _markdown_entry(entry: Entry) -> str:
     text = md(plain(entry))
-    marked = {"best": f"**{text}**", "reference": f"*{text}*", "tie": f"{text} †"}.get(entry.mark, text)
+    apart = f"*{text}*"
+    marked = {"best": f"**{text}**", "reference": apart, "floor": apart, "tie": f"{text} †"}.get(entry.mark, text)
     return f"{marked}{entry.sign}"
 
 
