@@ -1,4 +1,7 @@
-"""The folder of draws of a run: one file of plain arrays per cell, from which a later run goes on."""
+"""The folder of draws of a run: one file of plain arrays per cell, from which a later run goes on.
+
+While a cell trains for long, the state of its training is kept beside it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,10 @@ class DrawsFolder:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FOLDER
+
+    def unfinished(self, key: str) -> Path:
+        """Where the training runs of a cell are kept while they last; see `estibench.contracts.unfinished`."""
+        return self.path / f"{key}.training"
 
     def write(self, key: str, data: bytes) -> str:
         """Replace the cell's file. Returns the digest that goes into the cell's record."""

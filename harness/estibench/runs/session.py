@@ -181,6 +181,8 @@ class Session:
             left = cells - kept
             verb = "left to measure" if left else "left to measure (--fresh measures all anew)"
             lines.append(f"{self.directory}: {kept} of {cells} cells are kept, {left} {verb}")
+        if self.book.interrupted:
+            lines.append(f"{self.book.interrupted} cell(s) go on within a training that was interrupted")
         reasons = self.book.reasons().most_common()
         lines += [f"{number} cell(s) are measured again: {reason}" for reason, number in reasons[:MOST_REASONS]]
         if len(reasons) > MOST_REASONS:
