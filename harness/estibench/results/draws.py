@@ -11,6 +11,7 @@ from pathlib import Path
 from estibench.results.files import write_whole
 
 FOLDER = "draws"
+TRAINING = ".training"
 
 
 class DrawsFolder:
@@ -21,7 +22,12 @@ class DrawsFolder:
 
     def unfinished(self, key: str) -> Path:
         """Where the training runs of a cell are kept while they last; see `estibench.contracts.unfinished`."""
-        return self.path / f"{key}.training"
+        return self.path / f"{key}{TRAINING}"
+
+    def tidy(self) -> None:
+        """Remove what is left of trainings whose cells are done, or are no longer asked for."""
+        for path in self.path.glob(f"*{TRAINING}"):
+            path.unlink(missing_ok=True)
 
     def write(self, key: str, data: bytes) -> str:
         """Replace the cell's file. Returns the digest that goes into the cell's record."""

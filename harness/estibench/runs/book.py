@@ -287,6 +287,11 @@ class Book:
         rounding = self._records[page.keys[cell], "accuracy"].row["rounding"]
         return Errors(page.block.estimators[cell].label, kept.squared_errors, rounding, kept.random)
 
+    def close(self) -> None:
+        """Remove what nobody goes on from once every cell is known."""
+        if not self.left:
+            self._draws.tidy()
+
     def restore(self) -> None:
         """Make anew what somebody has deleted of the run's files since they were written."""
         self.guard.restore()

@@ -225,6 +225,7 @@ class Session:
     def finish(self) -> tuple[Results, list[Path], list[str]]:
         """Run the exporters over what the store holds: the results, the files written and what went wrong."""
         self.book.restore()
+        self.book.close()
         results = Results.read(self.directory)
         complaints = self.book.guard.take_news()
         if self.book.left:
