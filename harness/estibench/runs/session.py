@@ -13,7 +13,7 @@ from typing import Any
 from estibench import host as plugin_host
 from estibench.engines import Context, Engine
 from estibench.errors import UserError, did_you_mean
-from estibench.exports.write import write
+from estibench.exports.write import of_every_run, write
 from estibench.host import Host
 from estibench.host.components import ParameterError, check_value, parameters_of
 from estibench.results.ingredients import FILE as INGREDIENTS_FILE
@@ -232,7 +232,7 @@ class Session:
             complaints.append(
                 f"the engine has left {self.book.left} cells unmeasured; the same command goes on from here"
             )
-        files, failures = write(self.host, results)
+        files, failures = write(of_every_run(self.host, self.directory), results)
         complaints += failures
         complaints += self.host.run_finished(results)
         return results, files, complaints
