@@ -20,6 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS, PUBLISHED = ROOT / "results" / "runs", ROOT / "results" / "published"
 SELFTEST = "selftest"
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
+FITS = ("zoo_2d", "zoo_16d", "zoo_digits")
+PICTURES = {  # of samples and of densities over time, which plugins draw and `bench publish` takes along
+    **dict.fromkeys(FITS, ("model_pictures",)),
+    **dict.fromkeys(("langevin", "annealed"), ("sample_pictures", "effective_samples")),
+    "fokker_planck": ("evolution_pictures",),
+}
 CODE = ("harness", "plugins", "suites", "pyproject.toml", "constraints.txt")  # what numbers come from
 
 
@@ -54,7 +60,10 @@ def _measured(name: str, commit: str) -> bool:
     """Measure what is left of a suite. Whether it went well, and at this commit."""
     command = [SELFTEST] if name == SELFTEST else ["run", f"suites/{name}.yaml", "-q"]
     print(f"bench {' '.join(command)}", file=sys.stderr)
-    done = _bench(*command, "-o", str(RUNS / name), python=str(PEERS) if _of_peers(name) else sys.executable)
+    python = str(PEERS) if _of_peers(name) else sys.executable
+    done = _bench(*command, "-o", str(RUNS / name), python=python)
+    for exporter in PICTURES.get(name, ()):
+        done |= _bench("export", str(RUNS / name), "--only", exporter, python=python)
     about = RUNS / name / "run.json"
     return not done and json.loads(about.read_text(encoding="utf-8")).get("commit") == commit
 

@@ -24,13 +24,13 @@ class Step(NamedTuple):
         objective: f of the data of this step.
         logits: θ of their variables, (batch, L, K).
         pull: the gradient in all that is trained, from that of Σ_b E f_b in the logits.
-        settle: the parameters that the step ends with, from those that Adam leaves. Default: the same.
+        seen: what `after_step` is told of these data.
     """
 
     objective: Objective
     logits: Tensor
     pull: Callable[[Tensor], Parameters]
-    settle: Callable[[Parameters], Parameters] = lambda parameters: parameters
+    seen: State = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,17 +66,16 @@ class DiscreteFit(FitProblem, DiscreteProblem):
     def use(self, estimator: DiscreteEstimator, generator: torch.Generator) -> Fit:
         """One run."""
 
-        def gradient(parameters: Parameters, last: tuple[State, Step] | None) -> tuple[Parameters, tuple[State, Step]]:
+        def gradient(
+            parameters: Parameters, last: tuple[State, State] | None
+        ) -> tuple[Parameters, tuple[State, State]]:
             step = self.at_parameters(parameters, generator)
             logits = wide(step.logits)
             state = estimator.begin(logits, generator) if last is None else last[0]
             slope, state = estimator.step(step.objective, logits, state, generator)
-            return step.pull(slope.to(step.logits.dtype)), (state, step)
+            return step.pull(slope.to(step.logits.dtype)), (state, step.seen)
 
-        return self.train(self.start(), gradient)
-
-    def after_step(self, parameters: Parameters, state: tuple[State, Step]) -> Parameters:
-        return state[1].settle(parameters)
+        return self.train(self.start(), gradient, generator=generator)
 
     def curve(self, fit: Fit, estimator: Any) -> Tensor:
         """The exact loss."""

@@ -16,7 +16,7 @@ from estibench_discrete.code_prior import CodePrior
 from estibench_discrete.contract import State
 from estibench_discrete.fit import DiscreteFit, Parameters, Step
 from estibench_discrete.lookup import Lookup
-from estibench_discrete.vq_network import Minibatch, Network
+from estibench_discrete.vq_network import Minibatch, Network, followed
 
 MOST_CODES = 1024  # sequences of codes, each of which the decoder sees in every judgement
 
@@ -94,24 +94,27 @@ class VQFit(DataSplit, DiscreteFit):
         """A step at these parameters, on data that it draws."""
         chosen = torch.randint(len(self.training), (self.batch,), generator=generator, device=generator.device)
         x = self.dequantised(self.training[chosen], generator)
-        decay = self.decay if self.codebook == "ema" else None
-        return Minibatch(self.network, parameters, x, self.temperature, self.commitment, decay)
+        return Minibatch(self.network, parameters, x, self.temperature, self.commitment, self.codebook == "ema")
 
     def at_parameters(self, parameters: Parameters, generator: torch.Generator) -> Step:
         return self._step(self.minibatch(parameters, generator))
 
     @staticmethod
     def _step(batch: Minibatch) -> Step:
-        return Step(batch.objective, batch.logits, lambda slope: batch.pull(batch.towards(slope)), batch.settle)
+        return Step(batch.objective, batch.logits, lambda slope: batch.pull(batch.towards(slope)), batch.seen)
 
     def follow(self, quantiser: Callable[[Lookup, torch.Generator], Tensor], generator: torch.Generator) -> Fit:
         """One run along a quantiser's gradients, which are in the encoder's outputs."""
 
-        def gradient(parameters: Parameters, last: Any) -> tuple[Parameters, tuple[State, Step]]:
+        def gradient(parameters: Parameters, last: Any) -> tuple[Parameters, tuple[State, State]]:
             batch = self.minibatch(parameters, generator)
-            return batch.pull(quantiser(batch, generator)), ((), self._step(batch))
+            return batch.pull(quantiser(batch, generator)), ((), batch.seen)
 
-        return self.train(self.start(), gradient)
+        return self.train(self.start(), gradient, generator=generator)
+
+    def after_step(self, parameters: Parameters, state: tuple[State, State]) -> Parameters:
+        """Codes that follow their data by moving averages have followed this batch."""
+        return followed(parameters, state[1], self.decay) if self.codebook == "ema" else parameters
 
     def _judged(self, parameters: Parameters) -> tuple[Parameters, CodePrior, Tensor, Tensor]:
         """In float64: the parameters, the prior, the held-out data, and log π(c) + log p(x | c), (K^L, points)."""

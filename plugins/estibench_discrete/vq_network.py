@@ -124,7 +124,7 @@ class Minibatch(Lookup):
     Attributes:
         temperature: T of q(c) ∝ exp(−‖v − e_c‖²/T), from which codes are drawn by those who draw them.
         commitment: β.
-        decay: δ, or None for the gradient.
+        follows: whether codes follow their data by moving averages, without a gradient.
 
     Source: van den Oord, Vinyals and Kavukcuoglu 2017, equation 3 and appendix A.1.
     """
@@ -134,7 +134,7 @@ class Minibatch(Lookup):
     x: Tensor
     temperature: float
     commitment: float
-    decay: float | None
+    follows: bool
 
     @cached_property
     def _encoded(self) -> tuple[Tensor, Any]:
@@ -197,15 +197,25 @@ class Minibatch(Lookup):
             return losses(decoder, codes.reshape(vectors.shape), self.x).mean()
 
         of_decoder = torch.func.grad(mean_loss)(self.parameters[DECODER])
-        of_codes = -2 / n * z.mT @ away if self.decay is None else torch.zeros_like(self.codebook)
+        of_codes = -2 / n * z.mT @ away if not self.follows else torch.zeros_like(self.codebook)
         return (*of_encoder, *of_decoder, of_codes, torch.zeros_like(self.parameters[COUNTS]))
 
-    def settle(self, parameters: Parameters) -> Parameters:
-        """The parameters with codes that have followed this batch, where they do so by moving averages."""
-        if self.decay is None:
-            return parameters
+    @property
+    def seen(self) -> Parameters:
+        """How many vectors each code is nearest to, (K,), and the sum of what they differ by from it, (K, d)."""
         z = one_hot(self.nearest, self.codebook[:, 0])
-        counts = self.decay * parameters[COUNTS] + (1 - self.decay) * z.sum(0)
-        moves = (1 - self.decay) * z.mT @ (self.outputs - z @ self.codebook)
-        least = torch.finfo(counts.dtype).tiny  # of a code that is never used: it stays
-        return (*parameters[:CODES], parameters[CODES] + moves / counts.clamp(min=least)[:, None], counts)
+        return z.sum(0), z.mT @ (self.outputs - z @ self.codebook)
+
+
+def followed(parameters: Parameters, seen: Parameters, decay: float) -> Parameters:
+    """The parameters with codes that have followed a batch by moving averages.
+
+    Args:
+        seen: by `Minibatch.seen`.
+        decay: δ.
+    """
+    n, away = seen
+    counts = decay * parameters[COUNTS] + (1 - decay) * n
+    least = torch.finfo(counts.dtype).tiny  # of a code that is never used: it stays
+    moves = (1 - decay) * away / counts.clamp(min=least)[:, None]
+    return (*parameters[:CODES], parameters[CODES] + moves, counts)

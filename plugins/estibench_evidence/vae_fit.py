@@ -66,15 +66,15 @@ class VAEFit(DataSplit, FitProblem, ElboProblem):
     def use(self, estimator: ElboEstimator, generator: torch.Generator) -> Fit:
         """One run."""
 
-        def gradient(parameters: Parameters, state: None) -> tuple[Parameters, None]:
+        def gradient(parameters: Parameters, state: object) -> tuple[Parameters, tuple[()]]:
             chosen = torch.randint(len(self.training), (self.batch,), generator=generator, device=generator.device)
             x = self.dequantised(self.training[chosen], generator)
             back = torch.func.vjp(lambda encoder: encode(encoder, x), self.shape.encoder(parameters))[1]
             bound = self.bound(parameters, x)
             (up,) = back(estimator.gradient(bound, generator) / self.batch)
-            return tuple(-one for one in (*up, *bound.decoder_gradient(generator))), None
+            return tuple(-one for one in (*up, *bound.decoder_gradient(generator))), ()
 
-        return self.train(self.start, gradient)
+        return self.train(self.start, gradient, generator=generator)
 
     def curve(self, fit: Fit, estimator: Any) -> Tensor:
         return fit.at_each(self.loss, self.start)

@@ -80,7 +80,7 @@ class FlowFit(LikelihoodFit):
 
         start = self._start if runs is None else self._start.repeat(runs, 1)
         with torch.enable_grad():
-            return self.train((start,), gradient, side_by_side=runs is not None)
+            return self.train((start,), gradient, side_by_side=runs is not None, generator=generator)
 
     def log_density(self, parameters: Parameters, x: Tensor) -> Tensor:
         (theta,), m = parameters, self.dim

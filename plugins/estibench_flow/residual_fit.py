@@ -84,7 +84,7 @@ class ResidualFit(LikelihoodFit):
         if runs is not None:
             start = tuple(one.expand(runs, *one.shape) for one in start)
         with torch.enable_grad():
-            return self.train(start, gradient, side_by_side=runs is not None)
+            return self.train(start, gradient, side_by_side=runs is not None, generator=generator)
 
     def _values(
         self, parameters: Parameters, x: Tensor, log_det: LogDet, generator: torch.Generator, differentiable: bool

@@ -29,7 +29,7 @@ def one_run(problem: Any, estimator: LossEstimator, batches: Batches, generator:
         loss, state = estimator.loss_and_state(field, batches(1)[0], state, generator)
         return torch.autograd.grad(loss, leaf), state
 
-    fit: Fit = problem.train((problem.place(problem.initial),), gradient, ())
+    fit: Fit = problem.train((problem.place(problem.initial),), gradient, (), generator=generator)
     return fit
 
 
@@ -49,5 +49,5 @@ def many_runs(problem: Any, estimator: LossEstimator, batches: Batches, n: int, 
         return torch.autograd.grad(losses.sum(), leaf), tuple(one.detach() for one in state)
 
     start = problem.place(problem.initial).expand(n, -1)
-    fit: Fit = problem.train((start,), gradient, (), side_by_side=True)
+    fit: Fit = problem.train((start,), gradient, (), side_by_side=True, generator=generator)
     return fit

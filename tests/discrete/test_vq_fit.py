@@ -148,7 +148,7 @@ def test_a_code_that_is_never_used_stays(density):
     *others, codes, counts = moved(problem)
     far = torch.cat([codes[:2], torch.full((1, d), 1e6, dtype=torch.float64)])
     parameters = (*others, far, counts * torch.tensor([1.0, 1.0, 0.0]))
-    after = problem.minibatch(parameters, stream()).settle(parameters)
+    after = problem.after_step(parameters, ((), problem.minibatch(parameters, stream()).seen))
     assert torch.equal(after[9][2], far[2])
     assert not torch.equal(after[9][:2], far[:2])
 

@@ -80,6 +80,9 @@ def test_a_directory_holds_one_suite(bench, run, tmp_path):
 
 
 def test_what_takes_long_is_written_on_demand_and_kept_up_to_date(bench, suite, run):
+    assert bench("export", run, "--only", "pytest_benchmark").out.strip() == f"1 file in {run}"
+    assert not (run / "plots").exists()
+    assert "did you mean 'plots'?" in bench("export", run, "--only", "plot").err
     small = (run / "report.html").stat().st_size
     done = bench("export", run)
     assert done.code == 0, done.err

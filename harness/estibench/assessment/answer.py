@@ -153,7 +153,7 @@ class Assessment:
             raise UserError(f"{place}: exists and is not empty; choose another directory")
         shutil.copytree(self.directory, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".lock", "*.lock"))
         results = Results.read(place)
-        _, complaints = write(plugin_host.current(), results, everything=True)
+        _, complaints = write(plugin_host.current().exporters, results)
         if complaints:
             raise UserError("\n".join(complaints))
         return place

@@ -28,6 +28,11 @@ def count(unit: str, amount: int = 1) -> None:
         counter[unit] += amount
 
 
+def counted() -> dict[str, int]:
+    """What has been counted so far for whoever listens; nothing where nobody does."""
+    return dict(_listening.get() or {})
+
+
 @contextmanager
 def counting() -> Iterator[Counter[str]]:
     """Collects everything counted inside the `with` block."""

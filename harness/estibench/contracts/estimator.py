@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from estibench.contracts.claims import Claim
+from estibench.contracts.fit import FitProblem, together
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,14 @@ class Estimator(ABC):
     def draws(self, problem: Any, n: int, generator: torch.Generator) -> Any:
         """n independent estimates, `(n, *truth.shape)`, or a `Fit` of n runs. Override only for more speed.
 
-        Default: one `torch.func.vmap` over `estimate`, each replicate with randomness of its own. Call `estimate` once
-        before, as the harness does: a problem's cached data cannot be made under `vmap`. Raise `NotImplementedError`
-        where nothing is faster than a loop over `estimate`; the harness then makes one.
+        Default: one `torch.func.vmap` over `estimate`, each replicate with randomness of its own; of a fit one over
+        each step of `FitProblem.train`. Call `estimate` once before, as the harness does: a problem's cached data
+        cannot be made under `vmap`. Raise `NotImplementedError` where nothing is faster than a loop over `estimate`;
+        the harness then makes one.
         """
+        if isinstance(problem, FitProblem):
+            with together(n):
+                return self.estimate(problem, generator)
         return vectorised(lambda: self.estimate(problem, generator), n)
 
 

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -20,6 +20,7 @@ from estibench.contracts.density import Density
 from estibench.contracts.parameters import PositiveFloat, PositiveInt
 from estibench.contracts.problem import Problem
 from estibench.contracts.sample_reference import SampleReference
+from estibench.contracts.unfinished import unfinished
 
 Gradient = Callable[[Parameters, Any], tuple[Parameters, Any]]
 """(parameters, state) → (the gradient that a step follows, the state of the next step)."""
@@ -30,6 +31,7 @@ FLOORS = 4  # sets of real ones that are judged like a model's
 REFERENCE = 7_001  # added to the seed of a problem
 
 _AT_MOST: ContextVar[int | None] = ContextVar("most_steps", default=None)
+_RUNS: ContextVar[list[int] | None] = ContextVar("runs", default=None)  # how many, until a training takes note of it
 
 
 class Fit(NamedTuple):
@@ -65,6 +67,29 @@ class Fit(NamedTuple):
         """Each of the runs that were made side by side."""
         for one in zip(*self.snapshots, strict=True):
             yield Fit(one)
+
+
+class Training(NamedTuple):
+    """Where a training is, between two steps.
+
+    Attributes:
+        steps: taken so far.
+        mean, square: see `Adam`.
+        state: what the next gradient is given.
+        snapshots: the parameters at each checkpoint so far.
+    """
+
+    steps: int
+    parameters: Parameters
+    mean: Parameters
+    square: Parameters
+    state: Any
+    snapshots: tuple[Parameters, ...]
+
+    @classmethod
+    def at_start(cls, parameters: Parameters, state: Any) -> Training:
+        adam = Adam.start(parameters, 0.0)
+        return cls(0, parameters, adam.mean, adam.square, state, (parameters,))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,24 +207,58 @@ class FitProblem(Problem):
         """
         return parameters
 
-    def train(self, start: Parameters, gradient: Gradient, state: Any = None, side_by_side: bool = False) -> Fit:
-        """One run, or several at once: Adam treats every number by itself. It works under `torch.func.vmap`.
+    def train(
+        self,
+        start: Parameters,
+        gradient: Gradient,
+        state: Any = None,
+        side_by_side: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Fit:
+        """One run, or several at once: Adam treats every number by itself.
+
+        Under `Estimator.draws` many are made at once: each step is a `torch.func.vmap` over runs.
 
         Args:
             start: the parameters, all in one dtype.
             gradient: called once for each step.
-            state: what `gradient` is given at the first step.
+            state: what `gradient` is given at the first step; what it returns is a tree of tuples and tensors.
             side_by_side: whether the first dimension of all parameters counts runs.
+            generator: what `gradient` draws from. With it, a run that is interrupted goes on where it was.
         """
-        parameters, optimiser = start, Adam.start(start, self.rate)
-        marks, snapshots = {*self.checkpoints}, [start]
-        for step in range(1, min(self.steps, _AT_MOST.get() or self.steps) + 1):
-            slope, state = gradient(parameters, state)
-            parameters, optimiser = replace(optimiser, rate=self._rate(step)).step(parameters, slope)
-            parameters = self.after_step(parameters, state)
-            if step in marks:
-                snapshots.append(parameters)
-        return Fit(tuple(torch.stack(one, int(side_by_side)) for one in zip(*snapshots, strict=True)))
+        runs = None if side_by_side else _taken()
+        if runs is not None:
+            start = tuple(one.expand(runs, *one.shape) for one in start)
+        at, run = Training.at_start(start, state), None
+        most, kept = min(self.steps, _AT_MOST.get() or self.steps), unfinished()
+        if kept is not None and generator is not None:
+            run = kept.begin(generator, self.steps, runs, *(tuple(one.shape) for one in start))
+            at = at if run.found is None else Training(*run.found)
+        while at.steps < most:
+            at = self._next(at, gradient, runs is not None)
+            if run is not None:
+                run.keep(tuple(at), at.steps == most)
+        dim = int(side_by_side or runs is not None)
+        return Fit(tuple(torch.stack(one, dim) for one in zip(*at.snapshots, strict=True)))
+
+    def _next(self, at: Training, gradient: Gradient, each: bool) -> Training:
+        """A training one step later.
+
+        Args:
+            each: whether `gradient` and `after_step` know one run, and there are many.
+        """
+        settle = self.after_step
+        if each:  # the state that all runs begin with is one and the same
+            gradient = torch.func.vmap(gradient, (0, 0 if at.steps else None), randomness="different")
+            if type(self).after_step is not FitProblem.after_step:
+                settle = torch.func.vmap(settle)
+        slope, state = gradient(at.parameters, at.state)
+        adam = Adam(self._rate(at.steps + 1), at.mean, at.square, at.steps)
+        parameters, adam = adam.step(at.parameters, slope)
+        parameters = settle(parameters, state)
+        steps = at.steps + 1
+        snapshots = (*at.snapshots, parameters) if steps in self.checkpoints else at.snapshots
+        return Training(steps, parameters, adam.mean, adam.square, state, snapshots)
 
     def _rate(self, step: int) -> float:
         """The step size of step 1, 2, …"""
@@ -216,3 +275,26 @@ def at_most(steps: int) -> Iterator[None]:
         yield
     finally:
         _AT_MOST.reset(token)
+
+
+@contextmanager
+def together(n: int) -> Iterator[None]:
+    """Inside the `with` block the next `FitProblem.train` makes n runs side by side.
+
+    Raises:
+        NotImplementedError: at the end, where nobody has trained.
+    """
+    wanted = [n]
+    token = _RUNS.set(wanted)
+    try:
+        yield
+    finally:
+        _RUNS.reset(token)
+    if wanted:
+        raise NotImplementedError("it trains without FitProblem.train")
+
+
+def _taken() -> int | None:
+    """How many runs to make side by side; only the first training is asked to."""
+    wanted = _RUNS.get()
+    return wanted.pop() if wanted else None

@@ -35,7 +35,8 @@ class Schedule:
         if one is not None:
             self._last[worker] = one
             cell = one.waiting.popleft()
-            job = Job(one.work.block, "accuracy", (cell,), one.work.kept.get(cell))
+            work = one.work
+            job = Job(work.block, "accuracy", (cell,), work.kept.get(cell), work.unfinished.get(cell))
             self._of_job[job] = one
             if not one.waiting:
                 self._open.remove(one)

@@ -41,6 +41,7 @@ class Job:
     do: str
     cells: tuple[int, ...]
     kept: Path | None = None
+    unfinished: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Supervisor:
             "block": asdict(job.block),
             "settings": asdict(self.settings),
             "kept": str(job.kept) if job.kept else None,
+            "unfinished": str(job.unfinished) if job.unfinished else None,
         }
         if self._ready:
             self._send_order()

@@ -77,8 +77,9 @@ class _Worker:
             settings = Settings(**order["settings"])
             self._bench = Bench(messages.block_from_plain(self._block), settings, self._board.post)
         if order["do"] == "accuracy":
-            kept = read_kept(Path(order["kept"]) if order["kept"] else None)
-            self._connection.send_bytes(messages.measurement_to_message(self._bench.accuracy(order["cells"][0], kept)))
+            kept, unfinished = (Path(path) if path else None for path in (order["kept"], order["unfinished"]))
+            found = self._bench.accuracy(order["cells"][0], read_kept(kept), unfinished=unfinished)
+            self._connection.send_bytes(messages.measurement_to_message(found))
         else:
             for found in self._bench.times(order["cells"]):
                 self._connection.send_bytes(messages.measurement_to_message(found))

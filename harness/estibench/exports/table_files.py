@@ -23,7 +23,7 @@ def export(results: Results) -> list[Path]:
 def export_parquet(results: Results) -> Path:
     """Writes `table.parquet`."""
     path = results.directory / TABLE_FILE
-    _flat(results).to_parquet(path, index=False)
+    _flat(results).to_parquet(path, index=False, compression="zstd", compression_level=9)
     return path
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -20,6 +21,7 @@ from estibench import host as plugin_host
 from estibench.contracts.claims import ClaimError
 from estibench.contracts.counting import counting
 from estibench.contracts.fit import FitProblem
+from estibench.contracts.unfinished import Unfinished, resumed
 from estibench.errors import Unsupported, UserError
 from estibench.host.components import PLAIN
 from estibench.measure.calls import FirstCall, SingleCall, draws_afresh, kernels_of, seconds_of, warmed
@@ -92,13 +94,17 @@ class Bench:
         """Of the first call, or until it had to stop; 0 where it was not begun."""
         return self._seconds.get(cell, 0.0)
 
-    def accuracy(self, cell: int, kept: bytes = b"", limits: Limits = NO_LIMITS) -> Measurement:
+    def accuracy(
+        self, cell: int, kept: bytes = b"", limits: Limits = NO_LIMITS, unfinished: Path | None = None
+    ) -> Measurement:
         """First call, counted work, draws, metrics and claims of one cell.
 
         Args:
             kept: draws to begin with, as packed by an earlier measurement.
+            unfinished: a file for its training runs, from which they go on where one was interrupted.
         """
-        found = self._attempt(cell, lambda: self._measure(cell, unpack(kept), limits))
+        training = None if unfinished is None else Unfinished(unfinished)
+        found = self._attempt(cell, lambda: self._measure(cell, unpack(kept), limits, training))
         if isinstance(found, Measurement):
             return found
         row, draws = found
@@ -248,7 +254,7 @@ class Bench:
         memory = {"peak_bytes": peak and peak.allocated, "reserved_bytes": peak and peak.reserved}
         return call, found.columns | memory
 
-    def _first(self, cell: int, limits: Limits) -> FirstCall:
+    def _first(self, cell: int, limits: Limits, training: Unfinished | None = None) -> FirstCall:
         """The first call, once: a plain one, so that a method that fails by itself is told from its compilation."""
         if cell not in self._firsts:
             allowed = limits.for_first_call()
@@ -258,18 +264,20 @@ class Bench:
             self._watch(cell, "first call")
             start = time.perf_counter()
             try:
-                with loading() as loaded, watched(allowed), counting() as counts:
+                with loading() as loaded, watched(allowed), counting() as counts, resumed(training) as earlier:
                     value = call()
                 synchronise(self.block.device)
             finally:
-                self._seconds[cell] = time.perf_counter() - start - loaded.seconds
+                self._seconds[cell] = time.perf_counter() - start - loaded.seconds + earlier.seconds
             check_estimate(value, self._problem)
             self._firsts[cell] = FirstCall(call, value, self._seconds[cell], dict(counts))
         return self._firsts[cell]
 
-    def _measure(self, cell: int, kept: KeptDraws, limits: Limits) -> tuple[Row, KeptDraws]:
+    def _measure(
+        self, cell: int, kept: KeptDraws, limits: Limits, training: Unfinished | None
+    ) -> tuple[Row, KeptDraws]:
         block, problem = self.block, self._problem
-        plain, first, first_seconds, counts = self._first(cell, limits)
+        plain, first, first_seconds, counts = self._first(cell, limits, training)
         del self._firsts[cell]
         limits.afford(first_seconds, lambda: seconds_of(plain))
         columns = tuple(read(problem, plain.estimator, first)) if reads(problem, plain.estimator) else ()
@@ -288,7 +296,8 @@ class Bench:
         if kept.path:
             drawer.path, drawer.fallback, drawer.random = kept.path, kept.fallback, kept.random
         self._watch(cell, "drawing")
-        sample = take_sample(drawer, block.key, settings, kept)
+        with resumed(training) as earlier:
+            sample = take_sample(drawer, block.key, settings, kept)
         self._watch(cell, "statistics")
         row = {
             **self._facts,
@@ -303,14 +312,15 @@ class Bench:
             "draw_path": drawer.path,
             "draw_chunk": drawer.chunk,
             "draw_fallback": drawer.fallback,
-            "draw_time": sample.seconds,
+            "draw_time": sample.seconds + earlier.seconds,
             "stopped": sample.stopped,
             **finiteness(sample.draws, settings.confidence),
         }
         if row["status"] == "ok":
             row |= accuracy(sample, problem, settings)
             row |= claims(sample, problem, work.counts, settings, estimator)
-            row |= self._second_look(cell, row["claims"], drawer, work, kept, limits)
+            with resumed(training):
+                row |= self._second_look(cell, row["claims"], drawer, work, kept, limits)
         kept.path, kept.chunk, kept.fallback = drawer.path, drawer.at_once, drawer.fallback
         kept.random = sample.random
         kept.squared_errors = squared_errors(sample.draws, problem)

@@ -16,7 +16,7 @@ def measure(work: Work, settings: Settings, watch: Watch = lambda cell, step: No
     bench = Bench(work.block, settings, watch)
     able = set(work.known)
     for cell in work.missing:
-        found = bench.accuracy(cell, read_kept(work.kept.get(cell)))
+        found = bench.accuracy(cell, read_kept(work.kept.get(cell)), unfinished=work.unfinished.get(cell))
         yield found
         if found.row["status"] == "ok":
             able.add(cell)

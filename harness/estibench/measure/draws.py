@@ -17,6 +17,7 @@ from torch import Tensor
 from estibench.contracts.estimator import ErrorBarEstimator, Estimator
 from estibench.contracts.fit import Fit, FitProblem
 from estibench.contracts.samples import SampleProblem
+from estibench.contracts.unfinished import unfinished
 from estibench.errors import Unsupported
 from estibench.measure.contract import ContractError, check_estimate, check_fit, check_tensor
 from estibench.measure.device import generator
@@ -141,6 +142,11 @@ class Drawer:
 
     def _fits(self, n: int, stream: torch.Generator) -> Drawn:
         """Training runs have no error bars: an estimator that has them elsewhere is asked for its fits alone."""
+        kept = unfinished()
+        run = None if kept is None else kept.begin(stream, "draws", n, self.path)
+        if run is not None and run.found is not None:
+            values, readings = run.found
+            return Drawn(values, None, readings)
         estimator, problem = self.estimator, self.problem
         if self.path == "loop":
             one: Any = estimator.estimate(problem, stream)
@@ -150,7 +156,10 @@ class Drawer:
             fits = estimator.draws(problem, n, stream)
             check_fit(fits, problem, (n,))
         values = self._checked(judged(problem, estimator, fits), n)
-        return Drawn(values, None, self._read(fits.runs()) if reads(problem, estimator) else None)
+        drawn = Drawn(values, None, self._read(fits.runs()) if reads(problem, estimator) else None)
+        if run is not None:
+            run.keep((drawn.values, drawn.readings))
+        return drawn
 
     def _checked(self, values: object, n: int) -> Tensor:
         check_tensor(values, (n, *self.problem.truth.shape), self.problem)

@@ -1,4 +1,7 @@
-"""The folder of draws of a run: one file of plain arrays per cell, from which a later run goes on."""
+"""The folder of draws of a run: one file of plain arrays per cell, from which a later run goes on.
+
+While a cell trains for long, the state of its training is kept beside it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from estibench.results.files import write_whole
 
 FOLDER = "draws"
+TRAINING = ".training"
 
 
 class DrawsFolder:
@@ -15,6 +19,15 @@ class DrawsFolder:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FOLDER
+
+    def unfinished(self, key: str) -> Path:
+        """Where the training runs of a cell are kept while they last; see `estibench.contracts.unfinished`."""
+        return self.path / f"{key}{TRAINING}"
+
+    def tidy(self) -> None:
+        """Remove what is left of trainings whose cells are done, or are no longer asked for."""
+        for path in self.path.glob(f"*{TRAINING}"):
+            path.unlink(missing_ok=True)
 
     def write(self, key: str, data: bytes) -> str:
         """Replace the cell's file. Returns the digest that goes into the cell's record."""

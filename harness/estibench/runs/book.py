@@ -114,6 +114,12 @@ class Book:
         """Cells whose accuracy is not known."""
         return sum(len(page.missing) for page in self._pages.values())
 
+    @property
+    def interrupted(self) -> int:
+        """Cells of which a training was interrupted, that goes on."""
+        cells = ((page, cell) for page in self._pages.values() for cell in page.missing)
+        return sum(self._draws.unfinished(page.keys[cell]).exists() for page, cell in cells)
+
     def works(self) -> list[Work]:
         """What is left to do, block by block; the ratios of the others are brought up to date."""
         found = []
@@ -123,7 +129,8 @@ class Book:
                 self._pair(page)
             if page.missing or set(known) - set(timed):
                 kept = {cell: path for cell in page.missing if (path := self._path(page.keys[cell])) is not None}
-                found.append(Work(page.block, tuple(sorted(page.missing)), tuple(known), timed, kept))
+                training = {cell: self._draws.unfinished(page.keys[cell]) for cell in page.missing}
+                found.append(Work(page.block, tuple(sorted(page.missing)), tuple(known), timed, kept, training))
         return found
 
     def reasons(self) -> Counter[str]:
@@ -237,6 +244,7 @@ class Book:
             write_whole(folder / f"{key}.txt", found.traceback)
             row["traceback"] = f"{TRACEBACKS}/{key}.txt"
         self._append(Record(key, "accuracy", row, self._accuracy, draws=self._draws.write(key, found.draws)))
+        self._draws.unfinished(key).unlink(missing_ok=True)
         page.missing.discard(found.cell)
 
     def _keep_times(self, page: _Page) -> None:
@@ -278,6 +286,11 @@ class Book:
             return None
         rounding = self._records[page.keys[cell], "accuracy"].row["rounding"]
         return Errors(page.block.estimators[cell].label, kept.squared_errors, rounding, kept.random)
+
+    def close(self) -> None:
+        """Remove what nobody goes on from once every cell is known."""
+        if not self.left:
+            self._draws.tidy()
 
     def restore(self) -> None:
         """Make anew what somebody has deleted of the run's files since they were written."""

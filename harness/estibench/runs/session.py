@@ -13,7 +13,7 @@ from typing import Any
 from estibench import host as plugin_host
 from estibench.engines import Context, Engine
 from estibench.errors import UserError, did_you_mean
-from estibench.exports.write import write
+from estibench.exports.write import of_every_run, write
 from estibench.host import Host
 from estibench.host.components import ParameterError, check_value, parameters_of
 from estibench.results.ingredients import FILE as INGREDIENTS_FILE
@@ -181,6 +181,8 @@ class Session:
             left = cells - kept
             verb = "left to measure" if left else "left to measure (--fresh measures all anew)"
             lines.append(f"{self.directory}: {kept} of {cells} cells are kept, {left} {verb}")
+        if self.book.interrupted:
+            lines.append(f"{self.book.interrupted} cell(s) go on within a training that was interrupted")
         reasons = self.book.reasons().most_common()
         lines += [f"{number} cell(s) are measured again: {reason}" for reason, number in reasons[:MOST_REASONS]]
         if len(reasons) > MOST_REASONS:
@@ -223,13 +225,14 @@ class Session:
     def finish(self) -> tuple[Results, list[Path], list[str]]:
         """Run the exporters over what the store holds: the results, the files written and what went wrong."""
         self.book.restore()
+        self.book.close()
         results = Results.read(self.directory)
         complaints = self.book.guard.take_news()
         if self.book.left:
             complaints.append(
                 f"the engine has left {self.book.left} cells unmeasured; the same command goes on from here"
             )
-        files, failures = write(self.host, results)
+        files, failures = write(of_every_run(self.host, self.directory), results)
         complaints += failures
         complaints += self.host.run_finished(results)
         return results, files, complaints

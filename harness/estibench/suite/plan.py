@@ -64,6 +64,7 @@ class Work:
         known: cells whose accuracy is known and ok: they take part in the timing.
         timed: cells whose times are known, of one interleaved run. The block is timed when another cell is ok.
         kept: files of draws from which the missing cells begin.
+        unfinished: of the missing cells, where their training runs are kept while they last.
     """
 
     block: Block
@@ -71,6 +72,7 @@ class Work:
     known: tuple[int, ...] = ()
     timed: tuple[int, ...] = ()
     kept: Mapping[int, Path] = field(default_factory=dict)
+    unfinished: Mapping[int, Path] = field(default_factory=dict)
 
     @property
     def may_time(self) -> bool:

@@ -36,7 +36,18 @@ class Valley(FitProblem):
             return (parameters[0] - TARGET + noise * x,), steps + 1
 
         start = self.place(torch.zeros(shape, dtype=torch.float64))
-        return self.train((start,), gradient, 0, side_by_side=runs is not None)
+        return self.train((start,), gradient, 0, side_by_side=runs is not None, generator=generator)
+
+    def wander(self, generator: torch.Generator) -> Fit:
+        """One run whose noise remembers, so that a state matters."""
+
+        def gradient(parameters: tuple[Tensor, ...], noise: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+            count("evaluation")
+            noise = 0.9 * noise + 0.1 * torch.randn((), generator=generator, dtype=self.torch_dtype)
+            return (parameters[0] - TARGET + noise,), noise
+
+        start = self.place(torch.zeros((), dtype=torch.float64))
+        return self.train((start,), gradient, start, generator=generator)
 
     def curve(self, fit: Fit, estimator: Any) -> Tensor:
         count("evaluation", 1000)
@@ -63,6 +74,31 @@ class Descent(Estimator):
 
     def draws(self, problem: Valley, n: int, generator: torch.Generator) -> Fit:
         return problem.use(self.noise, generator, n)
+
+
+@dataclass(frozen=True)
+class Wandering(Estimator):
+    """Adam along noise that remembers; of many runs each by the host."""
+
+    def estimate(self, problem: Valley, generator: torch.Generator) -> Fit:
+        return problem.wander(generator)
+
+
+@dataclass(frozen=True)
+class OneByOne(Wandering):
+    """The same, one run after the other."""
+
+    def draws(self, problem: Valley, n: int, generator: torch.Generator) -> Fit:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Alone(Wandering):
+    """Trains by itself."""
+
+    def estimate(self, problem: Valley, generator: torch.Generator) -> Fit:
+        noise = torch.randn((len(problem.checkpoints),), generator=generator, dtype=problem.torch_dtype)
+        return Fit((TARGET + noise,))
 
 
 @dataclass(frozen=True)
@@ -95,5 +131,6 @@ def bench_problems() -> list[ProblemEntry]:
 
 @hookimpl
 def bench_estimators() -> list[EstimatorEntry]:
-    names = {"descent": "Descent", "curve": "Curve", "exploding": "Exploding"}
+    names = {"descent": "Descent", "curve": "Curve", "exploding": "Exploding", "wandering": "Wandering"}
+    names |= {"one_by_one": "OneByOne", "alone": "Alone"}
     return [EstimatorEntry(name, f"{__name__}:{cls}", cls, ("valley_fit",)) for name, cls in names.items()]
