@@ -93,7 +93,9 @@ class IsotropicMixture(LaplacianDensity, NoisedDensity):
         return joint.amax(-1) - r.amax(-1).log(), self._mean_score(r, x)
 
     def _mean_score(self, r: Tensor, x: Tensor) -> Tensor:
-        return r @ self._precise_means - (r @ self._precisions)[..., None] * x
+        """Σ_k r_kτ_k μ_k − Σ_k r_kτ_k x."""
+        means, halves = (r @ self._quadratic).split([self.dim, 1], -1)
+        return means + 2 * halves * x
 
     def laplacian(self, x: Tensor) -> Tensor:
         """The formula as Σ_k r_k(‖s_k−s‖² − tr P_k), where nothing large cancels far from the modes."""
