@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from estibench import LaplacianDensity, NoisedDensity, NonNegativeFloat
 
@@ -69,23 +69,33 @@ class IsotropicMixture(LaplacianDensity, NoisedDensity):
         norm = self.dim * (deviations * math.sqrt(2 * math.pi)).log()
         return self.place(weights.log() - norm - 0.5 * (means / deviations[:, None]).square().sum(-1))
 
+    @cached_property
+    def _quadratic(self) -> Tensor:
+        """[τ_k μ_k, −½τ_k]: (K, dim + 1)."""
+        return torch.cat([self._precise_means, -0.5 * self._precisions[:, None]], -1)
+
     def _log_joint(self, x: Tensor) -> Tensor:
-        """log w_k N(x; μ_k, I/τ_k), the square expanded into a matrix product: (..., dim) → (..., K)."""
-        return self._offsets + x @ self._precise_means.T - 0.5 * x.square().sum(-1, keepdim=True) * self._precisions
+        """log w_k N(x; μ_k, I/τ_k), the square expanded into one matrix product: with many components it is the memory
+        of intermediate results that costs. (..., dim) → (..., K)."""
+        square = x.square().sum(-1, keepdim=True)
+        return nn.functional.linear(torch.cat([x, square], -1), self._quadratic, self._offsets)
 
     def log_prob(self, x: Tensor) -> Tensor:
         return self._log_joint(x).logsumexp(-1)
 
     def score(self, x: Tensor) -> Tensor:
-        return self._mean_score(self._log_joint(x), x)
+        return self._mean_score(self._log_joint(x).softmax(-1), x)
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """log p = max_k log w_kN_k − log max_k r_k, without another exponential of each."""
         joint = self._log_joint(x)
-        return joint.logsumexp(-1), self._mean_score(joint, x)
-
-    def _mean_score(self, joint: Tensor, x: Tensor) -> Tensor:
         r = joint.softmax(-1)
-        return r @ self._precise_means - (r * self._precisions).sum(-1, keepdim=True) * x
+        return joint.amax(-1) - r.amax(-1).log(), self._mean_score(r, x)
+
+    def _mean_score(self, r: Tensor, x: Tensor) -> Tensor:
+        """Σ_k r_kτ_k μ_k − Σ_k r_kτ_k x."""
+        means, halves = (r @ self._quadratic).split([self.dim, 1], -1)
+        return means + 2 * halves * x
 
     def laplacian(self, x: Tensor) -> Tensor:
         """The formula as Σ_k r_k(‖s_k−s‖² − tr P_k), where nothing large cancels far from the modes."""

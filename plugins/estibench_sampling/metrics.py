@@ -33,8 +33,10 @@ def kernel_stein_discrepancy(x: Tensor, score: Tensor, scale: float) -> Tensor:
         s = score[start : start + ROWS]
         square = torch.cdist(rows, x).square_()
         q = square + scale**2
-        crossed = along[start : start + ROWS, None] - s @ x.T - rows @ score.T + along  # (s(x) − s(y))ᵀ(x − y)
-        total += (q.rsqrt() * (s @ score.T + (crossed + m - 3 * square / q) / q)).sum()
+        crossed = (along[start : start + ROWS, None] - s @ x.T).sub_(rows @ score.T)
+        crossed.add_(along)  # (s(x) − s(y))ᵀ(x − y)
+        bracket = crossed.add_(m).sub_(square.mul_(3).div_(q)).div_(q).add_(s @ score.T)
+        total += bracket.mul_(q.rsqrt_()).sum()
     return (total / len(x) ** 2).clamp(min=0).sqrt()
 
 

@@ -1,6 +1,6 @@
 """How many draws a cell gets: the schedule, the plan, and that stopping neither biases nor loses coverage."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -14,9 +14,9 @@ from estibench.measure.means import positive_mean_interval
 from estibench.suite import Settings
 
 
-def take_sample(drawer, block, settings):
-    """A sample that begins with nothing kept."""
-    return sampling.take_sample(drawer, block, settings, KeptDraws())
+def take_sample(drawer, block, settings, kept=None):
+    """A sample that begins with nothing kept, where nothing is said."""
+    return sampling.take_sample(drawer, block, settings, KeptDraws() if kept is None else kept)
 
 
 TEN = Variance(lambda problem, estimator: 10.0)
@@ -40,8 +40,11 @@ class Drawer:
     random: bool = False
     seconds: float = 0.0
     clock: list = None
+    path: str = "vmap"
+    sizes: list = field(default_factory=list)
 
     problem = Problem
+    columns = ("reading_twice",)
 
     @property
     def estimator(self):
@@ -59,7 +62,9 @@ class Drawer:
         }[self.distribution]()
         if self.clock is not None:
             self.clock[0] += n * self.seconds
-        return Drawn(torch.from_numpy(values))
+        self.sizes.append(n)
+        found = torch.from_numpy(values)
+        return Drawn(found, readings=2 * found if self.path == "loop" else None)
 
 
 def test_chunks_double_and_then_go_on_in_equal_steps():
@@ -76,6 +81,33 @@ def test_a_sample_is_the_beginning_of_a_larger_one(fewer):
     )
     assert (len(small.draws), len(large.draws)) == (fewer, 2000)
     assert torch.equal(small.draws, large.draws[:fewer])
+
+
+def test_a_loop_stops_where_it_is_enough_and_its_last_chunk_is_drawn_anew_for_more():
+    """Whole chunks up to 64; what a loop left of the next one is not taken for the whole when more are wanted."""
+    kept, loop = KeptDraws(), Drawer(path="loop")
+
+    def sample(drawer, n, kept):
+        return take_sample(drawer, "block", Settings(precision=1e-6, min_draws=n, max_draws=n), kept)
+
+    assert len(sample(loop, 80, kept).draws) == 80
+    assert loop.sizes == [2, 14, 16, 32, 16]
+    assert len(sample(loop, 70, kept).draws) == 70
+    assert loop.sizes[5:] == []
+    more, fresh = sample(loop, 150, kept), sample(Drawer(), 150, KeptDraws())
+    assert loop.sizes[5:] == [64, 22]
+    assert torch.equal(more.draws, fresh.draws)
+    assert torch.equal(more.readings["reading_twice"], 2 * fresh.draws[:, 0])
+
+
+def test_a_loop_that_has_no_time_for_more_keeps_what_it_had(monkeypatch):
+    clock, kept = [0.0], KeptDraws()
+    monkeypatch.setattr(sampling.time, "perf_counter", lambda: clock[0])
+    loop = Drawer(path="loop", seconds=0.01, clock=clock)
+    take_sample(loop, "block", Settings(min_draws=80, max_draws=80), kept)
+    late = sampling._Stream(loop, Settings(time_limit=1.0), "block", sampling.COUNTED, clock[0] - 2, kept)
+    assert len(late.take(100)) == 80
+    assert late.late
 
 
 def test_the_pilots_draws_do_not_count():

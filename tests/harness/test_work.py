@@ -1,6 +1,7 @@
 """Peak memory and counted work against what theory says."""
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from estibench.contracts.counting import count, counting
 from estibench.measure.work import measure_work
@@ -46,6 +47,28 @@ def test_memory_is_seen_below_vmap_and_vjp():
 
 def test_flops_of_a_matrix_product():
     assert measure_work(lambda: A @ A, "cpu").flops == 2 * 1000**3
+
+
+def test_flops_are_those_that_torch_counts_operator_by_operator():
+    """Under inference mode composite operators such as `matmul` and `linear` arrive whole."""
+    net = torch.nn.Sequential(torch.nn.Conv1d(2, 3, 3), torch.nn.Flatten(), torch.nn.Linear(12, 5))
+
+    def call():
+        found = net(torch.ones(4, 2, 6))
+        with torch.inference_mode():
+            return found.detach() @ torch.ones(5, 7) + torch.einsum("ij,ij->", torch.ones(4, 7), torch.ones(4, 7))
+
+    with FlopCounterMode(display=False) as torchs:
+        call()
+    convolution, linear, product = 2 * 4 * 4 * 3 * 2 * 3, 2 * 4 * 12 * 5, 2 * 4 * 5 * 7
+    assert measure_work(call, "cpu").flops == torchs.get_total_flops() >= convolution + linear + product
+
+
+def test_storages_in_lists_count():
+    """What `_foreach` operators give, and what `stack` is given."""
+    assert measure_work(lambda: torch._foreach_add([A, A], 1), "cpu").peak_bytes == 2 * MB
+    assert measure_work(lambda: torch.stack([A, A]), "cpu").peak_bytes == 2 * MB
+    assert measure_work(lambda: torch.stack(torch._foreach_add([A, A], 1)), "cpu").peak_bytes == 4 * MB
 
 
 def test_counts_are_collected_only_inside():

@@ -36,6 +36,16 @@ def test_sliced_wasserstein_of_a_shift():
     assert float(judge.sliced_wasserstein(*projected)) == pytest.approx(1.5, rel=0.02)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_projections_are_sorted_by_whoever_is_fastest(dtype):
+    """The values are those of torch's own sort, not-a-number last; a graph is kept where there is one."""
+    x, along = _normal(50, 0).to(dtype), judge.directions(7, M, torch.Generator().manual_seed(2)).to(dtype)
+    x[3] = math.nan
+    found, expected = judge.sorted_projections(x, along), (along @ x.T).sort(dim=1).values
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+    assert judge.sorted_projections(x.requires_grad_(), along).requires_grad
+
+
 def test_distances_of_pairs_are_their_definitions():
     x, y, h = _normal(700, 0), _normal(40, 1) + 1.0, 0.8  # more rows than one block
     d = (x[:, None] - y[None]).norm(dim=-1)

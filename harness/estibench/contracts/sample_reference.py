@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +22,7 @@ JUDGED = 1024  # of the points, there
 ROWS = 512  # of a matrix of pairs that are held at once
 COUNTED = (2, 64)  # modes: of one there is nothing to compare, and of many each has few samples
 SEEN = 32  # dimensions up to which they are counted
+SORTED_BY_NUMPY = (torch.float32, torch.float64)  # with vector instructions, the same values 30 times as fast as torch
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,10 @@ def directions(n: int, dim: int, generator: torch.Generator) -> Tensor:
 
 def sorted_projections(x: Tensor, along: Tensor) -> Tensor:
     """x projected on each direction and sorted: (n, m), (k, m) → (k, n)."""
-    return (along @ x.T).sort(dim=1).values
+    projected = along @ x.T
+    if projected.device.type != "cpu" or projected.dtype not in SORTED_BY_NUMPY or projected.requires_grad:
+        return projected.sort(dim=1).values
+    return torch.from_numpy(np.sort(projected.numpy(), axis=1))
 
 
 def sliced_wasserstein(projected: Tensor, reference: Tensor) -> Tensor:
@@ -121,7 +126,7 @@ def sliced_wasserstein(projected: Tensor, reference: Tensor) -> Tensor:
     Source: Bonneel, Rabin, Peyré and Pfister 2015, Sliced and Radon Wasserstein barycenters of measures.
     """
     k, n = projected.shape
-    return (reference.reshape(k, n, -1) - projected[..., None]).abs().mean()
+    return (reference.reshape(k, n, -1) - projected[..., None]).abs_().mean()
 
 
 def energy_distance(to_reference: Tensor, among: Tensor, in_reference: Tensor) -> Tensor:
@@ -146,7 +151,7 @@ def mean_distances(x: Tensor, y: Tensor, bandwidth: float) -> tuple[Tensor, Tens
     for rows in x.split(ROWS):
         d = torch.cdist(rows, y)
         distance += d.sum()
-        kernel += (d.square_() / (-2 * bandwidth**2)).exp_().sum()
+        kernel += d.square_().div_(-2 * bandwidth**2).exp_().sum()
     pairs = len(x) * len(y)
     return distance / pairs, kernel / pairs
 

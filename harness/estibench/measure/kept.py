@@ -19,7 +19,7 @@ _TRUE = "yes"
 
 @dataclass
 class KeptDraws:
-    """Whole chunks of draws by stream, float64.
+    """Draws by stream, float64: whole chunks, the last of a loop perhaps cut short.
 
     Attributes:
         values: by stream, (n, components).

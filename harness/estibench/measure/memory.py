@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from estibench.measure.device import HOST, parts, selected, synchronise
 from estibench.measure.limits import Limits
@@ -82,7 +82,7 @@ def release(device: str) -> None:
 
 
 class LiveStorages(TorchDispatchMode):
-    """Follows the storages that operators create, by weak finalizers, and keeps the peak of their bytes.
+    """Follows the storages that operators create, by weak references, and keeps the peak of their bytes.
 
     Exact and repeatable, because it sees allocations and not the allocator's pools; it misses scratch memory
     inside an operator (a workspace of BLAS or LAPACK).
@@ -97,7 +97,7 @@ class LiveStorages(TorchDispatchMode):
         self._began = limits.clock() if limits is not None else 0.0
         self.live = 0
         self.peak = 0
-        self._known: set[int] = set()
+        self._known: dict[int, weakref.ref[Any]] = {}  # a reference that is not kept calls nobody
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -107,28 +107,29 @@ class LiveStorages(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        for leaf in tree_leaves((args, kwargs)):
-            if isinstance(leaf, Tensor):
-                self._follow(leaf, counted=False)
+        self._follow(args, counted=False)
+        if kwargs:
+            self._follow(kwargs.values(), counted=False)
         result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self._follow(leaf, counted=True)
+        self._follow((result,), counted=True)
         if self._limits is not None:
             self._limits.watched(self._began, self.live)
         return result
 
-    def _follow(self, tensor: Tensor, counted: bool) -> None:
-        storage = tensor.untyped_storage()
-        identity = storage._cdata
-        if identity in self._known:
-            return
-        size = storage.nbytes() if counted else 0
-        self._known.add(identity)
-        self.live += size
-        self.peak = max(self.peak, self.live)
-        weakref.finalize(storage, self._release, identity, size)
+    def _follow(self, values: Iterable[Any], counted: bool) -> None:
+        """The storages of all tensors among what an operator takes or gives, lists of them included."""
+        for value in values:
+            if isinstance(value, Tensor):
+                storage = value.untyped_storage()
+                identity = storage._cdata
+                if identity not in self._known:
+                    size = storage.nbytes() if counted else 0
+                    self._known[identity] = weakref.ref(storage, partial(self._release, identity, size))
+                    self.live += size
+                    self.peak = max(self.peak, self.live)
+            elif isinstance(value, (list, tuple)):
+                self._follow(value, counted)
 
-    def _release(self, identity: int, size: int) -> None:
-        self._known.discard(identity)
+    def _release(self, identity: int, size: int, _: object) -> None:
+        del self._known[identity]
         self.live -= size

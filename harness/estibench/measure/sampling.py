@@ -10,7 +10,7 @@ counts as precise (see `rare`).
 
 The clock may end drawing earlier. It knows the time that draws take and not their values.
 
-Draws that an earlier measurement kept are taken first: whole chunks of the same streams.
+Draws that an earlier measurement kept are taken first: chunks of the same streams.
 """
 
 from __future__ import annotations
@@ -178,10 +178,18 @@ def plan(pilot: Moments, problem: Any, settings: Settings) -> tuple[int, str]:
 def chunk_end(start: int) -> int:
     """Where the chunk of draws ends that begins at `start`: 2, 16, 32, … doubling, then in steps of 1024.
 
-    The boundaries do not depend on how many draws are wanted, and the last chunk is drawn whole and cut: a sample is
-    the beginning of every larger one.
+    The boundaries do not depend on how many draws are wanted: a sample is the beginning of every larger one. The last
+    chunk is drawn whole and cut; but a loop, whose draws come one after the other, stops where it is enough.
     """
     return max(16, min(2 * start, start + LARGEST_CHUNK)) if start else 2
+
+
+def chunk_start(drawn: int) -> int:
+    """Where the chunk began in which the last of so many draws ended; `drawn` itself, where it is whole."""
+    start = 0
+    while chunk_end(start) <= drawn:
+        start = chunk_end(start)
+    return start
 
 
 @dataclass
@@ -200,16 +208,17 @@ class _Stream:
 
     @property
     def drawn(self) -> int:
-        """Draws in whole chunks, those of earlier measurements included."""
+        """Draws so far, those of earlier measurements included: whole chunks, or to where a loop has stopped."""
         return len(self.kept.values.get(self.name, ()))
 
     def take(self, wanted: int) -> Tensor:
         """The first `wanted` draws, or as many as there is time for: two at least."""
         self.wanted = wanted
-        drawn = self.drawn
+        drawn = whole = chunk_start(self.drawn) if self.drawn < wanted else self.drawn
         parts: list[Drawn] = []
         while drawn < wanted:
-            size = chunk_end(drawn) - drawn
+            end = chunk_end(drawn)
+            size = (min(end, wanted) if self.drawer.path == "loop" else end) - drawn
             self.late = drawn > 0 and self.affordable() < size
             if self.late:
                 break
@@ -218,10 +227,18 @@ class _Stream:
             parts.append(self.drawer.draw(size, seed))
             drawn += size
             self.per_draw = (time.perf_counter() - began) / size
+        if parts:  # a chunk in which a loop has stopped was drawn anew, from its seed
+            self._keep(whole)
         _extend(self.kept.values, self.name, [part.values for part in parts])
         _extend(self.kept.errors, self.name, [part.errors for part in parts if part.errors is not None])
         _extend(self.kept.readings, self.name, [part.readings for part in parts if part.readings is not None])
         return self.kept.values[self.name][:wanted]
+
+    def _keep(self, first: int) -> None:
+        """The first so many draws, and no more."""
+        for known in (self.kept.values, self.kept.errors, self.kept.readings):
+            if self.name in known:
+                known[self.name] = known[self.name][:first]
 
     def affordable(self) -> float:
         """How many more draws there is time for, at the speed of the last chunk."""
