@@ -29,6 +29,7 @@ class FieldJacobian(DivergenceProblem):
     hidden: PositiveInt = 64
 
     citation = "Sylvester fields: van den Berg et al., Sylvester normalizing flows, UAI 2018."
+    examples = ({"dim": 16, "batch": 4, "hidden": 16},)
 
     @cached_property
     def _weights64(self) -> Weights:

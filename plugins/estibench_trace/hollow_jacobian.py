@@ -30,6 +30,7 @@ class HollowJacobian(DivergenceProblem):
     hidden: PositiveInt = 16
 
     citation = "Chen and Duvenaud, Neural networks with cheap differential operators, NeurIPS 2019, section 2."
+    examples = ({"dim": 16, "batch": 4, "hidden": 8},)
 
     @cached_property
     def _weights(self) -> tuple[Tensor, ...]:

@@ -16,8 +16,10 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from estibench import FitProblem
 from estibench import host as plugin_host
 from estibench.cli import bench
+from estibench.host.components import parameters_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -58,12 +60,25 @@ NAMED = {"run", "show", "status", "plan", "table", "plot", "compare", "recommend
 COMMANDS = sorted({command for page in PAGES for command in commands(page)})
 
 
+# Of trainings, as far as each has them: how long they last, and how many points judge the models.
+SHORT = {"steps": 2, "hidden": 4, "batch": 8, "held_out": 16, "test": 16, "judged_samples": 2}
+HOST = plugin_host.current()
+TRAININGS = {
+    entry.name: SHORT.keys() & parameters_of(entry.load())
+    for entry in HOST.problems
+    if issubclass(HOST.tasks.get(entry.task).load().contract, FitProblem)
+}
+
+
 def small(text: str) -> str:
-    """A suite with its first problem and two estimators, four draws, and no times."""
+    """A suite with its first problem, short where it trains, two estimators, four draws, and no times."""
     yaml = YAML(typ="safe")
     suite = yaml.load(text)
     suite |= {"draws": {"min": 2, "max": 4}, "timing": {"rounds": 0}, "dtypes": suite.get("dtypes", ["float32"])[:1]}
     suite["problems"] = [_first(suite["problems"][0])]
+    for problem in suite["problems"]:
+        if isinstance(problem, dict):
+            problem |= {name: SHORT[name] for name in TRAININGS.get(problem["name"], ())}
     suite["estimators"] = [_first(one) for one in suite["estimators"][:2]]
     for name in ("baseline", "plots", "tables", "scaling", "break_even"):
         suite.pop(name, None)

@@ -9,7 +9,7 @@ from estibench import Estimator
 from estibench import host as plugin_host
 from estibench.testing import Effort, check_estimator, check_problem
 
-EFFORT = Effort(draws=64, seconds=0.1)
+EFFORT = Effort(draws=32, seconds=0.1)
 SHOWN = {"registered": "a page shows a class, not the hook that registers it"}
 EVERY = every_block()
 ESTIMATORS = [own for own in EVERY if issubclass(own.load(), Estimator)]
@@ -27,7 +27,7 @@ def test_an_estimator_conforms_on_every_problem_of_its_task(own):
 
 @pytest.mark.parametrize("own", PROBLEMS, ids=str)
 def test_a_problem_conforms_and_serves_the_baseline(own):
-    check_problem(own.load(), expected_failures=SHOWN)
+    check_problem(own.load(), expected_failures=SHOWN, effort=EFFORT)
     baseline = plugin_host.current().tasks.get(own.task).load().baseline
     outcomes = check_estimator(baseline, own.load(), effort=EFFORT)
     assert any(outcome.check == "returns_an_estimate" and outcome.status == "passed" for outcome in outcomes)

@@ -17,6 +17,9 @@ from estibench.engines.process import _Spawned, load_compiler, new_worker
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is a nursery on Linux only")
 
 
+OTHER = {"OMP_NUM_THREADS": "3"}  # an environment that workers of this one's nursery cannot have
+
+
 @pytest.fixture
 def start(tmp_path, patience):
     """`start(**hello)`: a worker that has said that it is ready, and the connection to it."""
@@ -78,45 +81,41 @@ def test_nonsense_is_a_traceback_in_its_log_and_exit_code_one(start, make, patie
     assert "Traceback" in (tmp_path / "log").read_text()
 
 
-def test_workers_of_one_environment_come_from_one_nursery(start):
-    first, _ = start()
-    second, _ = start(environment=dict(os.environ) | {"PYTEST_CURRENT_TEST": "another", "COLUMNS": "7"})
+def test_workers_of_one_environment_come_from_one_nursery_that_ends_with_its_last_worker(start, patience):
+    first, its_connection = start()
+    second, connection = start(environment=dict(os.environ) | {"PYTEST_CURRENT_TEST": "another", "COLUMNS": "7"})
     assert first.pid != second.pid
-    assert psutil.Process(first.pid).ppid() == psutil.Process(second.pid).ppid()
-    third, _ = start(environment=dict(os.environ) | {"OMP_NUM_THREADS": "3"})
-    assert psutil.Process(third.pid).ppid() != psutil.Process(first.pid).ppid()
+    parent = psutil.Process(first.pid).parent()
+    assert psutil.Process(second.pid).ppid() == parent.pid
+    third, _ = start(environment=dict(os.environ) | OTHER)
+    assert psutil.Process(third.pid).ppid() != parent.pid
     assert first.poll() is None, "the former nursery ends with its last worker, not before"
+    for process, one in ((first, its_connection), (second, connection)):
+        assert parent.is_running()
+        assert "ready" in messages.receive(one)
+        one.close()
+        assert process.wait(timeout=patience) == 0
+    parent.wait(patience)
+
+
+def test_a_killed_nursery_takes_its_workers_along_and_is_replaced(start, patience):
+    process, _ = start(environment=dict(os.environ) | OTHER)
+    psutil.Process(process.pid).parent().kill()
+    assert process.wait(timeout=patience) == -signal.SIGKILL
+    again, _ = start(environment=dict(os.environ) | OTHER)
+    assert again.poll() is None
 
 
 def test_the_compiler_is_loaded_once_a_worker_has_needed_it(start, tmp_path):
     said = tmp_path / "asks_for_the_compiler.py"
     said.write_text("import sys\nprint('compiler:', 'torch._dynamo' in sys.modules, flush=True)\n")
-    another = dict(os.environ) | {"A_NURSERY": "of its own"}
+    another = dict(os.environ) | OTHER | {"A_NURSERY": "that no test has taught anything"}
     start(environment=another, plugins=[str(said)])
     load_compiler()
     load_compiler()
     start(environment=another, plugins=[str(said)])
     lines = (tmp_path / "log").read_text().splitlines()
     assert [line for line in lines if line.startswith("compiler:")] == ["compiler: False", "compiler: True"]
-
-
-def test_a_killed_nursery_takes_its_workers_along_and_is_replaced(start, patience):
-    process, _ = start()
-    psutil.Process(process.pid).parent().kill()
-    assert process.wait(timeout=patience) == -signal.SIGKILL
-    again, _ = start()
-    assert again.poll() is None
-
-
-def test_a_retired_nursery_ends_with_its_last_worker(start, patience):
-    process, connection = start(environment=dict(os.environ) | {"MKL_NUM_THREADS": "5"})
-    parent = psutil.Process(process.pid).parent()
-    start()
-    assert parent.is_running()
-    assert "ready" in messages.receive(connection)
-    connection.close()
-    assert process.wait(timeout=patience) == 0
-    parent.wait(patience)
 
 
 def test_nobody_survives_whoever_started_it(tmp_path, patience):

@@ -107,7 +107,7 @@ def test_summary_says_the_answer_then_its_evidence(bench, measured):
 
 
 def test_the_default_directory_and_quiet(bench, suite, tmp_path):
-    done = bench("run", suite, "--quiet", cwd=tmp_path)
+    done = bench("run", suite, "--quiet", "--engine", "serial", cwd=tmp_path)
     assert done.code == 0, done.err
     (line,) = done.out.splitlines()
     assert line == "results/runs/small"
@@ -126,7 +126,7 @@ def test_accuracy_is_equal_bit_for_bit_in_two_runs(bench, suite, tmp_path):
 
 
 def test_the_python_interface_is_the_same(suite, tmp_path):
-    results = estibench.run(suite, directory=tmp_path / "run")
+    results = estibench.run(suite, directory=tmp_path / "run", engine="serial")
     assert results.exit_code == 0
     assert results.frame["relative_rmse"].notna().all()
     assert estibench.load(tmp_path / "run").frame.equals(results.frame)
@@ -168,7 +168,7 @@ def test_missing_and_unreadable_suites(bench, tmp_path):
 def test_failures_have_rows_and_exit_codes(bench, suite, tmp_path):
     text = SUITE.replace("- exact", "- exact\n  - raises\n  - never")
     suite.write_text(text.replace("dim: [8, 16, 32]", "dim: 8"))
-    done = bench("-p", PLUGINS / "faulty.py", "run", suite, "-o", tmp_path / "run")
+    done = bench("-p", PLUGINS / "faulty.py", "run", suite, "-o", tmp_path / "run", "--engine", "serial")
     assert done.code == 1
     assert "Traceback" not in done.err + done.out
     frame = estibench.load(tmp_path / "run").frame.set_index("estimator")
@@ -177,12 +177,13 @@ def test_failures_have_rows_and_exit_codes(bench, suite, tmp_path):
     assert frame.loc["exact", "status"] == "ok"
 
     suite.write_text(text.replace("  - raises\n", ""))
-    assert bench("-p", PLUGINS / "faulty.py", "run", suite, "-q", "-o", tmp_path / "two").code == 0
+    again = bench("-p", PLUGINS / "faulty.py", "run", suite, "-q", "-o", tmp_path / "two", "--engine", "serial")
+    assert again.code == 0
 
 
 def test_a_truth_that_is_not_finite(bench, suite, tmp_path):
     suite.write_text(SUITE.replace("{name: matrix, dim: [8, 16, 32], spectrum: flat}", "{name: endless, dim: 8}"))
-    done = bench("-p", PLUGINS / "faulty_problem.py", "run", suite, "-q", "-o", tmp_path / "run")
+    done = bench("-p", PLUGINS / "faulty_problem.py", "run", suite, "-q", "-o", tmp_path / "run", "--engine", "serial")
     assert done.code == 2
     assert done.err.splitlines() == ["endless(dim=8): the problem's truth is not finite in 1 of 1 components"]
 
@@ -284,7 +285,7 @@ def test_life_cycle_hooks_see_the_run(bench, suite, tmp_path):
         "@hookimpl\ndef bench_run_finished(results):\n    print('finished', len(results.frame), file=log)\n"
         "@hookimpl\ndef bench_report_sections(results):\n    return [('My section', '<b>not markup</b>')]\n"
     )
-    assert bench("-p", path, "run", suite, "-q", "-o", tmp_path / "run").code == 0
+    assert bench("-p", path, "run", suite, "-q", "-o", tmp_path / "run", "--engine", "serial").code == 0
     lines = log.read_text().splitlines()
     assert lines[0] == "started small 9"
     assert lines[-1] == "finished 9"

@@ -13,12 +13,12 @@ dtypes: [float32, float64]
 baseline: {name: hutchinson, probes: 4}
 """
 PROBLEMS = [
-    "{name: matrix, spectrum: [flat, exp], dim: 24}",
+    "{name: matrix, dim: 24}",
     "{name: field_jacobian, family: mlp, dim: 8, batch: 3}",
     "{name: score_jacobian, density: student_t, dim: 6, batch: 2}",
 ]
 ESTIMATORS = [
-    "{name: hutchinson, probes: [1, 4], noise: [rademacher, gaussian]}",
+    "{name: hutchinson, probes: [1, 4]}",
     "{name: hutchpp, matvecs: 6}",
     "{name: xtrace, matvecs: 6}",
     "exact",
@@ -37,5 +37,5 @@ def frame(suite_file, place, problems, estimators):
 def test_the_order_changes_nothing(suite_file, tmp_path):
     forth = frame(suite_file, tmp_path / "forth", PROBLEMS, ESTIMATORS)
     back = frame(suite_file, tmp_path / "back", PROBLEMS[::-1], ESTIMATORS[::-1])
-    assert len(forth) == 4 * 2 * 7
+    assert len(forth) == 3 * 2 * 5
     pd.testing.assert_frame_equal(forth, back[forth.columns], check_exact=True)

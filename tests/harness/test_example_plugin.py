@@ -97,11 +97,10 @@ def test_the_plugin_is_listed_and_measured(environment, tmp_path):
     assert len(others) == 3
     assert set(others["status"]) == {"ok"}
     assert (others["claims_refuted"] == 0).all()
-    said = bench(environment, "summary", tmp_path / "run", cwd=tmp_path)
-    assert said.returncode == 0, said.stderr
-    assert "unit_vector" in said.stdout
+    assert "unit_vector" in done.stdout
 
 
+@pytest.mark.nightly  # the run above holds all of it to its claims, and test_pytest_plugin.py runs the kit in a pytest
 def test_the_plugins_own_tests_pass(environment, tmp_path):
     command = [str(environment), "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLE / "tests")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -8,7 +8,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from estibench.cli import bench
 from estibench.testing.kit import check_names
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,14 @@ def run(environment, line, cwd):
     return done.stdout
 
 
+@pytest.mark.parametrize("line", [line for block in BLOCKS for line in block.splitlines() if line.startswith("bench ")])
+def test_every_command_is_one_that_there_is(line):
+    """Its words and options; the folder that it asks for need not be there."""
+    done = CliRunner().invoke(bench, [*shlex.split(line)[1:], "--help"])
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.nightly  # test_scaffold.py runs what every template makes, and the next test begins as this one does
 def test_from_nothing_to_a_table(environment, tmp_path):
     folder, said = tmp_path, {}
     for line in BLOCKS[0].splitlines():

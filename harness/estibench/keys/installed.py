@@ -10,8 +10,12 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import Distribution
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _TOP = re.compile(r"^([A-Za-z_]\w*)(?:/|(?:\.[\w-]+)*\.(?:py|so|pyd),)", re.MULTILINE)  # of a line in RECORD
 _FIELD = re.compile(r"^(Name|Version|Requires-Dist):(.*)$", re.MULTILINE)  # of the head of METADATA
@@ -31,8 +35,6 @@ class Installed:
 
     def closure(self, names: Iterable[str]) -> dict[str, str]:
         """Versions of these distributions and of all that they require here, by name."""
-        from packaging.requirements import InvalidRequirement, Requirement
-
         found: dict[str, str] = {}
         waiting = [(name, "") for name in sorted(names)]
         seen = set(waiting)
@@ -40,11 +42,10 @@ class Installed:
             name, extra = waiting.pop()
             found[name] = self.version(name)
             for text in self._by_name[name].requires if name in self._by_name else ():
-                try:
-                    requirement = Requirement(text)
-                except InvalidRequirement:
-                    continue
-                if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+                requirement = _requirement(text)
+                if requirement is not None and (
+                    requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+                ):
                     wanted = [(normal(requirement.name), inner) for inner in ("", *sorted(requirement.extras))]
                     waiting += [pair for pair in wanted if pair not in seen]
                     seen.update(wanted)
@@ -75,6 +76,17 @@ class Installed:
                 for root in _roots(head.distribution):
                     found[root].add(name)
         return found
+
+
+@lru_cache(maxsize=4096)
+def _requirement(text: str) -> Requirement | None:
+    """A line of Requires-Dist; None where it is none."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        return None
 
 
 @dataclass(frozen=True)

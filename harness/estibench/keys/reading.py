@@ -7,6 +7,7 @@ import importlib.util
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 BY_NAME = {"import_module", "__import__", "resolve_name"}  # calls that import what a string names
 BY_OTHER_MEANS = {"exec_module", "load_module", "run_module", "run_path", "spec_from_file_location"}
@@ -35,8 +36,12 @@ class Reading:
     places: set[str] = field(default_factory=set)
 
 
+@lru_cache(maxsize=1024)
 def read_imports(source: bytes, module: str, is_package: bool) -> Reading:
-    """Read the source of a module. One that is no Python, which nobody can import, is `unreadable`."""
+    """Read the source of a module. One that is no Python, which nobody can import, is `unreadable`.
+
+    The same source is read once in a process, however many runs there are.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):

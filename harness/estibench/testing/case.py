@@ -207,9 +207,18 @@ class Case:
 
     def groups(self, path: str) -> Tensor:
         """Draws of several calls, each from a stream of its own: (groups, n, columns)."""
-        n = self.affordable // GROUPS
-        first = 1000 * (1 + list(self.paths()).index(path))  # streams that no other path uses
+        n, first = self.affordable // GROUPS, self._stream_of(path)
         return torch.stack([self.sample(path, n, first + number) for number in range(GROUPS)])
+
+    def as_many(self, path: str, n: int) -> Tensor:
+        """n draws, (n, columns): those of the groups, where the harness draws by this path, else of one call."""
+        if path == self.taken[0]:
+            return self.groups(path).flatten(0, 1)
+        return self.sample(path, n, self._stream_of(path))
+
+    def _stream_of(self, path: str) -> int:
+        """The first of the streams that no other path uses."""
+        return 1000 * (1 + list(self.paths()).index(path))
 
     def sample(self, path: str, n: int, number: int) -> Tensor:
         """n draws from stream `number` by a path, (n, columns), float64 on the CPU; once drawn they are kept.
