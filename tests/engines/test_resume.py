@@ -3,14 +3,18 @@
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+from click.testing import CliRunner
 
 import estibench
+from estibench.cli import bench as command_line
 from estibench.results.store import Store
 
+PLUGINS = Path(__file__).parent / "plugins"
 ESTIMATORS = ["counts", "{name: counts, scale: [2, 3]}", "{name: hutchinson, probes: 2}"]
 PROBLEMS = ["{name: matrix, dim: [8, 9, 10]}"]
 KEYS = {"draws": "{min: 64, max: 4096}", "precision": 0.01, "timing": "{rounds: 7}"}
@@ -164,16 +168,19 @@ def test_ctrl_c_while_modules_load_is_the_same_clear_line(python, write_suite, t
     assert done.returncode == 130
 
 
-def test_a_second_run_into_the_directory_is_refused(start, bench, write_suite, tmp_path, until_hanging):
+def test_a_second_run_into_the_directory_is_refused(start, write_suite, tmp_path, until_hanging):
     suite = write_suite(["good", "hangs"])
     until_hanging(start(suite, tmp_path / "run"))
-    second = bench("run", suite, "-o", tmp_path / "run")
-    assert second.returncode == 2
-    assert second.stderr == (
-        f"{tmp_path / 'run'}: another run is writing here; wait for it, or choose another directory\n"
+
+    def here(*words):
+        return CliRunner().invoke(command_line, ["-p", str(PLUGINS / "faults.py"), *map(str, words)])
+
+    second = here("run", suite, "-o", tmp_path / "run")
+    assert isinstance(second.exception, estibench.UserError)
+    assert str(second.exception) == (
+        f"{tmp_path / 'run'}: another run is writing here; wait for it, or choose another directory"
     )
-    status = bench("status", tmp_path / "run")
-    assert "running now" in status.stdout
+    assert "running now" in here("status", tmp_path / "run").output
 
 
 @pytest.mark.parametrize("engine", ["serial", "local"])

@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import estibench
 from estibench import UserError
 from estibench import host as plugin_host
+from estibench.cli import bench as command_line
+from estibench.host import plugins as host_module
 from estibench.measure.kept import unpack
 from estibench.results.plan_file import read_plan
 from estibench.results.store import Record, Store
@@ -42,8 +45,13 @@ def run(tmp_path_factory):
     done = subprocess.run(
         [*command, *arguments], capture_output=True, check=False, env={**os.environ, "COLUMNS": "120"}
     )
-    subprocess.run([*command, "export", str(place / "run")], capture_output=True, check=True)
-    status = subprocess.run([*command, "status", str(place / "run")], capture_output=True, check=False)
+    before = host_module.current()
+    exported, status = (
+        CliRunner().invoke(command_line, ["-p", str(HOSTILE), word, str(place / "run")])
+        for word in ("export", "status")
+    )
+    host_module._current = before
+    assert exported.exit_code == 0, exported.output
     return place / "run", done, status
 
 
@@ -51,8 +59,8 @@ def test_terminals_get_no_control_characters(run):
     _, done, status = run
     assert done.returncode == 1, done.stderr.decode()
     assert b"script" in done.stdout, "the text is shown"
-    assert b"script" in status.stdout
-    for output in (done.stdout, done.stderr, status.stdout, status.stderr):
+    assert b"script" in status.stdout_bytes
+    for output in (done.stdout, done.stderr, status.stdout_bytes, status.stderr_bytes):
         assert not {*output} & ({*range(32)} - {*b"\n"}), output
 
 
