@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from estibench.exports.write import write
+from estibench.exports.write import of_every_run, write
 from estibench.host.entries import ExporterEntry
 from estibench.results import Results
 
@@ -29,18 +29,19 @@ def make(called: list[str]) -> Any:
 def test_a_run_writes_little_and_an_export_all(tmp_path: Path) -> None:
     called: list[str] = []
     results = Results(tmp_path, {}, [])
-    files, complaints = write(make(called), results)
+    host = make(called)
+    files, complaints = write(of_every_run(host, tmp_path), results)
     assert (called, files) == (["table", "broken"], [tmp_path / "table"])
     assert complaints == ["exporter 'broken': ValueError: no"]
     called.clear()
-    files, _ = write(make(called), results, everything=True)
+    files, _ = write(host.exporters, results)
     assert files == [tmp_path / "table", tmp_path / "plots"]
 
 
 def test_what_was_exported_once_is_kept_up_to_date(tmp_path: Path) -> None:
     called: list[str] = []
     (tmp_path / "plots").mkdir()
-    write(make(called), Results(tmp_path, {}, []))
+    write(of_every_run(make(called), tmp_path), Results(tmp_path, {}, []))
     assert "plots" in called
 
 

@@ -34,7 +34,7 @@ estimators:
 def test_a_run_draws_its_samples_and_densities_and_tells_what_they_cost(suite_file, tmp_path):
     results = estibench.run(suite_file(SUITE), directory=tmp_path / "run", engine="serial")
     assert set(results.frame["status"]) == {"ok"}
-    write(plugin_host.current(), results, everything=True)
+    write(plugin_host.current().exporters, results)
     pictures = sorted((tmp_path / "run" / "plots").glob("*_*.png"))
     assert [path.name.split("_")[0] for path in pictures] == ["evolution", "evolution", "samples"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
@@ -51,7 +51,7 @@ def test_a_run_draws_its_samples_and_densities_and_tells_what_they_cost(suite_fi
 def test_runs_of_other_tasks_have_none_of_it(suite_file, tmp_path):
     text = "name: other\ndraws: {min: 2, max: 2}\nproblems: [{name: matrix, dim: 8}]\nestimators: [hutchinson]\n"
     results = estibench.run(suite_file(text), directory=tmp_path / "run", engine="serial")
-    write(plugin_host.current(), results, everything=True)
+    write(plugin_host.current().exporters, results)
     assert efficiency(results.frame).empty
     assert not list((tmp_path / "run").glob("plots/*_*.png"))
     assert not (tmp_path / "run" / "tables" / "ess.md").exists()

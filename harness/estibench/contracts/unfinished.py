@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
 from estibench.contracts.counting import count, counted
 
@@ -84,10 +85,10 @@ class Unfinished:
         part = self.path.with_name(f"{self.path.name}.part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(self._known, part)
+            _save(self._known, part)
             os.replace(part, self.path)
-        except (OSError, RuntimeError, TypeError, AttributeError, pickle.PicklingError):
-            part.unlink(missing_ok=True)  # of a full disk, or a state that is no tree of tensors: it begins anew then
+        except Exception:  # of a full disk, or a state that is no tree of tensors: it begins anew then
+            part.unlink(missing_ok=True)
         self._written = time.monotonic()
 
 
@@ -155,10 +156,43 @@ def resumed(kept: Unfinished | None) -> Iterator[Earlier]:
         earlier.seconds = 0.0 if kept is None else kept.seconds - before
 
 
+def _save(known: dict[str, dict[str, Any]], path: Path) -> None:
+    """Plain arrays and one text, which load without executing anything. Raises `TypeError` for any other value."""
+    from safetensors.torch import save_file
+
+    arrays: dict[str, Tensor] = {}
+    text = json.dumps(known, default=lambda value: _reference(value, arrays))
+    save_file(arrays, path, {"known": text})
+
+
+def _reference(value: Any, arrays: dict[str, Tensor]) -> dict[str, str]:
+    """What stands for a tensor in the text; the array is added to the others."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"a {type(value).__name__} cannot be kept")
+    name = str(len(arrays))
+    arrays[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
+    return {"array": name, "device": str(value.device)}
+
+
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """What a file holds, without executing anything; nothing where there is none, or a damaged one."""
+    """What a file holds; nothing where there is none, or a damaged one."""
+    from safetensors import safe_open
+
     try:
-        found = torch.load(path, weights_only=True) if path.exists() else {}
-    except Exception:  # whatever a damaged file leads torch to
+        with safe_open(path, "pt") as file:
+            known = json.loads(file.metadata()["known"])
+            return {
+                name: {part: _restored(value, file.get_tensor) for part, value in one.items()}
+                for name, one in known.items()
+            }
+    except Exception:  # whatever a damaged file leads to
         return {}
-    return found if isinstance(found, dict) else {}
+
+
+def _restored(value: Any, array: Callable[[str], Tensor]) -> Any:
+    """A value with tensors in the place of what stands for them, and tuples for lists."""
+    if isinstance(value, list):
+        return tuple(_restored(one, array) for one in value)
+    if isinstance(value, dict) and "array" in value:
+        return array(value["array"]).to(value["device"])
+    return value
