@@ -1,6 +1,8 @@
 """How draws are made: the path and the chunk come from what was counted, are recorded, and fix every bit."""
 
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
@@ -9,13 +11,16 @@ import torch
 
 import estibench
 from estibench import Estimator
+from estibench import host as plugin_host
 from estibench.host.components import make
+from estibench.measure import measure_block, sampling
 from estibench.measure.bench import Bench
 from estibench.measure.draws import Drawer, chunk_of
 from estibench.measure.kept import KeptDraws, pack, unpack
 from estibench.suite import Block, Settings
 
 MiB = 2**20
+PLUGINS = Path(__file__).parent / "plugins"
 QUARTIC = {"name": "quartic"}
 # One cell for each way to draw: vmap, a loop since one estimate takes 30 MiB, the estimator's own draws.
 BLOCKS = {
@@ -126,3 +131,18 @@ estimators: [{name: hutchinson, probes: [2, 40000]}]
     columns = [name for name in serial if "time" not in name]
     pd.testing.assert_frame_equal(serial[columns], repeated[columns], check_exact=True)
     pd.testing.assert_frame_equal(serial[columns], two[columns], check_exact=True)
+
+
+def test_what_torch_loads_for_the_first_draws_costs_no_draws(monkeypatch):
+    """The first draws take a second, others 0.1 ms: within a limit of a second there are all 128."""
+    host = plugin_host.start([str(PLUGINS / "slow_start.py")])
+    try:
+        problem = make(host, "problem", "matrix", {"dim": 4})
+        estimator = make(host, "estimator", "slow_start", {})
+        clock = sys.modules[type(estimator.build(host)).__module__].CLOCK
+        monkeypatch.setattr(sampling.time, "perf_counter", lambda: clock[0])
+        block = Block(problem, "trace", "cpu", "float64", (estimator,), 0)
+        row = measure_block(block, Settings(min_draws=128, max_draws=128, time_limit=1.0, rounds=0))[0]
+    finally:
+        plugin_host.start()
+    assert (row["status"], row["draws"], row["stopped"]) == ("ok", 128, "max_draws")

@@ -295,6 +295,9 @@ class Bench:
         drawer = Drawer(estimator, problem, chunk, columns, call is not plain)
         if kept.path:
             drawer.path, drawer.fallback, drawer.random = kept.path, kept.fallback, kept.random
+        if not limits.limited:
+            self._watch(cell, "warming up")
+            drawer.warm_up()
         self._watch(cell, "drawing")
         with resumed(training) as earlier:
             sample = take_sample(drawer, block.key, settings, kept)

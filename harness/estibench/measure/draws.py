@@ -28,6 +28,7 @@ from estibench.measure.readings import judged, read, reads
 # a chunk of 256 MiB. Below 16 MiB the overhead of the calls shows. An accelerator's allocator keeps what it has.
 CHUNK_BYTES = {"cpu": 32 * 2**20}
 ACCELERATOR_BYTES = 256 * 2**20
+WARM_UP = 0  # a seed
 
 
 def chunk_of(peak_bytes: int, device: str) -> int:
@@ -94,6 +95,14 @@ class Drawer:
     def chunk(self) -> int:
         """Estimates per call."""
         return 1 if self.path == "loop" else self.at_once
+
+    def warm_up(self) -> None:
+        """Two draws for nothing, where they are vectorised: what torch loads for the first ones is nobody's time.
+
+        Training runs are long, and are not made for nothing.
+        """
+        if self.path != "loop" and not isinstance(self.problem, FitProblem):
+            self.draw(2, WARM_UP)
 
     def draw(self, n: int, seed: int) -> Drawn:
         """n draws."""
