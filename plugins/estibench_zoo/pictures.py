@@ -65,7 +65,8 @@ def draw_models(cells: list[RebuiltCell], path: Path, title: str) -> list[Path]:
             x = problem.samples(fit, cell.made_estimator, SHOWN, torch.Generator().manual_seed(cell.seed))
         panels.append((cell.estimator, x.detach().double()))
     rows = math.ceil(len(panels) / ACROSS)
-    figure = Figure(figsize=(2.6 * ACROSS, 0.7 + 2.9 * rows), layout="constrained")
+    height = 2.9 if real.shape[1] == 2 else 2.0  # inches: squares of points, sheets of five images by eight
+    figure = Figure(figsize=(2.6 * ACROSS, 0.7 + height * rows), layout="constrained")
     axes = figure.subplots(rows, ACROSS, squeeze=False).flatten()
     for axis, (label, x) in zip(axes, panels, strict=False):
         (_points if real.shape[1] == 2 else _images)(axis, x, real)
