@@ -295,7 +295,7 @@ class Bench:
         drawer = Drawer(estimator, problem, chunk, columns, call is not plain)
         if kept.path:
             drawer.path, drawer.fallback, drawer.random = kept.path, kept.fallback, kept.random
-        if not limits.limited:
+        if not limits.limited and not kept.values:
             self._watch(cell, "warming up")
             drawer.warm_up()
         self._watch(cell, "drawing")
