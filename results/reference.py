@@ -20,9 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS, PUBLISHED = ROOT / "results" / "runs", ROOT / "results" / "published"
 SELFTEST = "selftest"
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
-FITS = ("zoo_2d", "zoo_16d", "zoo_digits")
 PICTURES = {  # of samples and of densities over time, which plugins draw and `bench publish` takes along
-    **dict.fromkeys(FITS, ("model_pictures",)),
+    **dict.fromkeys(("zoo_2d", "zoo_digits"), ("model_pictures",)),
     **dict.fromkeys(("langevin", "annealed"), ("sample_pictures", "effective_samples")),
     "fokker_planck": ("evolution_pictures",),
 }

@@ -202,7 +202,10 @@ class Minibatch(Lookup):
 
     @property
     def seen(self) -> Parameters:
-        """How many vectors each code is nearest to, (K,), and the sum of what they differ by from it, (K, d)."""
+        """How many vectors each code is nearest to, (K,), and the sum of what they differ by from it, (K, d); nothing
+        where codes do not follow."""
+        if not self.follows:
+            return ()
         z = one_hot(self.nearest, self.codebook[:, 0])
         return z.sum(0), z.mT @ (self.outputs - z @ self.codebook)
 

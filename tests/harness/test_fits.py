@@ -25,14 +25,6 @@ def host():
     plugin_host.start()
 
 
-@pytest.fixture
-def build(host):
-    def build(kind, name, **parameters):
-        return make(host, kind, name, parameters).build(host)
-
-    return build
-
-
 @pytest.fixture(scope="module")
 def measured(host):
     """The row of an estimator, by name."""

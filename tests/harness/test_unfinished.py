@@ -27,14 +27,6 @@ def host():
 
 
 @pytest.fixture
-def build(host):
-    def build(kind, name, **parameters):
-        return make(host, kind, name, parameters).build(host)
-
-    return build
-
-
-@pytest.fixture
 def accuracy(host, tmp_path, monkeypatch):
     """The row of an estimator as a text; None where it is interrupted at its gradient number `until`.
 

@@ -114,7 +114,8 @@ def _about_task(results: Results, task: str, cells: pd.DataFrame, asked: bool) -
         return
     source = Source(str(results.directory), results.frame, results.confidence, results.about)
     names = problem_names(cells)
-    floors, cells = cells[~competes(cells)], cells[competes(cells)]
+    competing = competes(cells)
+    floors, cells = cells[~competing], cells[competing]
     stated = results.about.get("budgets") or {}
     currencies: list[Cost] = ["time", "work"]
     advised = [found for by in currencies if (found := _asked(source, task, cells, by, stated.get(by, ())))]
